@@ -1,0 +1,37 @@
+"""makemore, the character-level language models of the lecture, as pure JAX functions."""
+
+from mmjax import (
+    bigram,
+    corpus,
+    counts,
+    evaluate,
+    layers,
+    mlp,
+    model,
+    sample,
+    train,
+    vocab,
+    weights,
+)
+from mmjax.errors import InputError
+from mmjax.model import Predictor
+from mmjax.version import __version__
+from mmjax.vocab import Vocab
+
+__all__ = [
+    "InputError",
+    "Predictor",
+    "Vocab",
+    "__version__",
+    "bigram",
+    "corpus",
+    "counts",
+    "evaluate",
+    "layers",
+    "mlp",
+    "model",
+    "sample",
+    "train",
+    "vocab",
+    "weights",
+]

@@ -1,0 +1,124 @@
+"""A list of names as one flat array of tokens, and the training examples cut out of it.
+
+The names emma and olivia become `. e m m a . o l i v i a .`, and example i is: predict token i + 1
+from the `block_size` tokens up to token i, those before the last boundary blanked. So N names of L
+letters in all are N + L examples, one byte each, for any `block_size`; a bigram is `block_size` 1.
+"""
+
+import random
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Integer
+
+from mmjax import vocab as vocabulary
+from mmjax.errors import InputError, require
+from mmjax.vocab import BOUNDARY, Vocab
+
+
+class Splits(NamedTuple):
+    """The names to learn from, to choose by, and to report on."""
+
+    train: list[str]
+    val: list[str]
+    test: list[str]
+
+
+def read_names(path: str | Path, *, unique: bool = False) -> list[str]:
+    """The names in a UTF-8 text file, one a line; with `unique` each only where it first stands.
+
+    A byte order mark, CRLF line ends, blank lines and white space around a name are dropped.
+    Raises `InputError` if the file cannot be read, is not UTF-8 text (naming line and byte) or
+    holds no name.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; give a text file with one name a line") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; give a text file with one name a line") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # The codec counts from behind the byte order mark, if there is one.
+        at = len(data) - len(error.object) + error.start
+        raise InputError(f"{path}: {_place(data, at)} is not UTF-8; save it as UTF-8") from None
+    if "\0" in text:
+        place = _place(data, data.index(b"\0"))
+        raise InputError(f"{path}: {place} cannot stand in a text; is this a binary file?")
+    names = [name for line in text.split("\n") if (name := line.strip())]
+    require(bool(names), f"{path}: holds no names; put one name on each line")
+    return list(dict.fromkeys(names)) if unique else names
+
+
+def _place(data: bytes, at: int) -> str:
+    line = data.count(b"\n", 0, at) + 1
+    byte = at - data.rfind(b"\n", 0, at)
+    return f"line {line}, byte {byte} (0x{data[at]:02x})"
+
+
+def split(names: Sequence[str], *, seed: int = 42, shuffles: int = 2) -> Splits:
+    """Shuffle a copy of `names` and cut it 80 : 10 : 10.
+
+    Every shuffle starts from `random.Random(seed)` afresh. 42 and 2 give the split of the document
+    that this library follows, 42 and 1 that of the lecture's later parts. Python's generator is
+    used because its streams are the same on every version and platform.
+
+    Raises `InputError` if a part would be empty (fewer than 6 names).
+    """
+    require(shuffles >= 0, f"shuffles must be 0 or more, not {shuffles}")
+    shuffled = list(names)
+    for _ in range(shuffles):
+        random.Random(seed).shuffle(shuffled)
+    first, second = int(0.8 * len(shuffled)), int(0.9 * len(shuffled))
+    splits = Splits(shuffled[:first], shuffled[first:second], shuffled[second:])
+    require(
+        all(splits),
+        f"a list of {len(shuffled)} name{'s' * (len(shuffled) != 1)} is too short to be split into "
+        "training, validation and test names (80 : 10 : 10); give at least 6",
+    )
+    return splits
+
+
+def unseen(names: Iterable[str], train: Iterable[str]) -> list[str]:
+    """Those of `names` that do not occur in `train`, in order."""
+    known = set(train)
+    return [name for name in names if name not in known]
+
+
+def encode(vocab: Vocab, names: Sequence[str]) -> np.ndarray:
+    """One flat array of tokens [examples + 1] of `vocab.dtype`: a boundary, then every name and its boundary.
+
+    Raises `InputError` if a name has a character that the vocabulary lacks.
+    """
+    lengths = np.fromiter(map(len, names), np.int64, len(names))
+    is_letter = np.ones(lengths.sum() + len(names) + 1, bool)
+    is_letter[0] = False
+    is_letter[np.cumsum(lengths + 1)] = False
+    tokens = np.full(len(is_letter), BOUNDARY, vocab.dtype)
+    tokens[is_letter] = vocabulary.encode(vocab, "".join(names))
+    return tokens
+
+
+def decode(vocab: Vocab, tokens: np.ndarray) -> list[str]:
+    """The names in a flat array of tokens. The inverse of `encode`."""
+    text = vocabulary.decode(vocab, tokens[tokens != BOUNDARY])
+    lengths = np.diff(np.flatnonzero(tokens == BOUNDARY)) - 1
+    ends = np.cumsum(lengths)
+    return [text[start:end] for start, end in zip(ends - lengths, ends, strict=True)]
+
+
+def windows(
+    tokens: Integer[Array, "tokens"], index: Integer[Array, "batch"], block_size: int
+) -> tuple[Integer[Array, "batch block_size"], Integer[Array, "batch"]]:
+    """The examples at `index` as (contexts, targets); index 0 is the first, `len(tokens) - 2` the last."""
+    back = jnp.arange(block_size - 1, -1, -1)[None, :]
+    contexts = tokens[jnp.maximum(index[:, None] - back, 0)]
+    # Going back from the newest token, everything from the first boundary on is blank.
+    in_name = jnp.cumprod((contexts != BOUNDARY)[:, ::-1], axis=1)[:, ::-1]
+    return jnp.where(in_name, contexts, jnp.zeros_like(contexts)), tokens[index + 1]

@@ -1,0 +1,83 @@
+"""Count statistics: the truth that both trained models are held against.
+
+A count table is an array [vocab, vocab], previous token by next token.
+"""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int, Integer, Real
+
+from mmjax import corpus
+from mmjax.vocab import Vocab
+
+Table = Real[np.ndarray, "vocab vocab"]
+
+
+def bigrams(
+    tokens: Integer[np.ndarray, "tokens"], vocab_size: int
+) -> Int[np.ndarray, "vocab vocab"]:
+    """How often each token follows each token in a flat array of tokens."""
+    pairs = tokens[:-1].astype(np.int64) * vocab_size + tokens[1:]
+    return np.bincount(pairs, minlength=vocab_size**2).reshape(vocab_size, vocab_size)
+
+
+def probabilities(counts: Table, *, smoothing: float = 0.0) -> Float[np.ndarray, "vocab vocab"]:
+    """P(next | previous) with `smoothing` added to every count (1: Laplace's rule), each row summing to 1.
+
+    A row without any count is uniform, which is what smoothing k gives it however small k is.
+    """
+    smoothed = counts + np.float64(smoothing)
+    totals = smoothed.sum(axis=1, keepdims=True)
+    uniform = np.full_like(smoothed, 1 / len(smoothed))
+    return np.divide(smoothed, totals, out=uniform, where=totals > 0)
+
+
+def nll(probs: Float[np.ndarray, "vocab vocab"], counts: Table) -> float:
+    """Mean negative log-likelihood, in nats a token, of the list with these `counts` under `probs`.
+
+    A list's bigram likelihood depends on its counts alone. Infinite if it has a pair of probability 0.
+    """
+    seen = counts > 0
+    with np.errstate(divide="ignore"):
+        return float(-(counts[seen] * np.log(probs[seen])).sum() / counts.sum())
+
+
+def entropy_floor(counts: Table) -> float:
+    """The conditional entropy H(next | previous) of the list, in nats: no bigram model scores below it.
+
+    With p the list's own conditional frequencies and q any model's,
+    NLL(q) = H(p) + sum_a p(a) KL(p(.|a) || q(.|a)), and KL >= 0 with equality only at q = p (Gibbs'
+    inequality; Cover and Thomas, Elements of Information Theory, theorem 2.6.3).
+    """
+    return nll(probabilities(counts), counts)
+
+
+def kl(counts: Table, other: Table) -> float:
+    """Nats a token lost by coding the list of `counts` with the conditional frequencies of `other`.
+
+    sum_a p(a) KL(p(.|a) || q(.|a)) >= 0: how far `other`'s bigrams lie above the entropy floor.
+    """
+    return nll(probabilities(other), counts) - entropy_floor(counts)
+
+
+class Letter(NamedTuple):
+    """One step through a name: the pair, its probability and its negative log-likelihood in nats."""
+
+    pair: str
+    probability: float
+    nll: float
+
+
+def spell(name: str, probs: Float[np.ndarray, "vocab vocab"], vocab: Vocab) -> list[Letter]:
+    """The probability of every letter of `name` and of its end, given the letter before.
+
+    Raises `InputError` if the name has a character that the vocabulary lacks.
+    """
+    tokens = corpus.encode(vocab, [name])
+    p = probs[tokens[:-1], tokens[1:]]
+    with np.errstate(divide="ignore"):
+        surprise = -np.log(p)
+    pairs = [vocab.labels[a] + vocab.labels[b] for a, b in pairwise(tokens)]
+    return [Letter(*row) for row in zip(pairs, p.tolist(), surprise.tolist(), strict=True)]

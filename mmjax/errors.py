@@ -1,0 +1,29 @@
+"""The one exception that speaks to the caller."""
+
+
+class InputError(Exception):
+    """What was given cannot work; one line says what, where, and what to do about it.
+
+    It is no `ValueError` on purpose: argument parsers catch those and say something else instead.
+    """
+
+
+def require(holds: bool, message: str) -> None:
+    """Raise `InputError(message)` unless `holds`."""
+    if not holds:
+        raise InputError(message)
+
+
+def require_ranges(config: object, **ranges: tuple[float, float]) -> None:
+    """Raise `InputError` unless each named attribute lies in its range, both ends included.
+
+    Where the range is given in integers the value has to be one.
+    """
+    for name, (low, high) in ranges.items():
+        value = getattr(config, name)
+        kind = int if isinstance(low, int) else (int, float)
+        # A NaN is in no range.
+        require(
+            isinstance(value, kind) and low <= value <= high,
+            f"{name} must be {'a whole' if kind is int else 'a'} number from {low:,} to {high:,}, not {value!r}",
+        )

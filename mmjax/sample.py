@@ -1,0 +1,166 @@
+"""New names out of any model."""
+
+import math
+from collections.abc import Iterator
+from functools import partial
+from itertools import count, islice
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Integer, PRNGKeyArray, Real
+
+from mmjax import corpus
+from mmjax import vocab as vocabulary
+from mmjax.errors import require
+from mmjax.model import Predictor
+from mmjax.vocab import BOUNDARY, Vocab
+
+BATCH = (
+    1024  # names drawn together; fixed, so that the first names do not depend on how many follow
+)
+MAX_LENGTH = 64
+
+
+class Sample(NamedTuple):
+    """A name, and whether it ended by itself or was cut at the greatest length."""
+
+    name: str
+    ended: bool
+
+
+def filter_logits(
+    logits: Float[Array, "batch vocab"],
+    *,
+    temperature: Real[Array, ""] | float = 1.0,
+    top_k: int | None = None,
+    top_p: Real[Array, ""] | float | None = None,
+) -> Float[Array, "batch vocab"]:
+    """Logits to draw from: divided by `temperature`, then all but the likeliest tokens at -inf.
+
+    `top_k` keeps the k likeliest (and what ties with the last of them); `top_p` keeps the smallest set
+    of likeliest tokens that has at least that probability (nucleus sampling, Holtzman et al., The
+    Curious Case of Neural Text Degeneration, section 3.1, https://arxiv.org/abs/1904.09751).
+    """
+    logits = logits / jnp.asarray(temperature, logits.dtype)
+    if top_k is not None:
+        kth = jax.lax.top_k(logits, min(top_k, logits.shape[-1]))[0][:, -1:]
+        logits = jnp.where(logits >= kth, logits, -jnp.inf)
+    if top_p is not None:
+        likeliest_first = jnp.sort(logits, axis=-1, descending=True)
+        probs = jax.nn.softmax(likeliest_first)
+        before = jnp.cumsum(probs, axis=-1) - probs
+        needed = before < jnp.asarray(top_p, logits.dtype)
+        least = jnp.min(likeliest_first, axis=-1, keepdims=True, where=needed, initial=jnp.inf)
+        logits = jnp.where(logits >= least, logits, -jnp.inf)
+    return logits
+
+
+@partial(jax.jit, static_argnames=("batch", "max_length", "top_k"))
+def generate(
+    predictor: Predictor,
+    key: PRNGKeyArray,
+    prefix: Integer[Array, "prefix"],
+    *,
+    batch: int = BATCH,
+    max_length: int = MAX_LENGTH,
+    temperature: Real[Array, ""] | float = 1.0,
+    top_k: int | None = None,
+    top_p: Real[Array, ""] | float | None = None,
+) -> tuple[Int[Array, "batch max_length"], Bool[Array, "batch"]]:
+    """(tokens, ended) of `batch` names that begin with `prefix`.
+
+    A name that ended is filled up with boundaries; one that did not was cut at `max_length` letters.
+    The draws stop as soon as every name has ended.
+    """
+    block_size = predictor.config.block_size
+    # One column more than letters, where an end behind the last letter is drawn.
+    tokens = jnp.zeros((batch, block_size + max_length + 1), jnp.int32)
+    tokens = tokens.at[:, block_size : block_size + len(prefix)].set(prefix.astype(jnp.int32))
+
+    def unfinished(carry: tuple[Array, Array, Array]) -> Array:
+        position, _, ended = carry
+        return (position < tokens.shape[1]) & ~jnp.all(ended)
+
+    def draw(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        position, tokens, ended = carry
+        contexts = jax.lax.dynamic_slice_in_dim(tokens, position - block_size, block_size, 1)
+        logits = filter_logits(
+            predictor.logits(contexts), temperature=temperature, top_k=top_k, top_p=top_p
+        )
+        drawn = jax.random.categorical(jax.random.fold_in(key, position), logits)
+        drawn = jnp.where(ended, BOUNDARY, drawn.astype(jnp.int32))
+        tokens = jax.lax.dynamic_update_slice_in_dim(tokens, drawn[:, None], position, 1)
+        return position + 1, tokens, ended | (drawn == BOUNDARY)
+
+    start = jnp.int32(block_size + len(prefix))
+    _, tokens, ended = jax.lax.while_loop(unfinished, draw, (start, tokens, jnp.zeros(batch, bool)))
+    return tokens[:, block_size:-1], ended
+
+
+def stream(
+    predictor: Predictor,
+    vocab: Vocab,
+    key: PRNGKeyArray,
+    *,
+    prefix: str = "",
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    max_length: int = MAX_LENGTH,
+) -> Iterator[Sample]:
+    """Names without end, each of at most `max_length` characters, the same for the same `key`.
+
+    `temperature` below 1 makes likely letters likelier, 0 takes the likeliest each time, above 1
+    makes names stranger.
+
+    Raises `InputError` if a number is out of range, or the prefix has an unknown character or is not
+    shorter than `max_length`.
+    """
+    require(1 <= max_length <= 10_000, f"max_length must be from 1 to 10,000, not {max_length}")
+    require(
+        math.isfinite(temperature) and temperature >= 0,
+        f"temperature must be 0 or a finite number above, not {temperature}",
+    )
+    require(top_k is None or top_k >= 1, f"top_k must be at least 1, not {top_k}")
+    require(top_p is None or 0 < top_p <= 1, f"top_p must be above 0 and at most 1, not {top_p}")
+    require(
+        len(prefix) < max_length,
+        f"the prefix has {len(prefix)} characters, which leaves none of max_length {max_length}",
+    )
+    start = vocabulary.encode(vocab, prefix)
+    if temperature == 0:
+        temperature, top_k = 1.0, 1
+    draw = partial(
+        generate,
+        predictor,
+        max_length=max_length,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+    )
+    return (
+        Sample(*sample)
+        for batch in count()
+        for sample in _samples(vocab, *draw(jax.random.fold_in(key, batch), start))
+    )
+
+
+def names(
+    predictor: Predictor, vocab: Vocab, key: PRNGKeyArray, n: int, **options: Any
+) -> list[str]:
+    """`n` names; the options, and what is raised, are those of `stream`."""
+    require(n >= 0, f"the number of names must be 0 or more, not {n}")
+    return [sample.name for sample in islice(stream(predictor, vocab, key, **options), n)]
+
+
+def _samples(vocab: Vocab, tokens: Array, ended: Array) -> Iterator[tuple[str, bool]]:
+    rows = np.pad(np.asarray(tokens), ((0, 0), (1, 0)))
+    kept = rows != BOUNDARY
+    kept[:, 0] = True  # the boundary before each name; those that fill it up go
+    return zip(
+        corpus.decode(vocab, np.append(rows[kept], BOUNDARY)),
+        np.asarray(ended).tolist(),
+        strict=True,
+    )

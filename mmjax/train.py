@@ -1,0 +1,204 @@
+"""Training: manual SGD with step decay, one step, and a run of steps as one jitted scan."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, Integer, PRNGKeyArray
+
+from mmjax import corpus
+from mmjax.errors import require_ranges
+from mmjax.model import Config as ModelConfig
+from mmjax.model import Model
+
+
+@jax.tree_util.register_static
+@dataclass(frozen=True)
+class Config:
+    """How to train; the defaults are the document's. Raises `InputError` if a number is out of range."""
+
+    steps: int = 200_000
+    """Number of training steps."""
+    batch_size: int = 32
+    """Examples in a step, drawn with replacement."""
+    learning_rate: float = 0.1
+    """Learning rate of the first steps."""
+    drop_step: int = 100_000
+    """The step from which the learning rate is lower."""
+    drop_factor: float = 0.1
+    """What the learning rate is multiplied by from then on."""
+
+    def __post_init__(self):
+        require_ranges(
+            self,
+            steps=(0, 2**31 - 1),
+            batch_size=(2, 2**20),  # one row alone has no variance
+            learning_rate=(0.0, 1e6),
+            drop_step=(0, 2**31 - 1),
+            drop_factor=(0.0, 1e6),
+        )
+
+
+class SGDState(NamedTuple):
+    """The number of updates made so far, which the schedule is a function of."""
+
+    step: Int[Array, ""]
+
+
+class TrainState(NamedTuple):
+    """All that the next step needs. `key` never changes: step i draws its batch with fold_in(key, i)."""
+
+    step: Int[Array, ""]
+    params: Any
+    stats: Any
+    opt_state: Any
+    key: PRNGKeyArray
+
+
+def step_decay(config: Config) -> optax.Schedule:
+    """learning_rate before `drop_step`, learning_rate * drop_factor from that step on."""
+    before, after = config.learning_rate, config.learning_rate * config.drop_factor
+    return lambda step: jnp.where(jnp.asarray(step) < config.drop_step, before, after)
+
+
+def sgd(schedule: optax.Schedule) -> optax.GradientTransformation:
+    """Gradient descent in the shape of any optax optimizer: updates = -schedule(step) * gradients."""
+
+    def init(params: Any) -> SGDState:
+        del params
+        return SGDState(jnp.zeros((), jnp.int32))
+
+    def update(grads: Any, state: SGDState, params: Any = None) -> tuple[Any, SGDState]:
+        del params
+        updates = jax.tree.map(lambda g: -jnp.asarray(schedule(state.step), g.dtype) * g, grads)
+        return updates, SGDState(state.step + 1)
+
+    return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
+
+
+def cross_entropy(
+    logits: Float[Array, "batch vocab"], targets: Integer[Array, "batch"]
+) -> Float[Array, ""]:
+    """Mean negative log-likelihood of the targets, in nats."""
+    return optax.softmax_cross_entropy_with_integer_labels(logits, targets).mean()
+
+
+def train_step(
+    model: Model,
+    config: ModelConfig,
+    optimizer: optax.GradientTransformation,
+    state: TrainState,
+    contexts: Integer[Array, "batch block_size"],
+    targets: Integer[Array, "batch"],
+) -> tuple[TrainState, Float[Array, ""]]:
+    """One step on one batch: (new state, the batch's loss before the step in nats)."""
+
+    def loss(params: Any) -> tuple[Array, Any]:
+        logits, stats = model.apply(config, params, state.stats, contexts, train=True)
+        return cross_entropy(logits, targets), stats
+
+    (value, stats), grads = jax.value_and_grad(loss, has_aux=True)(state.params)
+    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+    return TrainState(state.step + 1, params, stats, opt_state, state.key), value
+
+
+def init(
+    model: Model,
+    config: ModelConfig,
+    recipe: Config,
+    key: PRNGKeyArray,
+    *,
+    optimizer: optax.GradientTransformation | None = None,
+) -> TrainState:
+    """The state before the first step: parameters and batches both follow from `key`."""
+    init_key, batch_key = jax.random.split(key)
+    params, stats = model.init(config, init_key)
+    optimizer = optimizer or sgd(step_decay(recipe))
+    return TrainState(jnp.zeros((), jnp.int32), params, stats, optimizer.init(params), batch_key)
+
+
+@partial(
+    jax.jit,
+    static_argnames=("model", "config", "recipe", "steps", "optimizer"),
+    donate_argnames="state",
+)
+def advance(
+    model: Model,
+    config: ModelConfig,
+    recipe: Config,
+    state: TrainState,
+    tokens: Integer[Array, "tokens"],
+    *,
+    steps: int,
+    optimizer: optax.GradientTransformation | None = None,
+) -> tuple[TrainState, Float[Array, "steps"]]:
+    """`steps` more steps on batches from `tokens`: (new state, each step's loss in nats).
+
+    The state is donated: its buffers become the new state's, so use the returned one from then on.
+    Cutting a run into several calls changes nothing, to the bit.
+    """
+    return _scan(model, config, recipe, state, tokens, steps, optimizer)
+
+
+@partial(jax.jit, static_argnames=("model", "config", "recipe", "optimizer"))
+def run(
+    model: Model,
+    config: ModelConfig,
+    recipe: Config,
+    key: PRNGKeyArray,
+    tokens: Integer[Array, "tokens"],
+    *,
+    optimizer: optax.GradientTransformation | None = None,
+) -> tuple[TrainState, Float[Array, "steps"]]:
+    """A whole training run as one pure function: (final state, each step's loss in nats).
+
+    For many runs at once, `jax.vmap(lambda key: run(model, config, recipe, key, tokens))(keys)`.
+    Any optax `optimizer` takes the place of `sgd(step_decay(recipe))`.
+    """
+    state = init(model, config, recipe, key, optimizer=optimizer)
+    return _scan(model, config, recipe, state, tokens, recipe.steps, optimizer)
+
+
+def _scan(
+    model: Model,
+    config: ModelConfig,
+    recipe: Config,
+    state: TrainState,
+    tokens: Array,
+    steps: int,
+    optimizer: optax.GradientTransformation | None,
+) -> tuple[TrainState, Array]:
+    optimizer = optimizer or sgd(step_decay(recipe))
+
+    def body(state: TrainState, _: None) -> tuple[TrainState, Array]:
+        key = jax.random.fold_in(state.key, state.step)
+        index = jax.random.randint(key, (recipe.batch_size,), 0, len(tokens) - 1)
+        contexts, targets = corpus.windows(tokens, index, config.block_size)
+        return train_step(model, config, optimizer, state, contexts, targets)
+
+    return jax.lax.scan(body, state, length=steps)
+
+
+@partial(jax.jit, static_argnames=("loss", "optimizer", "steps"))
+def descend(
+    loss: Callable[..., Float[Array, ""]],
+    optimizer: optax.GradientTransformation,
+    params: Any,
+    *args: Any,
+    steps: int,
+) -> tuple[Any, Float[Array, "steps"]]:
+    """Full-batch gradient descent on `loss(params, *args)`: (new parameters, each step's loss before it)."""
+
+    def body(carry: tuple[Any, Any], _: None) -> tuple[tuple[Any, Any], Array]:
+        params, opt_state = carry
+        value, grads = jax.value_and_grad(loss)(params, *args)
+        updates, opt_state = optimizer.update(grads, opt_state, params)
+        return (optax.apply_updates(params, updates), opt_state), value
+
+    (params, _), losses = jax.lax.scan(body, (params, optimizer.init(params)), length=steps)
+    return params, losses

@@ -1,0 +1,78 @@
+"""Characters <-> tokens. Token 0 is the boundary that stands before and after every name."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmjax.errors import InputError, require
+
+BOUNDARY = 0
+CAPACITY = 2**16  # tokens are one byte while that is enough, else two
+
+
+@dataclass(frozen=True)
+class Vocab:
+    """The distinct characters of a list, in code point order; character i is token i + 1.
+
+    Raises `InputError` if a character stands twice or there are more than two bytes can number.
+    """
+
+    characters: str
+
+    def __post_init__(self):
+        distinct = len(set(self.characters))
+        require(distinct == len(self.characters), "a character stands twice in the vocabulary")
+        require(
+            distinct < CAPACITY,
+            f"{distinct:,} distinct characters are more than the {CAPACITY - 1:,} that a token can "
+            "hold; use a list in fewer scripts",
+        )
+
+    @property
+    def size(self) -> int:
+        """Number of tokens, the boundary included."""
+        return len(self.characters) + 1
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The smallest unsigned integer type that holds every token."""
+        return np.min_scalar_type(self.size - 1)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What to show for each token: the boundary as ".", or as "<.>" where "." is a character."""
+        return ("<.>" if "." in self.characters else ".", *self.characters)
+
+
+def build(names: Iterable[str]) -> Vocab:
+    """The vocabulary of every character that occurs in `names`."""
+    return Vocab("".join(sorted(set("".join(names)))))
+
+
+def encode(vocab: Vocab, text: str) -> np.ndarray:
+    """The tokens of `text`, without boundaries: an array [len(text)] of `vocab.dtype`.
+
+    Raises `InputError`, naming the character, if the vocabulary does not have it.
+    """
+    known, wanted = _code_points(vocab.characters), _code_points(text)
+    token_of = np.zeros(max(known.max(initial=0), wanted.max(initial=0)) + 1, vocab.dtype)
+    token_of[known] = np.arange(1, vocab.size)
+    tokens = token_of[wanted]
+    if not tokens.all():
+        character = text[int(np.argmin(tokens))]
+        raise InputError(
+            f"{text[:40]!r} has the character {character!r} (U+{ord(character):04X}), which is not "
+            f"among the {vocab.size - 1} characters of the list; use those only"
+        )
+    return tokens
+
+
+def decode(vocab: Vocab, tokens: np.ndarray) -> str:
+    """The text of `tokens` [n], none of which may be the boundary. The inverse of `encode`."""
+    code_points = _code_points(vocab.characters)[np.asarray(tokens, np.int64) - 1]
+    return code_points.tobytes().decode("utf-32-le", "surrogatepass")
+
+
+def _code_points(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
