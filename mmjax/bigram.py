@@ -1,7 +1,7 @@
 """The bigram as a neural network: one row of logits for each previous token."""
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,15 +15,19 @@ from mmjax.errors import require_ranges
 @jax.tree_util.register_static
 @dataclass(frozen=True)
 class Config:
-    """Sizes of the bigram. Raises `InputError` if one is out of range."""
+    """Size of the bigram."""
 
     vocab_size: int = 27
     """Number of tokens, the boundary included."""
 
-    block_size: ClassVar[int] = 1
-
     def __post_init__(self):
+        """Raise `InputError` if the size is out of range."""
         require_ranges(self, vocab_size=(2, 65_536))
+
+    @property
+    def block_size(self) -> int:
+        """One: the previous token is all that a bigram sees."""
+        return 1
 
 
 class Params(NamedTuple):

@@ -31,7 +31,7 @@ def probabilities(counts: Table, *, smoothing: float = 0.0) -> Float[np.ndarray,
     smoothed = counts + np.float64(smoothing)
     totals = smoothed.sum(axis=1, keepdims=True)
     uniform = np.full_like(smoothed, 1 / len(smoothed))
-    return np.divide(smoothed, totals, out=uniform, where=totals > 0)
+    return np.divide(smoothed, totals, out=uniform, where=totals != 0)
 
 
 def nll(probs: Float[np.ndarray, "vocab vocab"], counts: Table) -> float:

@@ -15,7 +15,7 @@ from mmjax import corpus, counts
 from mmjax.model import Predictor
 
 CHUNK = 8192  # examples looked at together, which bounds the memory whatever the list's size
-MAX_KL = 0.05  # nats a letter by which the bigrams of a sound model may miss the list's
+MAX_KL = 0.1  # nats a letter by which the bigrams of a sound model may miss the list's
 
 
 class CountCheck(NamedTuple):
@@ -33,7 +33,9 @@ class CountCheck(NamedTuple):
 
 
 def loss(predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]) -> float:
-    """Mean negative log-likelihood over all examples of `tokens`, in nats, with running statistics."""
+    """Mean negative log-likelihood over all examples of `tokens`, in nats; NaN if there is none."""
+    if len(tokens) == 1:
+        return math.nan
     total = sum(
         float(_nll_sum(predictor, piece, size))
         for piece, size in _pieces(tokens, predictor.config.block_size)
@@ -43,7 +45,10 @@ def loss(predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]) -> float:
 
 def perplexity(nll: float) -> float:
     """exp(nll): among how many equally likely letters the next one would be as hard to guess."""
-    return math.exp(nll)
+    try:
+        return math.exp(nll)
+    except OverflowError:
+        return math.inf
 
 
 def calibrate(predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]) -> Predictor:

@@ -45,10 +45,8 @@ def linear(params: Linear, x: Float[Array, "batch fan_in"]) -> Float[Array, "bat
 
 def batch_norm_init(features: int, *, gamma: float = 1.0) -> tuple[BatchNorm, Moments]:
     """Scale `gamma`, shift 0; running mean 0 and variance 1."""
-    return (
-        BatchNorm(jnp.full(features, gamma), jnp.zeros(features)),
-        Moments(jnp.zeros(features), jnp.ones(features)),
-    )
+    params = BatchNorm(gamma * jnp.ones(features), jnp.zeros(features))
+    return params, Moments(jnp.zeros(features), jnp.ones(features))
 
 
 def moments(x: Float[Array, "batch features"]) -> Moments:

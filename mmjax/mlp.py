@@ -20,7 +20,7 @@ from mmjax.layers import BatchNorm, Linear, Moments
 @jax.tree_util.register_static
 @dataclass(frozen=True)
 class Config:
-    """Sizes and constants of the network; the defaults are the document's. Raises `InputError` if out of range."""
+    """Sizes and constants of the network; the defaults are the document's."""
 
     vocab_size: int = 27
     """Number of tokens, the boundary included."""
@@ -42,6 +42,7 @@ class Config:
     """Added to a variance before it divides."""
 
     def __post_init__(self):
+        """Raise `InputError` if a number is out of range."""
         require_ranges(
             self,
             vocab_size=(2, 65_536),

@@ -19,7 +19,7 @@ from mmjax.model import Model
 @jax.tree_util.register_static
 @dataclass(frozen=True)
 class Config:
-    """How to train; the defaults are the document's. Raises `InputError` if a number is out of range."""
+    """How to train; the defaults are the document's."""
 
     steps: int = 200_000
     """Number of training steps."""
@@ -33,6 +33,7 @@ class Config:
     """What the learning rate is multiplied by from then on."""
 
     def __post_init__(self):
+        """Raise `InputError` if a number is out of range."""
         require_ranges(
             self,
             steps=(0, 2**31 - 1),

@@ -1,0 +1,227 @@
+"""The multi-layer perceptron with BatchNorm: `python -m experiments.mlp --help`."""
+
+import math
+import time
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tyro
+from tqdm import tqdm
+
+from experiments.program import (
+    Interruption,
+    NameList,
+    interruptible,
+    main,
+    sample_lines,
+    table,
+)
+from experiments.run_folder import RunFolder
+from mmjax import Predictor, Vocab, corpus, counts, evaluate, mlp, sample, train, vocab
+from mmjax.errors import require_ranges
+from mmjax.model import parameter_count
+
+CHUNK = 1_000  # steps between two looks at the loss
+CHUNKS_TO_VALIDATION = 10
+CHECKED_SAMPLES = 20_000
+SHOWN_SAMPLES = 20
+
+
+@dataclass(frozen=True)
+class Model(mlp.Config):
+    """The network; the defaults are the document's, with 47,351 parameters for 26 letters."""
+
+    vocab_size: tyro.conf.Suppress[int] = 27  # follows from the list
+
+
+@dataclass(frozen=True)
+class Options:
+    """Train the MLP on a list of names, hold it against counting, and draw new names from it.
+
+    Leaves its figures, samples and weights in the run folder. Ctrl-C ends the training early and keeps
+    what was trained.
+    """
+
+    name_list: NameList
+    recipe: train.Config
+    model: Model
+    out: Path = Path("runs/mlp")
+    """The run folder; an earlier run in it is overwritten."""
+    seed: int = 0
+    """Seed of the initial weights, the batches and the samples."""
+    split_seed: int = 42
+    """Seed of the shuffles before the list is split 80 : 10 : 10."""
+    shuffles: int = 2
+    """How often it is shuffled: 2 gives the document's split, 1 that of the lecture's later parts."""
+    calibrate: bool = False
+    """After training, recompute BatchNorm's statistics over the whole training part."""
+
+    def __post_init__(self):
+        require_ranges(self, seed=(0, 2**32 - 1), split_seed=(0, 2**63 - 1), shuffles=(0, 1_000))
+
+
+class Data(NamedTuple):
+    """The list, and its parts both as names and as flat arrays of tokens."""
+
+    names: list[str]
+    vocab: Vocab
+    parts: dict[str, list[str]]
+    tokens: dict[str, np.ndarray]
+
+
+class Training(NamedTuple):
+    """What training was like; `seconds` include the compilation, not the validation."""
+
+    steps: int
+    seconds: float
+    initial_loss: float
+
+
+def program(options: Options) -> int:
+    """Train, evaluate, check against counting, sample, save and show; the exit status."""
+    data = read(options)
+    options = replace(options, model=replace(options.model, vocab_size=data.vocab.size))
+    config = mlp.Config(**asdict(options.model))
+    folder = RunFolder(options.out, options)
+
+    with interruptible() as interruption:
+        predictor, training = fit(options, config, data, folder, interruption)
+    if options.calibrate:
+        predictor = evaluate.calibrate(predictor, data.tokens["train"])
+    folder.write_model(predictor, data.vocab)
+
+    sample_key = jax.random.key(options.seed)
+    samples = list(islice(sample.stream(predictor, data.vocab, sample_key), CHECKED_SAMPLES))
+    sampled = corpus.encode(data.vocab, [name for name, _ in samples])
+    check = evaluate.count_check(predictor, data.tokens["train"], sampled)
+    losses = {part: evaluate.loss(predictor, tokens) for part, tokens in data.tokens.items()}
+
+    lines = sample_lines(samples[:SHOWN_SAMPLES], frozenset(data.names))
+    folder.write_samples(lines)
+    folder.write_summary(
+        {
+            "names": len(data.names),
+            "parameters": parameter_count(predictor.params),
+            **{f"examples_{part}": len(data.tokens[part]) - 1 for part in ("train", "val", "test")},
+            "steps": training.steps,
+            "initial_loss": training.initial_loss,
+            **{f"loss_{part}": loss for part, loss in losses.items()},
+            "perplexity_val": evaluate.perplexity(losses["val"]),
+            "bigram_check_kl": check.kl_predicted,
+            "bigram_check_kl_sampled": check.kl_sampled,
+            "bigram_check_passed": check.passed,
+            "training_seconds": round(training.seconds, 3),
+            "steps_per_second": round(training.steps / training.seconds, 1)
+            if training.steps
+            else math.nan,
+        }
+    )
+    show(options, data, predictor, training, losses, check, lines)
+    return interruption.status
+
+
+def read(options: Options) -> Data:
+    """Read, split and encode the list. Raises `InputError` if any of it cannot be done."""
+    names = options.name_list.read()
+    letters = vocab.build(names)
+    splits = corpus.split(names, seed=options.split_seed, shuffles=options.shuffles)
+    parts = splits._asdict()
+    for part in ("val", "test"):
+        parts[f"{part}_unseen"] = corpus.unseen(parts[part], splits.train)
+    tokens = {part: corpus.encode(letters, names) for part, names in parts.items()}
+    return Data(names, letters, parts, tokens)
+
+
+def fit(
+    options: Options,
+    config: mlp.Config,
+    data: Data,
+    folder: RunFolder,
+    interruption: Interruption,
+) -> tuple[Predictor, Training]:
+    """Train chunk by chunk, logging each, until the last step or an interruption."""
+    recipe = options.recipe
+    schedule = train.step_decay(recipe)
+    state = train.init(mlp, config, recipe, jax.random.key(options.seed))
+    tokens = jnp.asarray(data.tokens["train"])
+    done, seconds, initial_loss, val_loss = 0, 0.0, math.nan, math.nan
+    with tqdm(total=recipe.steps, unit="step", unit_scale=True, disable=None) as progress:
+        while done < recipe.steps and not interruption:
+            size = min(CHUNK, recipe.steps - done)
+            started = time.perf_counter()
+            state, losses = train.advance(mlp, config, recipe, state, tokens, steps=size)
+            losses = np.asarray(losses)
+            seconds += time.perf_counter() - started
+            if done == 0:
+                initial_loss = float(losses[0])
+            done += size
+            record = {
+                "step": done,
+                "seconds": round(seconds, 3),
+                "lr": float(f"{schedule(done - 1):.6g}"),
+                "loss_train": float(losses.mean()),
+            }
+            if done % (CHUNK * CHUNKS_TO_VALIDATION) == 0:
+                now = Predictor(mlp, config, state.params, state.stats)
+                val_loss = record["loss_val"] = evaluate.loss(now, data.tokens["val"])
+            folder.add_metrics(record)
+            progress.set_postfix(loss=f"{losses.mean():.4f}", val=f"{val_loss:.4f}", refresh=False)
+            progress.update(size)
+    predictor = Predictor(mlp, config, state.params, state.stats)
+    return predictor, Training(done, seconds, initial_loss)
+
+
+def show(
+    options: Options,
+    data: Data,
+    predictor: Predictor,
+    training: Training,
+    losses: dict[str, float],
+    check: evaluate.CountCheck,
+    lines: list[str],
+) -> None:
+    """Print the closing tables."""
+    size = data.vocab.size
+    counted = {part: counts.bigrams(tokens, size) for part, tokens in data.tokens.items()}
+    smoothed = counts.probabilities(counted["train"], smoothing=1)
+    print(
+        f"{options.name_list.names}: {len(data.names):,} names of {size} tokens; "
+        f"{parameter_count(predictor.params):,} parameters\n"
+        f"{training.steps:,} of {options.recipe.steps:,} steps in {training.seconds:.1f} s"
+        + f", first loss {training.initial_loss:.4f} (ln {size} = {math.log(size):.4f})"
+        * (training.steps > 0)
+        + "\n"
+    )
+    rows = [
+        (
+            part.replace("_", ", "),
+            len(data.parts[part]),
+            len(tokens) - 1,
+            losses[part],
+            evaluate.perplexity(losses[part]),
+            counts.nll(smoothed, counted[part]),
+        )
+        for part, tokens in data.tokens.items()
+    ]
+    print(table(["part", "names", "examples", "loss", "perplexity", "bigram +1"], rows))
+    verdict = "agrees with counting" if check.passed else "DOES NOT AGREE WITH COUNTING"
+    print(
+        "\nLoss in nats a letter with running statistics; unseen: names not in the training part;"
+        "\nbigram +1: the loss of counting letter pairs in the training part.\n"
+        f"\nBigrams against the training part's table: KL {check.kl_predicted:.4f} nats predicted, "
+        f"{check.kl_sampled:.4f} in {CHECKED_SAMPLES:,} samples"
+        f"\n(sound below {evaluate.MAX_KL}): {verdict}.\n"
+    )
+    print("\n".join(lines).expandtabs(24))
+    print(
+        f"\n{options.out}: config.json, metrics.jsonl, summary.json, samples.txt, model.safetensors"
+    )
+
+
+if __name__ == "__main__":
+    main("experiments.mlp", Options, program)

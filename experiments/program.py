@@ -1,0 +1,119 @@
+"""What every program does the same way: options, errors, interruption, and what it shows."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import tyro
+
+from mmjax import InputError, corpus
+from mmjax.sample import Sample
+
+Options = TypeVar("Options")
+MARKERS = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)  # flat options, no --no-x
+
+
+@dataclass(frozen=True)
+class NameList:
+    """Which names."""
+
+    names: Path = Path("data/names.txt")
+    """The list: a UTF-8 text file with one name a line."""
+    unique: bool = False
+    """Use a name that stands more than once only once."""
+
+    def read(self) -> list[str]:
+        """The names of the list. Raises `InputError` as `corpus.read_names` does."""
+        return corpus.read_names(self.names, unique=self.unique)
+
+
+def main(module: str, options: type[Options], program: Callable[[Options], int]) -> NoReturn:
+    """Run `program` on the command line's options and exit with its status.
+
+    Bad input is one line on standard error and status 2; Ctrl-C before or after training is 130.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
+    try:
+        status = program(tyro.cli(options, prog=f"python -m {module}", config=MARKERS))
+        sys.stdout.flush()
+    except InputError as error:
+        print(f"{module}: {shown(str(error))}", file=sys.stderr)
+        status = 2
+    except KeyboardInterrupt:
+        print(f"{module}: interrupted", file=sys.stderr)
+        status = 128 + signal.SIGINT
+    except BrokenPipeError:  # the reader of our output has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    sys.exit(status)
+
+
+class Interruption:
+    """Whether the user asked to stop: falsy, or true with the exit status in `status`."""
+
+    def __init__(self) -> None:
+        self.status = 0
+
+    def __bool__(self) -> bool:
+        return self.status != 0
+
+
+@contextmanager
+def interruptible() -> Iterator[Interruption]:
+    """Within the block, the first Ctrl-C (or SIGTERM) is only noted; the second one ends the program."""
+    interruption = Interruption()
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def note(number: int, _: object) -> None:
+        interruption.status = 128 + number
+        restore()
+        print("\nfinishing; once more to leave at once", file=sys.stderr)
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    before = {number: signal.signal(number, note) for number in signals}
+    try:
+        yield interruption
+    finally:
+        restore()
+
+
+def shown(text: str) -> str:
+    """`text` with what a terminal would obey or not show (control characters and the like) escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def mark(sample: Sample, known: frozenset[str]) -> str:
+    """Whether a sampled name is new or in the list, and whether it was cut at the greatest length."""
+    return ("in the list" if sample.name in known else "new") + ", cut" * (not sample.ended)
+
+
+def sample_lines(samples: Sequence[Sample], known: frozenset[str]) -> list[str]:
+    """A line for each sample: the name, a tab, and its mark."""
+    return [f"{shown(sample.name)}\t{mark(sample, known)}" for sample in samples]
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str | int | float | None]]) -> str:
+    """Aligned columns: text to the left, numbers to the right, floats with 4 decimals."""
+
+    def cell(value: str | int | float | None) -> str:
+        if value is None:
+            return ""
+        if isinstance(value, float):
+            return f"{value:.4f}"
+        return value if isinstance(value, str) else f"{value:,}"
+
+    lines = [list(header), *([cell(value) for value in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
+        for line in lines
+    )

@@ -1,0 +1,99 @@
+"""The folder that a run leaves behind."""
+
+import dataclasses
+import json
+import math
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import jax
+import jaxlib.version
+import numpy as np
+import optax
+
+import mmjax
+from mmjax import InputError, files, weights
+from mmjax.model import Predictor
+from mmjax.vocab import Vocab
+
+MODEL = "model.safetensors"
+CONFIG = "config.json"
+SUMMARY = "summary.json"
+SAMPLES = "samples.txt"
+METRICS = "metrics.jsonl"
+
+
+class RunFolder:
+    """One run's files. Opening it makes the folder and removes an earlier run's files from it.
+
+    Raises `InputError` if nothing can be written there; then an earlier run's files still stand.
+    """
+
+    def __init__(self, path: Path, options: Any) -> None:
+        self.path = path
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = "is a file" if isinstance(error, FileExistsError) else error.strerror
+            raise InputError(f"{path}: cannot be made a run folder: {reason}") from None
+        self.write_json(CONFIG, _plain(options))
+        for old in (*path.glob("*.safetensors"), path / SUMMARY, path / SAMPLES, path / METRICS):
+            old.unlink(missing_ok=True)
+
+    def write_json(self, name: str, content: dict[str, Any]) -> None:
+        """Write `content` with one key a line; NaN and infinity, which JSON lacks, as null."""
+        finite = {key: _finite(value) for key, value in content.items()}
+        files.write(self.path / name, json.dumps(finite, indent=2) + "\n")
+
+    def write_samples(self, lines: list[str]) -> None:
+        """Write the sampled names, one a line."""
+        files.write(self.path / SAMPLES, "\n".join([*lines, ""]))
+
+    def write_model(self, predictor: Predictor, vocab: Vocab, name: str = MODEL) -> None:
+        """Write the weights."""
+        weights.save(self.path / name, predictor, vocab)
+
+    def add_metrics(self, record: dict[str, Any]) -> None:
+        """Append one line to the run's metrics."""
+        line = json.dumps({key: _finite(value) for key, value in record.items()})
+        try:
+            with (self.path / METRICS).open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        except OSError as error:
+            raise InputError(
+                f"{self.path / METRICS}: cannot be written: {error.strerror}"
+            ) from None
+
+    def write_summary(self, figures: dict[str, Any]) -> None:
+        """Write the final figures with the versions and the device that they were made with."""
+        device = jax.devices()[0]
+        surroundings = {
+            "python": platform.python_version(),
+            "mmjax": mmjax.__version__,
+            "jax": jax.__version__,
+            "jaxlib": jaxlib.version.__version__,
+            "numpy": np.__version__,
+            "optax": optax.__version__,
+            "platform": platform.platform(),
+            "device": f"{device.platform} {device.device_kind}",
+            "cpus": os.cpu_count(),
+        }
+        self.write_json(SUMMARY, figures | surroundings)
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _plain(options: Any) -> dict[str, Any]:
+    """Nested option dataclasses as one flat dict; paths absolute, so that they hold from anywhere."""
+    flat: dict[str, Any] = {}
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        if dataclasses.is_dataclass(value):
+            flat |= _plain(value)
+        else:
+            flat[field.name] = str(value.absolute()) if isinstance(value, Path) else value
+    return flat

@@ -1,0 +1,110 @@
+"""Names out of a trained model: `python -m experiments.sample RUN --help`."""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import jax
+import tyro
+
+from experiments.program import main, sample_lines
+from experiments.run_folder import CONFIG, MODEL
+from mmjax import InputError, corpus, sample, weights
+from mmjax.errors import require, require_ranges
+from mmjax.sample import Sample
+
+GIVE_UP = 100_000  # names drawn without a new one
+
+
+@dataclass(frozen=True)
+class Options:
+    """Draw names from a trained model, each marked as new or in the list.
+
+    In a pipe, name and mark are separated by a tab.
+    """
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """A run folder, or a .safetensors file in one."""
+    count: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 20
+    """How many names."""
+    temperature: float = 1.0
+    """Below 1 likely letters become likelier, 0 takes the likeliest, above 1 names become stranger."""
+    top_k: int | None = None
+    """Draw among the k likeliest letters only."""
+    top_p: float | None = None
+    """Draw among the likeliest letters that together have this probability."""
+    prefix: str = ""
+    """What every name begins with."""
+    max_length: int = sample.MAX_LENGTH
+    """Characters after which a name is cut."""
+    new_only: bool = False
+    """Only names that are not in the list."""
+    names: Path | None = None
+    """The list that decides what is new; by default the one that the model was trained on."""
+    seed: int = 0
+    """Seed of the draws."""
+
+    def __post_init__(self):
+        """Raise `InputError` if a number is out of range; `sample.stream` looks at the rest."""
+        require_ranges(self, count=(0, 2**63 - 1), seed=(0, 2**32 - 1))
+
+
+def program(options: Options) -> int:
+    """Load, draw and show; the exit status."""
+    is_folder = options.run.is_dir()
+    predictor, vocab = weights.load(options.run / MODEL if is_folder else options.run)
+    folder = options.run if is_folder else options.run.parent
+    known = frozenset(corpus.read_names(options.names or list_of(folder)))
+    samples = sample.stream(
+        predictor,
+        vocab,
+        jax.random.key(options.seed),
+        prefix=options.prefix,
+        temperature=options.temperature,
+        top_k=options.top_k,
+        top_p=options.top_p,
+        max_length=options.max_length,
+    )
+    if options.new_only:
+        samples = new_ones(samples, known)
+    for drawn in islice(samples, options.count):
+        (line,) = sample_lines([drawn], known)
+        print(line.expandtabs(24) if sys.stdout.isatty() else line)
+    return 0
+
+
+def list_of(folder: Path) -> Path:
+    """The list that a run was trained on. Raises `InputError` if that cannot be told, or it is gone."""
+    try:
+        path = Path(json.loads((folder / CONFIG).read_text(encoding="utf-8"))["names"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(
+            f"{folder / CONFIG}: does not tell which list decides what is new; give it with --names"
+        ) from None
+    require(
+        path.exists(),
+        f"{path}: the list of this run is gone; give one with --names to tell what is new",
+    )
+    return path
+
+
+def new_ones(samples: Iterator[Sample], known: frozenset[str]) -> Iterator[Sample]:
+    """The samples that are not known. Raises `InputError` after `GIVE_UP` known ones in a row."""
+    row = 0
+    for drawn in samples:
+        row = row + 1 if drawn.name in known else 0
+        require(
+            row < GIVE_UP,
+            f"the last {GIVE_UP:,} names drawn are all in the list; raise --temperature, "
+            "or give another --prefix",
+        )
+        if row == 0:
+            yield drawn
+
+
+if __name__ == "__main__":
+    main("experiments.sample", Options, program)
