@@ -39,7 +39,8 @@ class RunFolder:
             reason = "is a file" if isinstance(error, FileExistsError) else error.strerror
             raise InputError(f"{path}: cannot be made a run folder: {reason}") from None
         self.write_json(CONFIG, _plain(options))
-        for old in (*path.glob("*.safetensors"), path / SUMMARY, path / SAMPLES, path / METRICS):
+        files.write(path / METRICS, "")
+        for old in (*path.glob("*.safetensors"), path / SUMMARY, path / SAMPLES):
             old.unlink(missing_ok=True)
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:

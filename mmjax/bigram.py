@@ -83,5 +83,6 @@ def loss(
     every_token = jnp.arange(config.vocab_size)[:, None]
     logits, _ = apply(config, params, (), every_token, train=True)
     frequency = (counts / counts.sum()).astype(logits.dtype)
-    nll = -jnp.sum(frequency * jax.nn.log_softmax(logits))
-    return nll + penalty * jnp.mean(params.weight**2)
+    # A pair that does not occur costs nothing, even where its logit is -inf.
+    nll = -jnp.sum(frequency * jax.nn.log_softmax(logits), where=counts > 0)
+    return nll + penalty * jnp.mean(params.weight**2) if penalty else nll

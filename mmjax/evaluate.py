@@ -75,7 +75,7 @@ def expected_bigrams(
     size = predictor.config.vocab_size
     total = np.zeros((size, size))
     for piece, examples in _pieces(tokens, predictor.config.block_size):
-        total += _expected_sum(predictor, piece, examples)
+        total += np.asarray(_expected_sum(predictor, piece, examples))
     return total
 
 
@@ -112,14 +112,14 @@ def _examples(predictor: Predictor, piece: Array) -> tuple[Array, Array]:
 
 
 @jax.jit
-def _nll_sum(predictor: Predictor, piece: Array, size: int) -> Array:
+def _nll_sum(predictor: Predictor, piece: Array, size: int | Array) -> Array:
     contexts, targets = _examples(predictor, piece)
     nll = optax.softmax_cross_entropy_with_integer_labels(predictor.logits(contexts), targets)
     return jnp.sum(nll, where=jnp.arange(len(nll)) < size)
 
 
 @jax.jit
-def _expected_sum(predictor: Predictor, piece: Array, size: int) -> Array:
+def _expected_sum(predictor: Predictor, piece: Array, size: int | Array) -> Array:
     contexts, _ = _examples(predictor, piece)
     probs = jax.nn.softmax(predictor.logits(contexts))
     probs = jnp.where(jnp.arange(len(probs))[:, None] < size, probs, jnp.zeros_like(probs))

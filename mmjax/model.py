@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 from jaxtyping import Array, Float, Integer, PRNGKeyArray
 
 
+@runtime_checkable
 class Config(Protocol):
     """What every model's configuration tells."""
 
@@ -22,6 +23,7 @@ class Config(Protocol):
         ...
 
 
+@runtime_checkable
 class Model(Protocol):
     """A model: the modules `mmjax.bigram` and `mmjax.mlp` are two, anything with these functions is one."""
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, Integer, PRNGKeyArray
+from jaxtyping import Array, ArrayLike, Float, Int, Integer, PRNGKeyArray
 
 from mmjax import corpus
 from mmjax.errors import require_ranges
@@ -108,6 +108,7 @@ def train_step(
     return TrainState(state.step + 1, params, stats, opt_state, state.key), value
 
 
+@partial(jax.jit, static_argnames=("model", "config", "recipe", "optimizer"))
 def init(
     model: Model,
     config: ModelConfig,
@@ -123,36 +124,12 @@ def init(
     return TrainState(jnp.zeros((), jnp.int32), params, stats, optimizer.init(params), batch_key)
 
 
-@partial(
-    jax.jit,
-    static_argnames=("model", "config", "recipe", "steps", "optimizer"),
-    donate_argnames="state",
-)
-def advance(
-    model: Model,
-    config: ModelConfig,
-    recipe: Config,
-    state: TrainState,
-    tokens: Integer[Array, "tokens"],
-    *,
-    steps: int,
-    optimizer: optax.GradientTransformation | None = None,
-) -> tuple[TrainState, Float[Array, "steps"]]:
-    """`steps` more steps on batches from `tokens`: (new state, each step's loss in nats).
-
-    The state is donated: its buffers become the new state's, so use the returned one from then on.
-    Cutting a run into several calls changes nothing, to the bit.
-    """
-    return _scan(model, config, recipe, state, tokens, steps, optimizer)
-
-
-@partial(jax.jit, static_argnames=("model", "config", "recipe", "optimizer"))
 def run(
     model: Model,
     config: ModelConfig,
     recipe: Config,
     key: PRNGKeyArray,
-    tokens: Integer[Array, "tokens"],
+    tokens: Integer[ArrayLike, "tokens"],
     *,
     optimizer: optax.GradientTransformation | None = None,
 ) -> tuple[TrainState, Float[Array, "steps"]]:
@@ -162,7 +139,25 @@ def run(
     Any optax `optimizer` takes the place of `sgd(step_decay(recipe))`.
     """
     state = init(model, config, recipe, key, optimizer=optimizer)
-    return _scan(model, config, recipe, state, tokens, recipe.steps, optimizer)
+    return _run(model, config, recipe, state, tokens, steps=recipe.steps, optimizer=optimizer)
+
+
+def advance(
+    model: Model,
+    config: ModelConfig,
+    recipe: Config,
+    state: TrainState,
+    tokens: Integer[ArrayLike, "tokens"],
+    *,
+    steps: int,
+    optimizer: optax.GradientTransformation | None = None,
+) -> tuple[TrainState, Float[Array, "steps"]]:
+    """`steps` more steps on batches from `tokens`: (new state, each step's loss in nats).
+
+    The state is donated: its buffers become the new state's, so use the returned one from then on.
+    Cutting a run into several calls changes nothing, to the bit.
+    """
+    return _advance(model, config, recipe, state, tokens, steps=steps, optimizer=optimizer)
 
 
 def _scan(
@@ -171,6 +166,7 @@ def _scan(
     recipe: Config,
     state: TrainState,
     tokens: Array,
+    *,
     steps: int,
     optimizer: optax.GradientTransformation | None,
 ) -> tuple[TrainState, Array]:
@@ -183,6 +179,11 @@ def _scan(
         return train_step(model, config, optimizer, state, contexts, targets)
 
     return jax.lax.scan(body, state, length=steps)
+
+
+_STATIC = ("model", "config", "recipe", "steps", "optimizer")
+_run = jax.jit(_scan, static_argnames=_STATIC)
+_advance = jax.jit(_scan, static_argnames=_STATIC, donate_argnames="state")
 
 
 @partial(jax.jit, static_argnames=("loss", "optimizer", "steps"))

@@ -1,0 +1,41 @@
+"""Every test runs with JAX at its strictest and with the shapes in the signatures checked."""
+
+import os
+from pathlib import Path
+
+import jax
+import pytest
+from hypothesis import settings
+from jaxtyping import install_import_hook
+
+install_import_hook("mmjax", "strict.check")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+settings.register_profile("mmjax", deadline=None)
+settings.load_profile("mmjax")
+
+ROOT = Path(__file__).parent.parent
+MAKEMORE_SHA256 = "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d"
+
+
+@pytest.fixture(scope="session")
+def shipped_names() -> list[str]:
+    from mmjax import corpus
+
+    return corpus.read_names(ROOT / "data/names.txt")
+
+
+@pytest.fixture(scope="session")
+def makemore_path() -> Path:
+    """The lecture's list, which the repository does not hold."""
+    path = Path(os.environ.get("MMJAX_MAKEMORE_NAMES", ROOT / "data/makemore.txt"))
+    if not path.exists():
+        pytest.skip("needs the lecture's list: make data/makemore.txt, or MMJAX_MAKEMORE_NAMES")
+    return path
+
+
+@pytest.fixture(scope="session")
+def makemore_names(makemore_path: Path) -> list[str]:
+    from mmjax import corpus
+
+    return corpus.read_names(makemore_path)

@@ -1,0 +1,132 @@
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mmjax import Predictor, bigram, corpus, counts, evaluate, mlp, sample, train, vocab
+
+CONFIG = mlp.Config(vocab_size=27, embedding_dim=7, hidden_size=61, hidden_layers=3)
+
+
+@pytest.fixture(scope="module")
+def tokens(shipped_names):
+    return corpus.encode(vocab.build(shipped_names), shipped_names[::11])
+
+
+@pytest.fixture(scope="module")
+def trained(tokens):
+    state, _ = train.run(
+        mlp, CONFIG, train.Config(steps=10_000, drop_step=5_000), jax.random.key(0), tokens
+    )
+    return Predictor(mlp, CONFIG, state.params, state.stats)
+
+
+def all_at_once(predictor, tokens):
+    """Every example in one batch, cut out of the whole array."""
+    index = jnp.arange(len(tokens) - 1)
+    contexts, targets = corpus.windows(jnp.asarray(tokens), index, predictor.config.block_size)
+    return contexts, targets, predictor.logits(contexts)
+
+
+@pytest.mark.parametrize("examples", [1, 5, 8_191, 8_192, 8_193, 20_000])
+def test_loss_is_the_mean_over_every_example(trained, tokens, examples):
+    part = tokens[: examples + 1]
+    assert len(part) == examples + 1
+    _, targets, logits = all_at_once(trained, part)
+    naive = -np.asarray(jax.nn.log_softmax(logits))[np.arange(examples), targets].mean()
+    assert evaluate.loss(trained, part) == pytest.approx(float(naive), rel=1e-5)
+
+
+def test_loss_of_the_counted_bigram_is_countings(tokens):
+    table = counts.bigrams(tokens, 27)
+    predictor = Predictor(bigram, bigram.Config(), bigram.from_counts(table, smoothing=1), ())
+    expected = counts.nll(counts.probabilities(table, smoothing=1), table)
+    assert evaluate.loss(predictor, tokens) == pytest.approx(expected, rel=1e-6)
+
+
+def test_loss_over_nothing_is_nan(trained):
+    assert math.isnan(evaluate.loss(trained, np.zeros(1, np.uint8)))
+
+
+def test_perplexity():
+    assert evaluate.perplexity(math.log(27)) == pytest.approx(27)
+    assert evaluate.perplexity(1e6) == math.inf
+    assert math.isnan(evaluate.perplexity(math.nan))
+
+
+def test_calibrate_gives_the_whole_sets_moments(trained, tokens):
+    """Layer by layer in float64: each is normalised by the moments of all examples."""
+    calibrated = evaluate.calibrate(trained, tokens)
+    contexts, _, _ = all_at_once(trained, tokens)
+    p = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), trained.params)
+    x = np.tanh(p.embedding[contexts].reshape(len(contexts), -1) @ p.input.weight + p.input.bias)
+    blocks = [*p.hidden, p.output]
+    for block, moments in zip(
+        blocks, [*calibrated.stats.hidden, calibrated.stats.output], strict=True
+    ):
+        x = x @ block.linear.weight + block.linear.bias
+        mean, var = x.mean(0), x.var(0, ddof=1)
+        np.testing.assert_allclose(moments.mean, mean, atol=1e-3)
+        np.testing.assert_allclose(moments.var, var, rtol=1e-3)
+        x = np.tanh(block.norm.gamma * (x - mean) / np.sqrt(var + 1e-5) + block.norm.beta)
+    assert calibrated.params is trained.params
+    assert calibrated.config == trained.config
+
+
+def test_calibrate_mends_statistics_that_were_lost(trained, tokens):
+    lost = jax.tree.map(lambda leaf: jnp.full_like(leaf, 3.0), trained.stats)
+    broken = Predictor(mlp, CONFIG, trained.params, lost)
+    mended = evaluate.calibrate(broken, tokens)
+    assert evaluate.loss(broken, tokens) > evaluate.loss(trained, tokens) + 0.1
+    assert evaluate.loss(mended, tokens) == pytest.approx(evaluate.loss(trained, tokens), abs=0.02)
+
+
+def test_calibrate_leaves_a_model_without_statistics(tokens):
+    predictor = Predictor(bigram, bigram.Config(), bigram.from_counts(np.ones((27, 27))), ())
+    assert evaluate.calibrate(predictor, tokens) is predictor
+
+
+def test_expected_bigrams_are_sums_of_predictions(trained, tokens):
+    part = tokens[:9_001]
+    contexts, _, logits = all_at_once(trained, part)
+    naive = np.zeros((27, 27))
+    np.add.at(naive, np.asarray(contexts[:, -1]), np.asarray(jax.nn.softmax(logits), np.float64))
+    np.testing.assert_allclose(
+        evaluate.expected_bigrams(trained, part), naive, rtol=1e-4, atol=1e-4
+    )
+    previous = np.bincount(part[:-1], minlength=27)
+    np.testing.assert_allclose(naive.sum(axis=1), previous, rtol=1e-4)
+
+
+def check(predictor, names, tokens):
+    v = vocab.build(names)
+    sampled = corpus.encode(v, sample.names(predictor, v, jax.random.key(1), 5_000))
+    return evaluate.count_check(predictor, tokens, sampled)
+
+
+def test_counting_itself_passes_the_count_check(shipped_names, tokens):
+    params = bigram.from_counts(counts.bigrams(tokens, 27))
+    result = check(Predictor(bigram, bigram.Config(), params, ()), shipped_names, tokens)
+    assert result.kl_predicted < 1e-6
+    assert result.kl_sampled < 0.03
+    assert result.passed
+
+
+def test_a_trained_model_passes_the_count_check(shipped_names, tokens, trained):
+    result = check(trained, shipped_names, tokens)
+    assert result.passed, result
+
+
+def test_broken_models_fail_the_count_check(shipped_names, tokens, trained):
+    untrained = Predictor(mlp, CONFIG, *mlp.init(CONFIG, jax.random.key(0)))
+    no_statistics = Predictor(mlp, CONFIG, trained.params, untrained.stats)
+    nans = Predictor(
+        mlp, CONFIG, jax.tree.map(lambda x: x * jnp.nan, trained.params), trained.stats
+    )
+    for broken in (untrained, no_statistics, nans):
+        result = check(broken, shipped_names, tokens)
+        assert not result.kl_predicted < evaluate.MAX_KL
+        assert not result.kl_sampled < evaluate.MAX_KL
+        assert not result.passed

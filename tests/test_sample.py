@@ -1,0 +1,180 @@
+from collections import Counter
+from itertools import islice
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmjax import InputError, Predictor, Vocab, bigram, corpus, counts, mlp, sample, vocab
+
+LOGITS = st.lists(
+    st.floats(-5, 5, width=32, allow_subnormal=False), min_size=7, max_size=7, unique=True
+)
+KEY = jax.random.key(3)
+
+
+@pytest.fixture(scope="module")
+def letters(shipped_names):
+    return vocab.build(shipped_names)
+
+
+@pytest.fixture(scope="module")
+def table(shipped_names, letters):
+    return counts.bigrams(corpus.encode(letters, shipped_names), 27)
+
+
+@pytest.fixture(scope="module")
+def counted(table):
+    return Predictor(bigram, bigram.Config(), bigram.from_counts(table), ())
+
+
+def filtered(logits, **options):
+    return np.asarray(sample.filter_logits(jnp.asarray([logits], jnp.float32), **options)[0])
+
+
+@given(LOGITS, st.integers(1, 9))
+def test_top_k_keeps_the_k_likeliest(logits, k):
+    kept = np.isfinite(filtered(logits, top_k=k))
+    assert set(np.flatnonzero(kept)) == set(np.argsort(logits)[-k:])
+
+
+@given(LOGITS, st.floats(0.01, 1.0))
+def test_top_p_keeps_the_smallest_set_with_that_probability(logits, p):
+    probs = np.exp(np.array(logits)) / np.exp(logits).sum()
+    total, expected = 0.0, set()
+    for token in np.argsort(-probs):  # the naive loop: likeliest first until there is enough
+        expected.add(int(token))
+        total += probs[token]
+        if total >= p:
+            break
+    if abs(total - p) > 1e-5:  # else rounding decides
+        assert set(np.flatnonzero(np.isfinite(filtered(logits, top_p=p)))) == expected
+
+
+def test_temperature_divides_and_the_filters_follow_it():
+    logits = [0.0, 1.0, 3.0]
+    np.testing.assert_allclose(filtered(logits, temperature=0.5), [0, 2, 6])
+    assert np.isfinite(filtered(logits, temperature=0.1, top_p=0.9)).tolist() == [
+        False,
+        False,
+        True,
+    ]
+    assert np.isfinite(filtered(logits, temperature=9.0, top_p=0.9)).all()
+
+
+def test_top_p_of_one_and_top_k_of_all_change_nothing():
+    logits = [0.0, -jnp.inf, 3.0]
+    np.testing.assert_array_equal(filtered(logits, top_p=1.0), logits)
+    np.testing.assert_array_equal(filtered(logits, top_k=3), logits)
+
+
+def test_samples_follow_the_table(counted, letters, table):
+    """Pairs in 20,000 names against their expectation, in standard deviations (5 at most)."""
+    names = sample.names(counted, letters, KEY, 20_000)
+    drawn = counts.bigrams(corpus.encode(letters, names), 27)
+    p = counts.probabilities(table)
+    expected = drawn.sum(axis=1, keepdims=True) * p
+    often = expected > 20
+    z = (drawn - expected)[often] / np.sqrt(expected * (1 - p))[often]
+    assert often.sum() > 300
+    assert abs(z).max() < 5
+    assert 0.9 < z.std() < 1.1
+    assert not drawn[table == 0].any()
+
+
+def test_the_same_key_gives_the_same_names_and_more_of_them_begin_the_same(counted, letters):
+    few = sample.names(counted, letters, KEY, 7)
+    assert sample.names(counted, letters, KEY, 2_500)[:7] == few
+    assert sample.names(counted, letters, jax.random.key(4), 7) != few
+
+
+def test_the_network_sees_its_own_letters(letters):
+    """Each drawn letter is the likeliest one after the letters before it, by the one forward pass."""
+    config = mlp.Config(hidden_size=13, block_size=5)
+    params, stats = mlp.init(config, jax.random.key(0))
+    predictor = Predictor(mlp, config, params, stats)
+    (name,) = sample.names(predictor, letters, KEY, 1, temperature=0, max_length=12)
+    context, greedy = [0] * 5, []
+    while len(greedy) < 12:
+        token = int(predictor.logits(jnp.array([context])).argmax())
+        if token == 0:
+            break
+        greedy.append(token)
+        context = [*context[1:], token]
+    assert name == vocab.decode(letters, np.array(greedy))
+
+
+@pytest.mark.parametrize("prefix", ["q", "mari", "zzzzz"])
+def test_a_prefix_begins_every_name_and_conditions_it(counted, letters, table, prefix):
+    names = sample.names(counted, letters, KEY, 3_000, prefix=prefix)
+    assert all(name.startswith(prefix) for name in names)
+    after = Counter(name[len(prefix) : len(prefix) + 1] for name in names)
+    last = letters.labels.index(prefix[-1])
+    likeliest = int(counts.probabilities(table)[last].argmax())
+    assert after.most_common(1)[0][0] == ("" if likeliest == 0 else letters.labels[likeliest])
+
+
+def endless():
+    """A bigram over a, b that never ends a name."""
+    return Predictor(
+        bigram,
+        bigram.Config(vocab_size=3),
+        bigram.Params(jnp.array([[-jnp.inf, 0.0, 0.0]] * 3)),
+        (),
+    )
+
+
+@pytest.mark.parametrize("max_length", [1, 7, 64])
+def test_no_name_is_endless(max_length):
+    drawn = list(islice(sample.stream(endless(), Vocab("ab"), KEY, max_length=max_length), 9))
+    assert all(len(name) == max_length and not ended for name, ended in drawn)
+
+
+def test_a_name_of_the_greatest_length_may_end_by_itself():
+    """After a comes b, after b the end: two letters fit into two and do not count as cut."""
+    inf = jnp.inf
+    weight = jnp.array([[-inf, 0.0, -inf], [-inf, -inf, 0.0], [0.0, -inf, -inf]])
+    predictor = Predictor(bigram, bigram.Config(vocab_size=3), bigram.Params(weight), ())
+    for max_length, expected in ((1, ("a", False)), (2, ("ab", True)), (3, ("ab", True))):
+        stream = sample.stream(predictor, Vocab("ab"), KEY, max_length=max_length)
+        assert set(islice(stream, 5)) == {expected}
+
+
+def test_temperature_makes_names_likelier_or_stranger(counted, letters, table):
+    logp = np.log(counts.probabilities(table, smoothing=1))
+
+    def mean_log_p(temperature):
+        names = sample.names(counted, letters, KEY, 500, temperature=temperature)
+        tokens = corpus.encode(letters, names)
+        return logp[tokens[:-1], tokens[1:]].mean()
+
+    assert mean_log_p(0) > mean_log_p(0.5) > mean_log_p(1.0) > mean_log_p(2.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"temperature": -0.1}, "temperature must be"),
+        ({"temperature": float("nan")}, "temperature must be"),
+        ({"temperature": float("inf")}, "temperature must be"),
+        ({"top_k": 0}, "top_k must be at least 1"),
+        ({"top_p": 0.0}, "top_p must be above 0"),
+        ({"top_p": 1.1}, "top_p must be above 0"),
+        ({"max_length": 0}, "max_length must be from 1 to 10,000"),
+        ({"max_length": 10_001}, "max_length must be from 1 to 10,000"),
+        ({"prefix": "Zoë"}, "has the character 'Z'"),
+        ({"prefix": "anna", "max_length": 4}, "the prefix has 4 characters"),
+    ],
+)
+def test_bad_options(counted, letters, options, message):
+    with pytest.raises(InputError, match=message):
+        sample.stream(counted, letters, KEY, **options)
+
+
+def test_a_negative_number_of_names(counted, letters):
+    with pytest.raises(InputError, match="0 or more"):
+        sample.names(counted, letters, KEY, -1)
+    assert sample.names(counted, letters, KEY, 0) == []

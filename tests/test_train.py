@@ -1,0 +1,208 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from mmjax import InputError, bigram, corpus, evaluate, mlp, train, vocab
+from mmjax.model import Predictor
+
+CONFIG = mlp.Config(vocab_size=27, embedding_dim=3, hidden_size=17, hidden_layers=3)
+RECIPE = train.Config(steps=23, batch_size=13)
+KEY = jax.random.key(5)
+
+
+@pytest.fixture(scope="module")
+def tokens(shipped_names):
+    return jnp.asarray(corpus.encode(vocab.build(shipped_names), shipped_names[:997]))
+
+
+def leaves(state):
+    """Everything in a state as NumPy arrays, the key as its data."""
+    return jax.tree.leaves(
+        jax.tree.map(np.asarray, state._replace(key=jax.random.key_data(state.key)))
+    )
+
+
+def assert_equal(a, b):
+    for x, y in zip(leaves(a), leaves(b), strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+def test_step_decay_is_the_documents_line():
+    schedule = train.step_decay(train.Config())
+    for step in (0, 1, 99_999, 100_000, 100_001, 199_999):
+        lr = 0.1 if step < 100_000 else 0.01
+        assert float(jnp.asarray(schedule(step))) == pytest.approx(lr)
+
+
+def test_sgd_is_optax_sgd_with_its_schedule():
+    schedule = train.step_decay(train.Config(drop_step=2))
+    ours, theirs = train.sgd(schedule), optax.sgd(schedule)
+    params = {"a": jnp.arange(5.0), "b": jnp.ones((2, 3))}
+    grads = jax.tree.map(lambda p: jnp.sin(p) + 1, params)
+    our_state, their_state = ours.init(params), theirs.init(params)
+    for _ in range(4):
+        updates, our_state = ours.update(grads, our_state, params)
+        expected, their_state = theirs.update(grads, their_state, params)
+        jax.tree.map(np.testing.assert_allclose, updates, expected)
+
+
+def test_a_loop_of_steps_is_the_scan(tokens):
+    optimizer = train.sgd(train.step_decay(RECIPE))
+    step = jax.jit(train.train_step, static_argnames=("model", "config", "optimizer"))
+    looped, losses = train.init(mlp, CONFIG, RECIPE, KEY), []
+    for _ in range(RECIPE.steps):
+        key = jax.random.fold_in(looped.key, looped.step)
+        index = jax.random.randint(key, (RECIPE.batch_size,), 0, len(tokens) - 1)
+        contexts, targets = corpus.windows(tokens, index, CONFIG.block_size)
+        looped, loss = step(mlp, CONFIG, optimizer, looped, contexts, targets)
+        losses.append(loss)
+    scanned, scanned_losses = train.run(mlp, CONFIG, RECIPE, KEY, tokens)
+    np.testing.assert_allclose(losses, scanned_losses, rtol=1e-5)
+    for x, y in zip(leaves(looped), leaves(scanned), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("pieces", [[1] * 23, [22, 1], [1, 22], [7, 7, 7, 2], [0, 23, 0]])
+def test_chunk_boundaries_change_nothing_to_the_bit(tokens, pieces):
+    whole, whole_losses = train.advance(
+        mlp, CONFIG, RECIPE, train.init(mlp, CONFIG, RECIPE, KEY), tokens, steps=23
+    )
+    state, losses = train.init(mlp, CONFIG, RECIPE, KEY), []
+    for steps in pieces:
+        state, chunk = train.advance(mlp, CONFIG, RECIPE, state, tokens, steps=steps)
+        losses.append(chunk)
+    np.testing.assert_array_equal(np.concatenate(losses), whole_losses)
+    assert_equal(state, whole)
+
+
+def test_resumed_from_saved_numbers_is_uninterrupted(tokens):
+    start = train.init(mlp, CONFIG, RECIPE, KEY)
+    half, _ = train.advance(mlp, CONFIG, RECIPE, start, tokens, steps=11)
+    saved = jax.tree.map(np.asarray, half._replace(key=jax.random.key_data(half.key)))
+    loaded = jax.tree.map(jnp.asarray, saved)
+    loaded = loaded._replace(key=jax.random.wrap_key_data(loaded.key))
+    resumed, _ = train.advance(mlp, CONFIG, RECIPE, loaded, tokens, steps=12)
+    start = train.init(mlp, CONFIG, RECIPE, KEY)
+    whole, _ = train.advance(mlp, CONFIG, RECIPE, start, tokens, steps=23)
+    assert_equal(resumed, whole)
+
+
+def test_the_same_key_gives_the_same_run_and_another_key_another(tokens):
+    first, _ = train.run(mlp, CONFIG, RECIPE, KEY, tokens)
+    again, _ = train.run(mlp, CONFIG, RECIPE, KEY, tokens)
+    assert_equal(first, again)
+    other, _ = train.run(mlp, CONFIG, RECIPE, jax.random.key(6), tokens)
+    assert not np.array_equal(first.params.embedding, other.params.embedding)
+
+
+def test_zero_steps_are_the_identity(tokens):
+    recipe = train.Config(steps=0)
+    state, losses = train.run(mlp, CONFIG, recipe, KEY, tokens)
+    assert losses.shape == (0,)
+    assert_equal(state, train.init(mlp, CONFIG, recipe, KEY))
+
+
+def test_without_a_learning_rate_only_the_statistics_move(tokens):
+    recipe = train.Config(steps=5, learning_rate=0.0)
+    before = train.init(mlp, CONFIG, recipe, KEY)
+    after, _ = train.run(mlp, CONFIG, recipe, KEY, tokens)
+    jax.tree.map(np.testing.assert_array_equal, before.params, after.params)
+    assert all(
+        (a != b).all()
+        for a, b in zip(*map(jax.tree.leaves, (before.stats, after.stats)), strict=True)
+    )
+
+
+def test_advance_is_traced_once_for_all_chunks_of_a_length(tokens):
+    traces = []
+
+    class Counted:
+        init = staticmethod(mlp.init)
+
+        @staticmethod
+        def apply(*args, train):
+            traces.append(train)
+            return mlp.apply(*args, train=train)
+
+    model = Counted()
+    state = train.init(model, CONFIG, RECIPE, KEY)
+    state, _ = train.advance(model, CONFIG, RECIPE, state, tokens, steps=3)
+    assert traces
+    first = len(traces)
+    for _ in range(3):
+        state, _ = train.advance(model, CONFIG, RECIPE, state, tokens, steps=3)
+    assert len(traces) == first
+
+
+def test_advance_gives_the_states_buffers_to_the_new_state(tokens):
+    state = train.init(mlp, CONFIG, RECIPE, KEY)
+    train.advance(mlp, CONFIG, RECIPE, state, tokens, steps=1)
+    assert state.params.embedding.is_deleted()
+
+
+def test_jit_changes_nothing(tokens):
+    optimizer = train.sgd(train.step_decay(RECIPE))
+    batch = corpus.windows(tokens, jnp.arange(13), CONFIG.block_size)
+    state = train.init(mlp, CONFIG, RECIPE, KEY)
+    step = jax.jit(train.train_step, static_argnames=("model", "config", "optimizer"))
+    jitted, loss = step(mlp, CONFIG, optimizer, state, *batch)
+    plain, plain_loss = train.train_step(mlp, CONFIG, optimizer, state, *batch)
+    np.testing.assert_allclose(loss, plain_loss, rtol=1e-5)
+    for x, y in zip(leaves(jitted), leaves(plain), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-6)
+
+
+def test_vmap_over_keys_is_the_single_runs(tokens):
+    keys = jax.random.split(KEY, 3)
+    states, losses = jax.vmap(lambda key: train.run(mlp, CONFIG, RECIPE, key, tokens))(keys)
+    assert losses.shape == (3, 23)
+    for i, key in enumerate(keys):
+        state, single = train.run(mlp, CONFIG, RECIPE, key, tokens)
+        np.testing.assert_allclose(losses[i], single, rtol=1e-4)
+        for many, one in zip(leaves(states), leaves(state), strict=True):
+            np.testing.assert_allclose(many[i], one, rtol=1e-3, atol=1e-5)
+
+
+def test_overfits_one_batch():
+    """Ten examples that contradict each other nowhere are learned by heart."""
+    names = ["abcdefghi"]
+    v = vocab.build(names)
+    tokens = corpus.encode(v, names)
+    config = mlp.Config(vocab_size=v.size, hidden_size=17, hidden_layers=3)
+    state, losses = train.run(mlp, config, train.Config(steps=1_000, batch_size=31), KEY, tokens)
+    assert losses[0] > 1
+    assert losses[-1] < 0.05
+    assert evaluate.loss(Predictor(mlp, config, state.params, state.stats), tokens) < 0.05
+
+
+def test_every_example_is_drawn_equally_often(tokens):
+    """5-sigma bounds on uniform draws, first and last example included."""
+    few = tokens[:12]
+    draws = [
+        jax.random.randint(jax.random.fold_in(KEY, step), (991,), 0, len(few) - 1)
+        for step in range(11)
+    ]
+    histogram = np.bincount(np.concatenate(draws), minlength=11)
+    assert len(histogram) == 11
+    assert abs(histogram - 991).max() < 5 * 991**0.5
+
+
+@pytest.mark.parametrize(
+    ("model", "config"), [(mlp, CONFIG), (bigram, bigram.Config())], ids=["mlp", "bigram"]
+)
+def test_any_model_and_any_optax_optimizer(tokens, model, config):
+    recipe = train.Config(steps=300, batch_size=61)
+    with jax.numpy_dtype_promotion("standard"):  # adam raises a float to the power of its step
+        _, losses = train.run(model, config, recipe, KEY, tokens, optimizer=optax.adam(0.01))
+    assert losses[-50:].mean() < losses[:50].mean() - 0.3
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("steps", -1), ("steps", 2**31), ("batch_size", 1), ("learning_rate", float("nan"))],
+)
+def test_options_out_of_range(option, value):
+    with pytest.raises(InputError, match=f"{option} must be a"):
+        train.Config(**{option: value})
