@@ -1,0 +1,347 @@
+"""The programs as a user types them: what they print, leave behind, and refuse."""
+
+import json
+import math
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import ROOT
+
+from experiments import bigram, mlp, sample
+from experiments.program import main
+from mmjax import corpus, evaluate, vocab, weights
+
+PROGRAMS = {
+    "bigram": (bigram.Options, bigram.program),
+    "mlp": (mlp.Options, mlp.program),
+    "sample": (sample.Options, sample.program),
+}
+NAMES = "ann\nbob\nZoë\nO'Neil\nann\nSt. Ives\nli-li\nbo\ncy\ndee\neve\nfay\n"
+
+
+@pytest.fixture
+def names(tmp_path):
+    path = tmp_path / "names.txt"
+    path.write_text(NAMES, encoding="utf-8")
+    return path
+
+
+def run(monkeypatch, capsys, program, *options):
+    """(status, output, errors) of a program run in this process."""
+    monkeypatch.setattr("sys.argv", [program, *map(str, options)])
+    with pytest.raises(SystemExit) as exit_info:
+        main(f"experiments.{program}", *PROGRAMS[program])
+    out, err = capsys.readouterr()
+    return exit_info.value.code, out, err
+
+
+def command(*arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", *map(str, arguments)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def mlp_run(tmp_path_factory):
+    """A short run on the shipped list, by the command line: (folder, output)."""
+    out = tmp_path_factory.mktemp("runs") / "mlp"
+    process = command("experiments.mlp", "--steps", 1_500, "--out", out, "--seed", 3)
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert errors == ""  # no progress bar where there is no terminal
+    return out, output
+
+
+def summary(folder):
+    return json.loads((folder / "summary.json").read_text())
+
+
+def test_mlp_leaves_a_whole_run_folder(mlp_run):
+    folder, output = mlp_run
+    assert {path.name for path in folder.iterdir()} == {
+        "config.json",
+        "metrics.jsonl",
+        "summary.json",
+        "samples.txt",
+        "model.safetensors",
+    }
+    figures = summary(folder)
+    assert figures["names"] == 32_178
+    assert figures["parameters"] == 47_351
+    assert [figures[f"examples_{part}"] for part in ("train", "val", "test")] == [
+        183_324,
+        22_943,
+        22_934,
+    ]
+    assert figures["steps"] == 1_500
+    assert abs(figures["initial_loss"] - math.log(27)) < 0.05
+    for part in ("train", "val", "test", "val_unseen", "test_unseen"):
+        assert 2.2 < figures[f"loss_{part}"] < 2.5
+        assert f"{figures[f'loss_{part}']:.4f}" in output
+    assert figures["perplexity_val"] == pytest.approx(math.exp(figures["loss_val"]))
+    assert 0 < figures["bigram_check_kl"] < 0.2
+    assert figures["training_seconds"] > 0
+    assert figures["steps_per_second"] > 0
+    metrics = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in metrics] == [1_000, 1_500]
+    assert metrics[0]["loss_train"] > metrics[1]["loss_train"]
+    config = json.loads((folder / "config.json").read_text())
+    assert (config["seed"], config["vocab_size"], config["learning_rate"]) == (3, 27, 0.1)
+
+
+def test_the_saved_weights_give_the_reported_loss_and_the_shown_samples(mlp_run, shipped_names):
+    folder, output = mlp_run
+    predictor, letters = weights.load(folder / "model.safetensors")
+    val = corpus.encode(letters, corpus.split(shipped_names).val)
+    assert evaluate.loss(predictor, val) == pytest.approx(summary(folder)["loss_val"], rel=1e-6)
+    lines = (folder / "samples.txt").read_text().splitlines()
+    assert len(lines) == 20
+    known = set(shipped_names)
+    for line in lines:
+        name, mark = line.split("\t")
+        assert mark == ("in the list" if name in known else "new")
+        assert name in output
+
+
+def test_sample_reads_the_run(mlp_run, monkeypatch, capsys, shipped_names):
+    folder, _ = mlp_run
+    options = (folder, "-n", 20, "--temperature", 0.8)
+    status, out, err = run(monkeypatch, capsys, "sample", *options)
+    assert (status, err) == (0, "")
+    assert len(out.splitlines()) == 20
+    assert run(monkeypatch, capsys, "sample", *options)[1] == out
+    assert run(monkeypatch, capsys, "sample", *options, "--seed", 1)[1] != out
+    known = set(shipped_names)
+    options = (folder, "-n", 300, "--new-only", "--prefix", "an", "--top-k", 5, "--top-p", 0.9)
+    _, out, _ = run(monkeypatch, capsys, "sample", *options)
+    names = [line.split("\t")[0] for line in out.splitlines()]
+    assert len(names) == 300
+    assert all(name.startswith("an") and name not in known for name in names)
+    _, out, _ = run(monkeypatch, capsys, "sample", folder, "-n", 50, "--max-length", 3)
+    assert "\tnew, cut" in out
+    assert max(len(line.split("\t")[0]) for line in out.splitlines()) == 3
+
+
+def test_bigram_on_a_list_of_ones_own(monkeypatch, capsys, tmp_path, names):
+    out = tmp_path / "run"
+    options = ("--names", names, "--out", out, "--spell", "Zoë", "--steps", 2_000)
+    status, output, err = run(monkeypatch, capsys, "bigram", *options)
+    assert (status, err) == (0, "")
+    figures = summary(out)
+    assert (figures["names"], figures["unique_names"]) == (12, 11)
+    assert figures["bigrams"] == len(NAMES)
+    assert figures["vocab_size"] == len(set(NAMES))
+    assert figures["counts_nll"] < figures["neural_nll"] < figures["counts_nll"] + 0.02
+    assert figures["counts_nll"] < figures["counts_nll_smoothed"]
+    assert figures["neural_vs_counts_max_abs_diff"] < 0.1
+    assert "Zo" in output
+    assert "ë<.>" in output  # with a literal dot in the list the boundary is shown otherwise
+    assert f"No bigram can score below {figures['counts_nll']:.4f}" in output
+    assert "2.425" not in output  # this list's floor is lower
+    for model in ("model", "counts"):
+        status, sampled, _ = run(
+            monkeypatch, capsys, "sample", out / f"{model}.safetensors", "-n", 7
+        )
+        assert status == 0
+        assert len(sampled.splitlines()) == 7
+
+
+def test_bigram_shows_the_document_beside_counting(monkeypatch, capsys, tmp_path):
+    _, output, _ = run(monkeypatch, capsys, "bigram", "--out", tmp_path / "run", "--steps", 100)
+    assert "the document's settings" in output
+    assert "2.425 is below it" in output
+    assert "\naj" in output
+
+
+def test_mlp_on_a_list_of_ones_own(monkeypatch, capsys, tmp_path, names):
+    options = ("--names", names, "--out", tmp_path / "run", "--steps", 50, "--hidden-size", 13)
+    status, _, err = run(monkeypatch, capsys, "mlp", *options, "--block-size", 5, "--calibrate")
+    assert (status, err) == (0, "")
+    _, vocabulary = weights.load(tmp_path / "run/model.safetensors")
+    assert vocabulary == vocab.build(NAMES.splitlines())
+
+
+def test_an_untrained_network_is_said_not_to_agree_with_counting(monkeypatch, capsys, tmp_path):
+    out = tmp_path / "run"
+    status, output, _ = run(monkeypatch, capsys, "mlp", "--steps", 0, "--out", out)
+    assert status == 0
+    assert "DOES NOT AGREE WITH COUNTING" in output
+    assert summary(out)["bigram_check_kl"] > 0.5
+    assert summary(out)["bigram_check_kl_sampled"] > 0.5
+    assert summary(out)["bigram_check_passed"] is False
+    assert summary(out)["initial_loss"] is None
+
+
+def test_a_second_run_leaves_nothing_of_the_first(monkeypatch, capsys, tmp_path, names):
+    out = tmp_path / "run"
+    options = ("--names", names, "--out", out, "--steps", 10)
+    run(monkeypatch, capsys, "bigram", *options)
+    (out / "notes.txt").write_text("mine")
+    run(monkeypatch, capsys, "mlp", *options)
+    assert not (out / "counts.safetensors").exists()
+    assert "parameters" in summary(out)
+    assert (out / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_training_is_saved(tmp_path, number):
+    out = tmp_path / "run"
+    process = command("experiments.mlp", "--steps", 2_000_000, "--out", out)
+    metrics = out / "metrics.jsonl"
+    deadline = time.monotonic() + 60
+    while not (metrics.exists() and metrics.read_text().count("\n") >= 3):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert "once more to leave at once" in errors
+    steps = summary(out)["steps"]
+    assert 3_000 <= steps < 2_000_000
+    assert json.loads(metrics.read_text().splitlines()[-1])["step"] == steps
+    assert f"{steps:,} of 2,000,000 steps" in output
+    weights.load(out / "model.safetensors")
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_help_explains_every_option(program, monkeypatch, capsys):
+    status, out, _ = run(monkeypatch, capsys, program, "--help")
+    assert status == 0
+    assert "InputError" not in out
+    options = [line for line in out.splitlines() if line.lstrip("│ ").startswith("-")]
+    assert len(options) >= 8
+    assert "--vocab-size" not in out
+
+
+GARBAGE = bytes(range(256))
+BAD = [
+    ("mlp", ["--names", "{tmp}/none.txt"], r"none\.txt: no such file"),
+    ("mlp", ["--names", "{tmp}"], r"is a folder"),
+    ("mlp", ["--names", "{tmp}/empty"], r"empty: holds no names"),
+    ("mlp", ["--names", "{tmp}/garbage"], r"garbage: line 2, byte 118 \(0x80\) is not UTF-8"),
+    ("mlp", ["--names", "{tmp}/one"], r"a list of 1 name is too short"),
+    ("bigram", ["--names", "{tmp}/many"], r"70,000 distinct characters are more than the 65,535"),
+    ("mlp", ["--batch-size", "1"], r"batch_size must be a whole number from 2 to 1,048,576, not 1"),
+    ("mlp", ["--batch-size", "-5"], r"batch_size must be"),
+    ("mlp", ["--steps", "-1"], r"steps must be a whole number from 0"),
+    ("mlp", ["--steps", "99999999999"], r"steps must be a whole number from 0"),
+    ("mlp", ["--learning-rate", "nan"], r"learning_rate must be a number from"),
+    ("mlp", ["--hidden-layers", "0"], r"hidden_layers must be"),
+    ("mlp", ["--shuffles", "-1"], r"shuffles must be"),
+    ("mlp", ["--seed", "-1"], r"seed must be"),
+    (
+        "mlp",
+        ["--names", "{tmp}/names.txt", "--out", "{tmp}/one"],
+        r"one: cannot be made a run folder",
+    ),
+    (
+        "mlp",
+        ["--names", "{tmp}/names.txt", "--out", "{tmp}/one/x"],
+        r"x: cannot be made a run folder",
+    ),
+    ("bigram", ["--names", "{tmp}/names.txt", "--out", "/proc/x"], r"cannot be made a run folder"),
+    ("bigram", ["--names", "{tmp}/names.txt", "--spell", "xyz"], r"has the character 'x'"),
+    ("bigram", ["--smoothing", "-1"], r"smoothing must be"),
+    ("sample", ["{tmp}/nothing"], r"nothing: no such file"),
+    ("sample", ["{tmp}"], r"model\.safetensors: no such file"),
+    ("sample", ["{tmp}/garbage"], r"garbage: no whole safetensors file"),
+    ("sample", ["{run}", "--prefix", "Q9"], r"'Q9' has the character 'Q' \(U\+0051\)"),
+    ("sample", ["{run}", "--prefix", "a" * 64], r"the prefix has 64 characters"),
+    ("sample", ["{run}", "--temperature", "-1"], r"temperature must be"),
+    ("sample", ["{run}", "--top-p", "2"], r"top_p must be"),
+    ("sample", ["{run}", "-n", "-1"], r"count must be"),
+    ("sample", ["{run}", "--names", "{tmp}/none.txt"], r"none\.txt: no such file"),
+]
+
+
+@pytest.mark.parametrize(("program", "options", "message"), BAD)
+def test_bad_input_is_one_line_and_status_2(
+    monkeypatch, capsys, tmp_path, mlp_run, names, program, options, message
+):
+    (tmp_path / "empty").touch()
+    (tmp_path / "garbage").write_bytes(GARBAGE)
+    (tmp_path / "one").write_text("ann\n")
+    (tmp_path / "many").write_text("".join(map(chr, range(70_100, 140_100))), encoding="utf-8")
+    options = [option.format(tmp=tmp_path, run=mlp_run[0]) for option in options]
+    if program != "sample" and "--out" not in options:
+        options += ["--out", str(tmp_path / "out")]
+    before = sorted(tmp_path.rglob("*"))
+    status, out, err = run(monkeypatch, capsys, program, *options)
+    assert (status, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert re.search(message, err), err
+    assert sorted(tmp_path.rglob("*")) == before  # nothing written, not even half
+
+
+def test_bad_input_spares_the_run_that_is_there(monkeypatch, capsys, tmp_path, names):
+    out = tmp_path / "run"
+    options = ("--names", names, "--out", out, "--steps", 10)
+    run(monkeypatch, capsys, "mlp", *options)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert run(monkeypatch, capsys, "mlp", *options, "--names", tmp_path / "none")[0] == 2
+    assert run(monkeypatch, capsys, "mlp", *options, "--batch-size", 0)[0] == 2
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_an_unknown_option_is_status_2_without_a_traceback(monkeypatch, capsys):
+    status, _, err = run(monkeypatch, capsys, "mlp", "--hiden-size", 3)
+    assert status == 2
+    assert "--hiden-size" in err
+    assert "Traceback" not in err
+
+
+def test_a_list_that_is_gone_is_asked_for(monkeypatch, capsys, tmp_path, names):
+    out = tmp_path / "run"
+    run(monkeypatch, capsys, "mlp", "--names", names, "--out", out, "--steps", 10)
+    names.unlink()
+    status, _, err = run(monkeypatch, capsys, "sample", out)
+    assert status == 2
+    assert "give one with --names" in err
+    (out / "config.json").unlink()
+    status, _, err = run(monkeypatch, capsys, "sample", out)
+    assert status == 2
+    assert "give it with --names" in err
+
+
+def test_new_only_gives_up_where_nothing_new_comes(monkeypatch, capsys, tmp_path, names):
+    out = tmp_path / "run"
+    run(monkeypatch, capsys, "bigram", "--names", names, "--out", out, "--steps", 10)
+    everything = tmp_path / "everything.txt"
+    everything.write_text("a\n")
+    monkeypatch.setattr(sample, "GIVE_UP", 2_000)
+    options = (out, "--new-only", "--names", everything, "--max-length", 1, "--top-k", 1)
+    monkeypatch.setattr(
+        "experiments.sample.corpus.read_names", lambda _: ["", *map(chr, range(999))]
+    )
+    status, _, err = run(monkeypatch, capsys, "sample", *options)
+    assert status == 2
+    assert "the last 2,000 names drawn are all in the list" in err
+
+
+def test_a_name_cannot_drive_the_terminal(monkeypatch, capsys, tmp_path):
+    path = tmp_path / "names.txt"
+    path.write_text("a\x1b[31mb\u202ec\n" * 9, encoding="utf-8")
+    out = tmp_path / "run"
+    run(monkeypatch, capsys, "bigram", "--names", path, "--out", out, "--steps", 3_000)
+    _, output, _ = run(monkeypatch, capsys, "sample", out, "-n", 50)
+    assert r"a\x1b[31mb\u202ec" in output
+    assert "\x1b" not in output + (out / "samples.txt").read_text()
+
+
+def test_a_closed_pipe_is_no_error(mlp_run):
+    folder, _ = mlp_run
+    with command("experiments.sample", folder, "-n", 100_000) as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(timeout=60) == 0
