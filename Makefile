@@ -18,7 +18,7 @@ check: .venv/installed
 	$(BIN)/python -m pytest
 
 slow: .venv/installed
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow $(ARGS)
 
 format: .venv/installed
 	$(BIN)/ruff format .

@@ -149,7 +149,7 @@ def fit(
     schedule = train.step_decay(recipe)
     state = train.init(mlp, config, recipe, jax.random.key(options.seed))
     tokens = jnp.asarray(data.tokens["train"])
-    done, seconds, initial_loss, val_loss = 0, 0.0, math.nan, math.nan
+    done, seconds, initial_loss, shown = 0, 0.0, math.nan, {}
     with tqdm(total=recipe.steps, unit="step", unit_scale=True, disable=None) as progress:
         while done < recipe.steps and not interruption:
             size = min(CHUNK, recipe.steps - done)
@@ -168,9 +168,11 @@ def fit(
             }
             if done % (CHUNK * CHUNKS_TO_VALIDATION) == 0:
                 now = Predictor(mlp, config, state.params, state.stats)
-                val_loss = record["loss_val"] = evaluate.loss(now, data.tokens["val"])
+                record["loss_val"] = evaluate.loss(now, data.tokens["val"])
+                shown["val"] = f"{record['loss_val']:.4f}"
             folder.add_metrics(record)
-            progress.set_postfix(loss=f"{losses.mean():.4f}", val=f"{val_loss:.4f}", refresh=False)
+            shown["loss"] = f"{losses.mean():.4f}"
+            progress.set_postfix(shown, refresh=False)
             progress.update(size)
     predictor = Predictor(mlp, config, state.params, state.stats)
     return predictor, Training(done, seconds, initial_loss)

@@ -1,6 +1,5 @@
 """New names out of any model."""
 
-import math
 from collections.abc import Iterator
 from functools import partial
 from itertools import count, islice
@@ -17,10 +16,10 @@ from mmjax.errors import require
 from mmjax.model import Predictor
 from mmjax.vocab import BOUNDARY, Vocab
 
-BATCH = (
-    1024  # names drawn together; fixed, so that the first names do not depend on how many follow
-)
+# Names drawn together; fixed, so that the first names do not depend on how many follow.
+BATCH = 1024
 MAX_LENGTH = 64
+GREEDY = 1e-6  # a temperature below this takes the likeliest letter
 
 
 class Sample(NamedTuple):
@@ -120,8 +119,8 @@ def stream(
     """
     require(1 <= max_length <= 10_000, f"max_length must be from 1 to 10,000, not {max_length}")
     require(
-        math.isfinite(temperature) and temperature >= 0,
-        f"temperature must be 0 or a finite number above, not {temperature}",
+        0 <= temperature <= 1e6,  # a NaN is not
+        f"temperature must be a number from 0 to 1,000,000, not {temperature}",
     )
     require(top_k is None or top_k >= 1, f"top_k must be at least 1, not {top_k}")
     require(top_p is None or 0 < top_p <= 1, f"top_p must be above 0 and at most 1, not {top_p}")
@@ -130,7 +129,7 @@ def stream(
         f"the prefix has {len(prefix)} characters, which leaves none of max_length {max_length}",
     )
     start = vocabulary.encode(vocab, prefix)
-    if temperature == 0:
+    if temperature < GREEDY:
         temperature, top_k = 1.0, 1
     draw = partial(
         generate,

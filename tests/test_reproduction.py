@@ -89,6 +89,19 @@ def test_the_neural_bigram(table, learning_rate, steps, loss, nll, within):
     assert np.min(ends) > 2.425 + 0.02
 
 
+def test_the_neural_bigrams_first_loss_is_half_a_nat_above_ln_27(table):
+    """Weights from N(0, 1) cost about half their variance; only zero weights would start at 3.3."""
+    config, device_counts = bigram.Config(), jnp.asarray(table)
+    losses = [
+        float(bigram.loss(config, bigram.init(config, key)[0], device_counts, penalty=0.0))
+        for key in jax.random.split(jax.random.key(0), 31)
+    ]
+    print(f"first loss of the bigram: mean {np.mean(losses):.4f}, std {np.std(losses, ddof=1):.4f}")
+    assert np.mean(losses) == pytest.approx(np.log(27) + 0.5, abs=0.05)
+    zero = bigram.Params(jnp.zeros((27, 27)))
+    assert float(bigram.loss(config, zero, device_counts, penalty=0.0)) == pytest.approx(np.log(27))
+
+
 def test_the_first_loss_is_near_ln_27(makemore_names, letters):
     """The document's 3.2972 is one draw; ours over 31 seeds are spread around ln 27 = 3.2958."""
     tokens = corpus.encode(letters, corpus.split(makemore_names).train)

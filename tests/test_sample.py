@@ -143,6 +143,13 @@ def test_a_name_of_the_greatest_length_may_end_by_itself():
         assert set(islice(stream, 5)) == {expected}
 
 
+@pytest.mark.parametrize("temperature", [0, 1e-9, 1e-6, 1e-3])
+def test_a_cold_draw_is_the_greedy_one(counted, letters, temperature):
+    assert set(sample.names(counted, letters, KEY, 5, prefix="q", temperature=temperature)) == {
+        sample.names(counted, letters, KEY, 1, prefix="q", top_k=1)[0]
+    }
+
+
 def test_temperature_makes_names_likelier_or_stranger(counted, letters, table):
     logp = np.log(counts.probabilities(table, smoothing=1))
 

@@ -1,0 +1,61 @@
+"""What a user installs: the wheel, and the README's example."""
+
+import re
+import subprocess
+import sys
+import zipfile
+from types import ModuleType
+
+import pytest
+from conftest import ROOT
+
+import mmjax
+
+
+def test_the_example_in_the_readme_runs_as_it_stands_there(monkeypatch, capsys):
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert len(example.strip().splitlines()) <= 15
+    monkeypatch.chdir(ROOT)
+    exec(compile(example, "README.md", "exec"), {})
+    loss, names = capsys.readouterr().out.split("\n", 1)
+    assert 2.1 < float(loss) < 2.4
+    assert len(eval(names)) == 10
+
+
+def test_everything_public_has_a_docstring():
+    public = [getattr(mmjax, name) for name in mmjax.__all__]
+    modules = [thing for thing in public if isinstance(thing, ModuleType)]
+    undocumented = [
+        f"{module.__name__}.{name}"
+        for module in modules
+        for name, thing in vars(module).items()
+        if callable(thing)
+        and not name.startswith("_")
+        and getattr(thing, "__module__", None) == module.__name__
+        and not (thing.__doc__ or "").strip()
+    ]
+    assert len(modules) >= 10
+    assert undocumented == []
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_the_library_alone_and_works_by_itself(tmp_path):
+    def run(*command):
+        return subprocess.run(
+            command, cwd=tmp_path, check=True, capture_output=True, text=True
+        ).stdout
+
+    run(sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, ROOT)
+    (wheel,) = tmp_path.glob("*.whl")
+    files = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0] for name in files} == {
+        "mmjax",
+        f"mmjax-{mmjax.__version__}.dist-info",
+    }
+    assert "mmjax/py.typed" in files
+    sources = {f"mmjax/{path.name}" for path in (ROOT / "mmjax").glob("*.py")}
+    assert sources <= set(files)
+    # Unpacked before everything else on the path, away from the repository.
+    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    program = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); import mmjax; print(mmjax.__file__)"
+    assert run(sys.executable, "-c", program).startswith(str(tmp_path / "site"))
