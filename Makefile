@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+# A file of tests goes to one worker, since fixtures are made once a file.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 .PHONY: run test check format slow clean
 
@@ -9,13 +11,13 @@ run: .venv/installed
 	$(BIN)/python -m experiments.mlp $(ARGS)
 
 test: .venv/installed
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 check: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 slow: .venv/installed
 	$(BIN)/python -m pytest -m slow $(ARGS)
