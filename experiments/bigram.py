@@ -164,12 +164,12 @@ def fit(
     interruption: Interruption,
     folder: RunFolder | None = None,
 ) -> Fit:
-    """Descend in chunks until the last step or an interruption; with a `folder`, log and show progress."""
+    """Descend in chunks, logged in `folder` if there is one, until the last step or an interruption."""
     loss = partial(bigram.loss, config, penalty=recipe.penalty)
     optimizer = train.sgd(optax.constant_schedule(recipe.learning_rate))
     device_counts = jnp.asarray(list_counts)
     done, seconds = 0, 0.0
-    with tqdm(total=recipe.steps, unit="step", disable=None if folder else True) as progress:
+    with tqdm(desc=recipe.title, total=recipe.steps, unit="step", disable=None) as progress:
         while done < recipe.steps and not interruption:
             size = min(CHUNK, recipe.steps - done)
             started = time.perf_counter()

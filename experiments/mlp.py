@@ -66,12 +66,13 @@ class Options:
 
 
 class Data(NamedTuple):
-    """The list, and its parts both as names and as flat arrays of tokens."""
+    """The list, and its parts as names, as flat arrays of tokens and as tables of bigram counts."""
 
     names: list[str]
     vocab: Vocab
     parts: dict[str, list[str]]
     tokens: dict[str, np.ndarray]
+    tables: dict[str, np.ndarray]
 
 
 class Training(NamedTuple):
@@ -134,7 +135,8 @@ def read(options: Options) -> Data:
     for part in ("val", "test"):
         parts[f"{part}_unseen"] = corpus.unseen(parts[part], splits.train)
     tokens = {part: corpus.encode(letters, names) for part, names in parts.items()}
-    return Data(names, letters, parts, tokens)
+    tables = {part: counts.bigrams(flat, letters.size) for part, flat in tokens.items()}
+    return Data(names, letters, parts, tokens, tables)
 
 
 def fit(
@@ -189,8 +191,7 @@ def show(
 ) -> None:
     """Print the closing tables."""
     size = data.vocab.size
-    counted = {part: counts.bigrams(tokens, size) for part, tokens in data.tokens.items()}
-    smoothed = counts.probabilities(counted["train"], smoothing=1)
+    smoothed = counts.probabilities(data.tables["train"], smoothing=1)
     print(
         f"{options.name_list.names}: {len(data.names):,} names of {size} tokens; "
         f"{parameter_count(predictor.params):,} parameters\n"
@@ -206,7 +207,7 @@ def show(
             len(tokens) - 1,
             losses[part],
             evaluate.perplexity(losses[part]),
-            counts.nll(smoothed, counted[part]),
+            counts.nll(smoothed, data.tables[part]),
         )
         for part, tokens in data.tokens.items()
     ]

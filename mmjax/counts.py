@@ -10,15 +10,25 @@ import numpy as np
 from jaxtyping import Float, Int, Integer, Real
 
 from mmjax import corpus
+from mmjax.errors import require
 from mmjax.vocab import Vocab
 
+MAX_VOCAB = 2**13  # a table of that size takes half a gigabyte
 Table = Real[np.ndarray, "vocab vocab"]
 
 
 def bigrams(
     tokens: Integer[np.ndarray, "tokens"], vocab_size: int
 ) -> Int[np.ndarray, "vocab vocab"]:
-    """How often each token follows each token in a flat array of tokens."""
+    """How often each token follows each token in a flat array of tokens.
+
+    Raises `InputError` if the vocabulary is so large that the table would need gigabytes.
+    """
+    require(
+        vocab_size <= MAX_VOCAB,
+        f"{vocab_size - 1:,} distinct characters are too many for a table of all their pairs, which "
+        f"may have {MAX_VOCAB:,} rows; use a list in fewer scripts",
+    )
     pairs = tokens[:-1].astype(np.int64) * vocab_size + tokens[1:]
     return np.bincount(pairs, minlength=vocab_size**2).reshape(vocab_size, vocab_size)
 

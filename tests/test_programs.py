@@ -229,6 +229,7 @@ BAD = [
     ("mlp", ["--names", "{tmp}/garbage"], r"garbage: line 2, byte 118 \(0x80\) is not UTF-8"),
     ("mlp", ["--names", "{tmp}/one"], r"a list of 1 name is too short"),
     ("bigram", ["--names", "{tmp}/many"], r"70,000 distinct characters are more than the 65,535"),
+    ("mlp", ["--names", "{tmp}/large"], r"9,000 distinct characters are too many for a table"),
     ("mlp", ["--batch-size", "1"], r"batch_size must be a whole number from 2 to 1,048,576, not 1"),
     ("mlp", ["--batch-size", "-5"], r"batch_size must be"),
     ("mlp", ["--steps", "-1"], r"steps must be a whole number from 0"),
@@ -270,6 +271,8 @@ def test_bad_input_is_one_line_and_status_2(
     (tmp_path / "garbage").write_bytes(GARBAGE)
     (tmp_path / "one").write_text("ann\n")
     (tmp_path / "many").write_text("".join(map(chr, range(70_100, 140_100))), encoding="utf-8")
+    large = "\n".join(chr(0x4E00 + i) for i in range(9_000))
+    (tmp_path / "large").write_text(large, encoding="utf-8")
     options = [option.format(tmp=tmp_path, run=mlp_run[0]) for option in options]
     if program != "sample" and "--out" not in options:
         options += ["--out", str(tmp_path / "out")]
