@@ -100,6 +100,55 @@ def init(config: Config, key: PRNGKeyArray) -> tuple[Params, Stats]:
     return params, Stats(tuple(stats for _, stats in norms), last_stats)
 
 
+def layer_names(config: Config) -> tuple[str, ...]:
+    """The layers in the order of the forward pass; a layer's place in it is the document's number for it.
+
+    So the tanh layers of its network are 1, 4, 7, 10 and 13.
+    """
+    blocks = (f"hidden.{i}" for i in range(config.hidden_layers - 1))
+    hidden = (f"{block}.{part}" for block in blocks for part in ("linear", "norm", "tanh"))
+    return ("input.linear", "input.tanh", *hidden, "output.linear", "output.norm")
+
+
+def trace(
+    config: Config,
+    params: Params,
+    stats: Stats,
+    contexts: Integer[Array, "batch block_size"],
+    *,
+    train: bool,
+    probes: dict[str, Array] | None = None,
+) -> tuple[Float[Array, "batch vocab"], Stats, dict[str, Array]]:
+    """The forward pass: (logits, new running statistics, the output of each layer by its name).
+
+    `probes`, arrays to add to those outputs, are for looking inside: the gradient with respect to
+    zeros added to an output is the gradient of the output.
+    """
+    outputs: dict[str, Array] = {}
+
+    def out(name: str, x: Array) -> Array:
+        outputs[name] = x if probes is None else x + probes[name]
+        return outputs[name]
+
+    def block(name: str, params: Block, running: Moments, x: Array) -> tuple[Array, Moments]:
+        x = out(f"{name}.linear", layers.linear(params.linear, x))
+        x, running = layers.batch_norm(
+            params.norm, running, x, train=train, momentum=config.momentum, eps=config.eps
+        )
+        return out(f"{name}.norm", x), running
+
+    x = params.embedding[contexts].reshape(len(contexts), -1)
+    x = out("input.linear", layers.linear(params.input, x))
+    x = out("input.tanh", jnp.tanh(x))
+    hidden_stats = []
+    for i, (hidden, running) in enumerate(zip(params.hidden, stats.hidden, strict=True)):
+        x, running = block(f"hidden.{i}", hidden, running, x)
+        x = out(f"hidden.{i}.tanh", jnp.tanh(x))
+        hidden_stats.append(running)
+    logits, output_stats = block("output", params.output, stats.output, x)
+    return logits, Stats(tuple(hidden_stats), output_stats), outputs
+
+
 def apply(
     config: Config,
     params: Params,
@@ -113,19 +162,5 @@ def apply(
     With `train` the batch's own statistics normalise it (it needs at least two rows) and move the
     running ones; without, the running ones normalise it and are returned as they came.
     """
-
-    def block(params: Block, running: Moments, x: Array) -> tuple[Array, Moments]:
-        x = layers.linear(params.linear, x)
-        return layers.batch_norm(
-            params.norm, running, x, train=train, momentum=config.momentum, eps=config.eps
-        )
-
-    x = params.embedding[contexts].reshape(len(contexts), -1)
-    x = jnp.tanh(layers.linear(params.input, x))
-    hidden_stats = []
-    for block_params, running in zip(params.hidden, stats.hidden, strict=True):
-        x, running = block(block_params, running, x)
-        x = jnp.tanh(x)
-        hidden_stats.append(running)
-    logits, output_stats = block(params.output, stats.output, x)
-    return logits, Stats(tuple(hidden_stats), output_stats)
+    logits, stats, _ = trace(config, params, stats, contexts, train=train)
+    return logits, stats

@@ -65,3 +65,11 @@ class Predictor:
 def parameter_count(params: Any) -> int:
     """Number of scalars in a pytree of parameters."""
     return sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+def named(tree: Any) -> dict[str, Any]:
+    """The leaves of a pytree by their place in it, `hidden.0.linear.weight`, in its order."""
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="."): leaf
+        for path, leaf in jax.tree.leaves_with_path(tree)
+    }

@@ -44,6 +44,9 @@ class Config:
         )
 
 
+Observer = Callable[[Any, Any], Any]
+
+
 class SGDState(NamedTuple):
     """The number of updates made so far, which the schedule is a function of."""
 
@@ -97,7 +100,18 @@ def train_step(
     targets: Integer[Array, "batch"],
 ) -> tuple[TrainState, Float[Array, ""]]:
     """One step on one batch: (new state, the batch's loss before the step in nats)."""
+    state, loss, _ = _step(model, config, optimizer, state, contexts, targets)
+    return state, loss
 
+
+def _step(
+    model: Model,
+    config: ModelConfig,
+    optimizer: optax.GradientTransformation,
+    state: TrainState,
+    contexts: Array,
+    targets: Array,
+) -> tuple[TrainState, Array, Any]:
     def loss(params: Any) -> tuple[Array, Any]:
         logits, stats = model.apply(config, params, state.stats, contexts, train=True)
         return cross_entropy(logits, targets), stats
@@ -105,7 +119,16 @@ def train_step(
     (value, stats), grads = jax.value_and_grad(loss, has_aux=True)(state.params)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
-    return TrainState(state.step + 1, params, stats, opt_state, state.key), value
+    return TrainState(state.step + 1, params, stats, opt_state, state.key), value, updates
+
+
+def draw_batch(
+    config: ModelConfig, recipe: Config, state: TrainState, tokens: Integer[Array, "tokens"]
+) -> tuple[Integer[Array, "batch block_size"], Integer[Array, "batch"]]:
+    """(contexts, targets) of the state's next step, drawn with replacement."""
+    key = jax.random.fold_in(state.key, state.step)
+    index = jax.random.randint(key, (recipe.batch_size,), 0, len(tokens) - 1)
+    return corpus.windows(tokens, index, config.block_size)
 
 
 @partial(jax.jit, static_argnames=("model", "config", "recipe", "optimizer"))
@@ -160,6 +183,27 @@ def advance(
     return _advance(model, config, recipe, state, tokens, steps=steps, optimizer=optimizer)
 
 
+def watch(
+    model: Model,
+    config: ModelConfig,
+    recipe: Config,
+    state: TrainState,
+    tokens: Integer[ArrayLike, "tokens"],
+    observe: Observer,
+    *,
+    steps: int,
+    optimizer: optax.GradientTransformation | None = None,
+) -> tuple[TrainState, tuple[Float[Array, "steps"], Any]]:
+    """`advance`, and what `observe(params, updates)` says of every step: (new state, (losses, said)).
+
+    `params` are those before the step, `updates` what the step adds to them. The training is the
+    same; what is said has a leading axis of steps.
+    """
+    return _advance(
+        model, config, recipe, state, tokens, steps=steps, optimizer=optimizer, observe=observe
+    )
+
+
 def _scan(
     model: Model,
     config: ModelConfig,
@@ -169,19 +213,19 @@ def _scan(
     *,
     steps: int,
     optimizer: optax.GradientTransformation | None,
-) -> tuple[TrainState, Array]:
+    observe: Observer | None = None,
+) -> tuple[TrainState, Any]:
     optimizer = optimizer or sgd(step_decay(recipe))
 
-    def body(state: TrainState, _: None) -> tuple[TrainState, Array]:
-        key = jax.random.fold_in(state.key, state.step)
-        index = jax.random.randint(key, (recipe.batch_size,), 0, len(tokens) - 1)
-        contexts, targets = corpus.windows(tokens, index, config.block_size)
-        return train_step(model, config, optimizer, state, contexts, targets)
+    def body(state: TrainState, _: None) -> tuple[TrainState, Any]:
+        batch = draw_batch(config, recipe, state, tokens)
+        new, loss, updates = _step(model, config, optimizer, state, *batch)
+        return new, (loss, observe(state.params, updates)) if observe else loss
 
     return jax.lax.scan(body, state, length=steps)
 
 
-_STATIC = ("model", "config", "recipe", "steps", "optimizer")
+_STATIC = ("model", "config", "recipe", "steps", "optimizer", "observe")
 _run = jax.jit(_scan, static_argnames=_STATIC)
 _advance = jax.jit(_scan, static_argnames=_STATIC, donate_argnames="state")
 

@@ -17,7 +17,7 @@ from safetensors.numpy import save as to_bytes
 
 from mmjax import bigram, files, mlp
 from mmjax.errors import InputError, require
-from mmjax.model import Predictor
+from mmjax.model import Predictor, named
 from mmjax.vocab import Vocab
 
 MODELS: dict[str, Any] = {"bigram": bigram, "mlp": mlp}
@@ -38,7 +38,7 @@ def save(path: str | Path, predictor: Predictor, vocab: Vocab) -> None:
         "config": json.dumps(asdict(config)),
         "vocab": vocab.characters,
     }
-    tensors = {name: np.asarray(leaf) for name, leaf in _named(predictor).items()}
+    tensors = {name: np.asarray(leaf) for name, leaf in named(predictor).items()}
     files.write(path, to_bytes(tensors, metadata))
 
 
@@ -69,7 +69,7 @@ def load(path: str | Path) -> tuple[Predictor, Vocab]:
     shapes = Predictor(
         model, config, *jax.eval_shape(lambda: model.init(config, jax.random.key(0)))
     )
-    wanted = _named(shapes)
+    wanted = named(shapes)
     for name in [*wanted, *tensors]:
         require(name in tensors, f"{path}: the tensor {name} is missing; train and save it anew")
         require(name in wanted, f"{path}: has a tensor {name} that its model does not have")
@@ -80,11 +80,3 @@ def load(path: str | Path) -> tuple[Predictor, Vocab]:
         )
     leaves = [jnp.asarray(tensors[name]) for name in wanted]
     return jax.tree.unflatten(jax.tree.structure(shapes), leaves), vocab
-
-
-def _named(predictor: Predictor) -> dict[str, Any]:
-    """The leaves by their place in the trees, in the order of the trees."""
-    return {
-        jax.tree_util.keystr(path, simple=True, separator="."): leaf
-        for path, leaf in jax.tree.leaves_with_path(predictor)
-    }

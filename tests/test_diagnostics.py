@@ -1,0 +1,205 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mmjax import corpus, diagnostics, mlp, train, vocab
+
+RECIPE = train.Config()
+jitted_inspect = jax.jit(diagnostics.inspect, static_argnums=0)
+
+
+@pytest.fixture(scope="module")
+def tokens(shipped_names):
+    return jnp.asarray(corpus.encode(vocab.build(shipped_names), shipped_names))
+
+
+def trained(config, recipe, tokens, *, steps, change=lambda params: params):
+    """(state, losses, update ratios) after some steps from changed initial parameters."""
+    state = train.init(mlp, config, recipe, jax.random.key(0))
+    state = state._replace(params=change(state.params))
+    state, (losses, ratios) = train.watch(
+        mlp, config, recipe, state, tokens, diagnostics.update_ratios, steps=steps
+    )
+    return state, losses, ratios
+
+
+def inspected(config, recipe, state, tokens):
+    batch = train.draw_batch(config, recipe, state, tokens)
+    return jitted_inspect(config, state.params, state.stats, *batch)
+
+
+def symptoms(config, recipe, tokens, *, steps=0, change=lambda params: params):
+    """What `health` finds after a real run."""
+    state, losses, ratios = trained(config, recipe, tokens, steps=steps, change=change)
+    inside = inspected(config, recipe, state, tokens)
+    many = inspected(config, train.Config(batch_size=1024), state, tokens)
+    findings = diagnostics.health(
+        diagnostics.activations(config, many),
+        diagnostics.gradients(config, inside),
+        update_ratios={k: float(v[-100:].mean()) for k, v in ratios.items()} if steps else None,
+        initial_loss=float(losses[0]) if steps else None,
+        final_loss=float(losses[-100:].mean()) if steps else None,
+    )
+    return {(f.symptom, f.where.split(" (")[0]) for f in findings}
+
+
+def test_layers_carry_the_documents_numbers():
+    names = mlp.layer_names(mlp.Config())
+    assert [i for i, name in enumerate(names) if name.endswith("tanh")] == [1, 4, 7, 10, 13]
+    assert (len(names), names[0], names[-1]) == (16, "input.linear", "output.norm")
+
+
+def test_inspection_is_the_training_step_seen_from_inside(tokens):
+    config = mlp.Config(hidden_size=17, hidden_layers=3)
+    state = train.init(mlp, config, RECIPE, jax.random.key(1))
+    contexts, targets = train.draw_batch(config, RECIPE, state, tokens)
+    inside = diagnostics.inspect(config, state.params, state.stats, contexts, targets)
+
+    def loss(params):
+        logits, _ = mlp.apply(config, params, state.stats, contexts, train=True)
+        return train.cross_entropy(logits, targets)
+
+    value, grads = jax.value_and_grad(loss)(state.params)
+    np.testing.assert_allclose(inside.loss, value, rtol=1e-6)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), inside.grads, grads)
+    assert set(inside.outputs) == set(inside.output_grads) == set(mlp.layer_names(config))
+    # By the chain rule: a bias is added to its layer's output, weights see input times gradient.
+    for name, layer, below in (
+        ("output", grads.output.linear, "hidden.1.tanh"),
+        ("hidden.1", grads.hidden[1].linear, "hidden.0.tanh"),
+        ("hidden.0", grads.hidden[0].linear, "input.tanh"),
+    ):
+        at_output = inside.output_grads[f"{name}.linear"]
+        np.testing.assert_allclose(at_output.sum(axis=0), layer.bias, atol=1e-6)
+        np.testing.assert_allclose(inside.outputs[below].T @ at_output, layer.weight, atol=1e-6)
+    tanh, linear = inside.outputs["input.tanh"], inside.outputs["input.linear"]
+    np.testing.assert_allclose(tanh, jnp.tanh(linear), rtol=1e-6)
+    np.testing.assert_allclose(
+        inside.output_grads["input.linear"],
+        inside.output_grads["input.tanh"] * (1 - tanh**2),
+        atol=1e-7,
+    )
+
+
+def test_tables_are_the_formulas(tokens):
+    config = mlp.Config(hidden_size=17, hidden_layers=2)
+    state = train.init(mlp, config, RECIPE, jax.random.key(1))
+    inside = inspected(config, RECIPE, state, tokens)
+    out = np.array(inside.outputs["hidden.0.tanh"], np.float64)
+    out[:, 3], out[:, 5] = 0.995, -0.98  # one dead unit, one that is saturated only
+    changed = inside._replace(
+        outputs=inside.outputs | {"hidden.0.tanh": jnp.asarray(out, jnp.float32)}
+    )
+    _, row = diagnostics.activations(config, changed)
+    assert (row.layer, row.name, row.dead) == (4, "hidden.0.tanh", 1)
+    assert row.mean == pytest.approx(out.mean(), rel=1e-5)
+    assert row.std == pytest.approx(out.std(ddof=1), rel=1e-5)
+    assert row.saturation == pytest.approx(100 * (abs(out) > 0.97).mean(), abs=1e-9)
+    assert row.saturation > 200 / 17
+    rows = diagnostics.weight_gradients(state.params, inside.grads)
+    assert [(r.name, r.shape) for r in rows] == [
+        ("embedding", (27, 10)),
+        ("input.weight", (30, 17)),
+        ("hidden.0.linear.weight", (17, 17)),
+        ("output.linear.weight", (17, 27)),
+    ]
+    grad, weight = np.asarray(inside.grads.input.weight), np.asarray(state.params.input.weight)
+    assert rows[1].ratio == pytest.approx(grad.std(ddof=1) / weight.std(ddof=1), rel=1e-5)
+    norm = diagnostics.norms(state.params)["input.weight"]
+    assert norm == pytest.approx(np.linalg.norm(weight), rel=1e-5)
+
+
+def test_update_ratios_are_nearly_the_lectures(tokens):
+    """log10((lr * grad).std() / p.data.std()) at every step, and watching changes no training."""
+    config = mlp.Config(hidden_size=17, hidden_layers=2)
+    state = train.init(mlp, config, RECIPE, jax.random.key(1))
+    inside = inspected(config, RECIPE, state, tokens)
+    lecture = {
+        name: np.log10((0.1 * np.asarray(g)).std() / np.asarray(w).std())
+        for (name, g), w in zip(
+            diagnostics.weights(inside.grads).items(),
+            diagnostics.weights(state.params).values(),
+            strict=True,
+        )
+    }
+    watched, losses, ratios = trained(config, RECIPE, tokens, steps=7)
+    plain, plain_losses = train.run(mlp, config, train.Config(steps=7), jax.random.key(0), tokens)
+    np.testing.assert_array_equal(losses, plain_losses)
+    jax.tree.map(np.testing.assert_array_equal, watched.params, plain.params)
+    assert {ratio.shape for ratio in ratios.values()} == {(7,)}
+    _, (_, first) = train.watch(
+        mlp, config, RECIPE, state, tokens, diagnostics.update_ratios, steps=1
+    )
+    assert set(first) == set(lecture)
+    for name, ratio in first.items():
+        assert float(ratio[0]) == pytest.approx(lecture[name], abs=0.02)
+
+
+def test_a_healthy_run_is_silent(tokens):
+    assert symptoms(mlp.Config(gain=1.0), RECIPE, tokens, steps=1_000) == set()
+
+
+def test_the_documents_own_first_layer_is_above_the_threshold(tokens):
+    found = symptoms(mlp.Config(), RECIPE, tokens, steps=1_000)
+    assert found == {("saturated tanh", "layer 1")}
+
+
+def test_a_gain_of_ten_saturates(tokens):
+    assert ("saturated tanh", "layer 1") in symptoms(mlp.Config(gain=10.0), RECIPE, tokens)
+
+
+def test_a_very_deep_network_explodes(tokens):
+    config = mlp.Config(hidden_layers=26)
+    assert ("exploding gradients", "layer 1") in symptoms(config, RECIPE, tokens)
+
+
+def test_a_small_gamma_makes_gradients_vanish(tokens):
+    def change(params):
+        hidden = tuple(
+            b._replace(norm=b.norm._replace(gamma=0.03 * b.norm.gamma)) for b in params.hidden
+        )
+        return params._replace(hidden=hidden)
+
+    found = symptoms(mlp.Config(), RECIPE, tokens, change=change)
+    assert ("vanishing gradients", "layer 1") in found
+
+
+def test_a_learning_rate_of_a_hundred_diverges_and_kills_units(tokens):
+    recipe = train.Config(learning_rate=100.0)
+    found = symptoms(mlp.Config(), recipe, tokens, steps=1_000)
+    assert {("diverging loss", "training"), ("dead units", "layer 13")} <= found
+
+
+@pytest.mark.parametrize(
+    ("learning_rate", "symptom"), [(1e-4, "updates too small"), (30.0, "updates too large")]
+)
+def test_learning_rates_show_in_the_update_ratios(tokens, learning_rate, symptom):
+    recipe = train.Config(learning_rate=learning_rate)
+    found = symptoms(mlp.Config(gain=1.0), recipe, tokens, steps=300)
+    assert symptom in {s for s, _ in found}
+    assert (("slow learning", "training") in found) == (learning_rate < 1)
+
+
+def test_a_dozen_names_are_overfitted(shipped_names):
+    from mmjax import Predictor, evaluate
+
+    v = vocab.build(shipped_names)
+    few, others = (
+        corpus.encode(v, part) for part in (shipped_names[:13], shipped_names[1_000:1_500])
+    )
+    config = mlp.Config(hidden_size=31, hidden_layers=2)
+    state, _ = train.run(mlp, config, train.Config(steps=1_000), jax.random.key(0), few)
+    predictor = Predictor(mlp, config, state.params, state.stats)
+    losses = [evaluate.loss(predictor, part) for part in (few, others)]
+    (finding,) = diagnostics.health(loss_train=losses[0], loss_val=losses[1])
+    assert finding.symptom == "overfitting"
+    assert finding.figure == pytest.approx(losses[1] - losses[0])
+
+
+@pytest.mark.parametrize("final", [float("nan"), float("inf"), 4.0])
+def test_a_loss_that_is_no_number_diverges(final):
+    (finding,) = diagnostics.health(initial_loss=3.3, final_loss=final)
+    assert finding.symptom == "diverging loss"
+    assert diagnostics.health(initial_loss=3.3, final_loss=2.5) == []
+    assert diagnostics.health() == []
