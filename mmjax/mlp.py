@@ -33,7 +33,7 @@ class Config:
     hidden_layers: int = 5
     """Number of tanh layers; all but the first are batch-normalised."""
     gain: float = 5 / 3
-    """Factor on the initial weights before a tanh."""
+    """Factor on the initial weights of every linear layer, for the sake of the tanh behind all but the last."""
     output_gamma: float = 0.1
     """Initial scale of the logits: small, so that the first loss is near ln(vocab_size)."""
     momentum: float = 0.1
@@ -83,12 +83,12 @@ class Stats(NamedTuple):
 def init(config: Config, key: PRNGKeyArray) -> tuple[Params, Stats]:
     """New parameters and running statistics; see `layers.linear_init` for the scale of the weights."""
     embedding_key, *keys = jax.random.split(key, config.hidden_layers + 2)
-    sizes = [config.block_size * config.embedding_dim, *[config.hidden_size] * config.hidden_layers]
-    first, *hidden = [
-        layers.linear_init(k, fan_in, config.hidden_size, gain=config.gain)
-        for k, fan_in in zip(keys[:-1], sizes[:-1], strict=True)
+    width = [config.hidden_size] * config.hidden_layers
+    sizes = [config.block_size * config.embedding_dim, *width, config.vocab_size]
+    first, *hidden, last = [
+        layers.linear_init(k, fan_in, fan_out, gain=config.gain)
+        for k, fan_in, fan_out in zip(keys, sizes[:-1], sizes[1:], strict=True)
     ]
-    last = layers.linear_init(keys[-1], config.hidden_size, config.vocab_size)
     norms = [layers.batch_norm_init(config.hidden_size) for _ in hidden]
     last_norm, last_stats = layers.batch_norm_init(config.vocab_size, gamma=config.output_gamma)
     params = Params(

@@ -37,7 +37,7 @@ def test_initial_scales():
     for block in params.hidden:
         assert float(block.linear.weight.std()) == pytest.approx(5 / 3 / 10, rel=0.05)
         assert (block.norm.gamma == 1).all()
-    assert float(params.output.linear.weight.std()) == pytest.approx(1 / 10, rel=0.05)
+    assert float(params.output.linear.weight.std()) == pytest.approx(5 / 3 / 10, rel=0.05)
     np.testing.assert_allclose(params.output.norm.gamma, 0.1)
 
 

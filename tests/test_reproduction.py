@@ -9,7 +9,18 @@ import numpy as np
 import pytest
 from conftest import MAKEMORE_SHA256
 
-from mmjax import Predictor, bigram, corpus, counts, evaluate, mlp, sample, train, vocab
+from mmjax import (
+    Predictor,
+    bigram,
+    corpus,
+    counts,
+    diagnostics,
+    evaluate,
+    mlp,
+    sample,
+    train,
+    vocab,
+)
 
 
 @pytest.fixture(scope="module")
@@ -133,3 +144,54 @@ def test_the_full_recipe(makemore_names, letters):
     print(f"train, val, test: mean {ends.mean(axis=0)}, std {ends.std(axis=0, ddof=1)}")
     assert ends.mean(axis=0) == pytest.approx([2.002, 2.085, 2.089], abs=0.01)
     assert ends.std(axis=0, ddof=1).max() < 0.01
+
+
+DOCUMENT_ACTIVATIONS = {  # layer: mean, std, saturation in percent
+    1: (0.02, 0.77, 24.81),
+    4: (-0.01, 0.63, 3.34),
+    7: (0.01, 0.64, 2.88),
+    10: (0.00, 0.64, 2.47),
+    13: (-0.00, 0.65, 1.75),
+}
+DOCUMENT_GRADIENTS = {1: 3.23e-03, 4: 3.01e-03, 7: 2.70e-03, 10: 2.47e-03, 13: 2.44e-03}
+DOCUMENT_WEIGHTS = {  # gradient std, grad:data ratio
+    "embedding": (8.86e-03, 8.62e-03),
+    "input.weight": (9.04e-03, 2.93e-02),
+    "hidden.0.linear.weight": (6.78e-03, 4.07e-02),
+    "hidden.1.linear.weight": (6.11e-03, 3.65e-02),
+    "hidden.2.linear.weight": (5.82e-03, 3.46e-02),
+    "hidden.3.linear.weight": (5.12e-03, 3.04e-02),
+    "output.linear.weight": (9.08e-03, 5.32e-02),
+}
+
+
+def test_the_documents_three_tables_after_1_000_steps(makemore_names, letters):
+    """Its one run beside ours over 5 seeds, on the batch of step 1,000.
+
+    Its output weights have a std of 9.08e-3 / 5.32e-2 = 0.171, so the gain of 5/3 was on them too.
+    """
+    tokens = jnp.asarray(corpus.encode(letters, corpus.split(makemore_names).train))
+    config, recipe = mlp.Config(), train.Config(steps=1_000)
+    inspect = jax.jit(diagnostics.inspect, static_argnums=0)
+    ours: dict[str, list[list[float]]] = {}
+    for seed in range(5):
+        state, _ = train.run(mlp, config, recipe, jax.random.key(seed), tokens)
+        batch = train.draw_batch(config, recipe, state, tokens)
+        inside = inspect(config, state.params, state.stats, *batch)
+        for a in diagnostics.activations(config, inside):
+            ours.setdefault(f"layer {a.layer}", []).append([a.mean, a.std, a.saturation])
+        for g in diagnostics.gradients(config, inside):
+            ours.setdefault(f"gradient {g.layer}", []).append([g.std])
+        for w in diagnostics.weight_gradients(state.params, inside.grads):
+            ours.setdefault(w.name, []).append([w.std, w.ratio])
+    document = {f"layer {layer}": row for layer, row in DOCUMENT_ACTIVATIONS.items()}
+    document |= {f"gradient {layer}": (std,) for layer, std in DOCUMENT_GRADIENTS.items()}
+    document |= DOCUMENT_WEIGHTS
+    assert set(ours) == set(document)
+    for name, theirs in document.items():
+        mean, std = np.mean(ours[name], axis=0), np.std(ours[name], axis=0, ddof=1)
+        figures = " | ".join(
+            f"{t:.3g} | {m:.3g} ± {s:.2g}" for t, m, s in zip(theirs, mean, std, strict=True)
+        )
+        print(f"| {name} | {figures} |")
+        assert (abs(np.array(theirs) - mean) < 3.5 * std).all(), name
