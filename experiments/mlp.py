@@ -1,7 +1,9 @@
 """The multi-layer perceptron with BatchNorm: `python -m experiments.mlp --help`."""
 
 import math
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -13,6 +15,7 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
+from experiments.diagnose import health_lines, look_inside
 from experiments.program import (
     Interruption,
     NameList,
@@ -22,7 +25,7 @@ from experiments.program import (
     table,
 )
 from experiments.run_folder import RunFolder
-from mmjax import Predictor, Vocab, corpus, counts, evaluate, mlp, sample, train, vocab
+from mmjax import Predictor, Vocab, corpus, counts, diagnostics, evaluate, mlp, sample, train, vocab
 from mmjax.errors import require_ranges
 from mmjax.model import parameter_count
 
@@ -30,6 +33,8 @@ CHUNK = 1_000  # steps between two looks at the loss
 CHUNKS_TO_VALIDATION = 10
 CHECKED_SAMPLES = 20_000
 SHOWN_SAMPLES = 20
+LOOK = 1_024  # examples on which saturation is measured
+FINAL = 100  # steps whose mean is the final loss
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,8 @@ class Options:
     """Seed of the shuffles before the list is split 80 : 10 : 10."""
     shuffles: int = 2
     """How often it is shuffled: 2 gives the document's split, 1 that of the lecture's later parts."""
+    watch: bool = True
+    """Record update ratios of every step and saturation; costs about a tenth of the training time."""
     calibrate: bool = False
     """After training, recompute BatchNorm's statistics over the whole training part."""
 
@@ -81,17 +88,32 @@ class Training(NamedTuple):
     steps: int
     seconds: float
     initial_loss: float
+    final_loss: float
+    update_ratios: dict[str, float]
+    stopped_at: int | None
+    """The step whose loss was no number, after which the last good state was kept."""
 
 
-def program(options: Options) -> int:
-    """Train, evaluate, check against counting, sample, save and show; the exit status."""
+def program(
+    options: Options, on_metrics: Callable[[dict[str, float]], object] | None = None
+) -> int:
+    """Train, evaluate, check against counting, sample, save and show; the exit status.
+
+    `on_metrics` is given each line of `metrics.jsonl` as it is written.
+    """
     data = read(options)
     options = replace(options, model=replace(options.model, vocab_size=data.vocab.size))
     config = mlp.Config(**asdict(options.model))
     folder = RunFolder(options.out, options)
 
+    def log(record: dict[str, float]) -> None:
+        folder.add_metrics(record)
+        if on_metrics:
+            on_metrics(record)
+
     with interruptible() as interruption:
-        predictor, training = fit(options, config, data, folder, interruption)
+        state, training = fit(options, config, data, log, interruption)
+    predictor = Predictor(mlp, config, state.params, state.stats)
     if options.calibrate:
         predictor = evaluate.calibrate(predictor, data.tokens["train"])
     folder.write_model(predictor, data.vocab)
@@ -101,6 +123,16 @@ def program(options: Options) -> int:
     sampled = corpus.encode(data.vocab, [name for name, _ in samples])
     check = evaluate.count_check(predictor, data.tokens["train"], sampled)
     losses = {part: evaluate.loss(predictor, tokens) for part, tokens in data.tokens.items()}
+    inside = look_inside(config, options.recipe, state, data.tokens["train"])
+    findings = diagnostics.health(
+        inside.activations,
+        inside.gradients,
+        update_ratios=training.update_ratios,
+        initial_loss=training.initial_loss if training.steps else None,
+        final_loss=training.final_loss if training.steps else None,
+        loss_train=losses["train"],
+        loss_val=losses["val"],
+    )
 
     lines = sample_lines(samples[:SHOWN_SAMPLES], frozenset(data.names))
     folder.write_samples(lines)
@@ -116,6 +148,7 @@ def program(options: Options) -> int:
             "bigram_check_kl": check.kl_predicted,
             "bigram_check_kl_sampled": check.kl_sampled,
             "bigram_check_passed": check.passed,
+            "findings": [f"{finding.symptom}: {finding.where}" for finding in findings],
             "training_seconds": round(training.seconds, 3),
             "steps_per_second": round(training.steps / training.seconds, 1)
             if training.steps
@@ -123,6 +156,17 @@ def program(options: Options) -> int:
         }
     )
     show(options, data, predictor, training, losses, check, lines)
+    print(f"\n{health_lines(findings)}")
+    print(
+        f"\n{options.out}: config.json, metrics.jsonl, summary.json, samples.txt, model.safetensors"
+    )
+    if training.stopped_at is not None:
+        print(
+            f"experiments.mlp: the loss of step {training.stopped_at:,} is no finite number; stopped and kept "
+            f"the state of step {training.steps:,}; lower the learning rate",
+            file=sys.stderr,
+        )
+        return 1
     return interruption.status
 
 
@@ -143,24 +187,40 @@ def fit(
     options: Options,
     config: mlp.Config,
     data: Data,
-    folder: RunFolder,
+    log: Callable[[dict[str, float]], object],
     interruption: Interruption,
-) -> tuple[Predictor, Training]:
-    """Train chunk by chunk, logging each, until the last step or an interruption."""
+) -> tuple[train.TrainState, Training]:
+    """Train chunk by chunk, logging each, until the last step, an interruption or a loss that is no number."""
     recipe = options.recipe
     schedule = train.step_decay(recipe)
     state = train.init(mlp, config, recipe, jax.random.key(options.seed))
     tokens = jnp.asarray(data.tokens["train"])
-    done, seconds, initial_loss, shown = 0, 0.0, math.nan, {}
+    some, _ = train.draw_batch(config, replace(recipe, batch_size=LOOK), state, tokens)
+    saturation = jax.jit(diagnostics.saturation, static_argnums=0)
+    done, seconds, initial_loss, final_loss = 0, 0.0, math.nan, math.nan
+    ratios, shown, stopped_at = {}, {}, None
     with tqdm(total=recipe.steps, unit="step", unit_scale=True, disable=None) as progress:
         while done < recipe.steps and not interruption:
             size = min(CHUNK, recipe.steps - done)
+            good = jax.tree.map(jnp.copy, state)
             started = time.perf_counter()
-            state, losses = train.advance(mlp, config, recipe, state, tokens, steps=size)
+            if options.watch:
+                state, (losses, said) = train.watch(
+                    mlp, config, recipe, state, tokens, diagnostics.update_ratios, steps=size
+                )
+                ratios = {name: float(ratio.mean()) for name, ratio in said.items()}
+            else:
+                state, losses = train.advance(mlp, config, recipe, state, tokens, steps=size)
             losses = np.asarray(losses)
             seconds += time.perf_counter() - started
             if done == 0:
                 initial_loss = float(losses[0])
+            final_loss = float(losses[-FINAL:].mean())
+            if not (np.isfinite(losses).all() and finite(state.params)):
+                bad = np.flatnonzero(~np.isfinite(losses))
+                state, stopped_at = good, done + int(bad[0] if len(bad) else size)
+                final_loss = math.nan
+                break
             done += size
             record = {
                 "step": done,
@@ -168,16 +228,24 @@ def fit(
                 "lr": float(f"{schedule(done - 1):.6g}"),
                 "loss_train": float(losses.mean()),
             }
+            if options.watch:
+                saturated = saturation(config, state.params, state.stats, some)
+                record |= {f"update_ratio/{name}": ratio for name, ratio in ratios.items()}
+                record |= {f"saturation/{name}": float(part) for name, part in saturated.items()}
             if done % (CHUNK * CHUNKS_TO_VALIDATION) == 0:
                 now = Predictor(mlp, config, state.params, state.stats)
                 record["loss_val"] = evaluate.loss(now, data.tokens["val"])
                 shown["val"] = f"{record['loss_val']:.4f}"
-            folder.add_metrics(record)
+            log(record)
             shown["loss"] = f"{losses.mean():.4f}"
             progress.set_postfix(shown, refresh=False)
             progress.update(size)
-    predictor = Predictor(mlp, config, state.params, state.stats)
-    return predictor, Training(done, seconds, initial_loss)
+    return state, Training(done, seconds, initial_loss, final_loss, ratios, stopped_at)
+
+
+def finite(tree: object) -> bool:
+    """Whether every number in a tree is finite."""
+    return all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(tree))
 
 
 def show(
@@ -221,9 +289,6 @@ def show(
         f"\n(sound below {evaluate.MAX_KL}): {verdict}.\n"
     )
     print("\n".join(lines).expandtabs(24))
-    print(
-        f"\n{options.out}: config.json, metrics.jsonl, summary.json, samples.txt, model.safetensors"
-    )
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,17 @@ class RunFolder:
             "cpus": os.cpu_count(),
         }
         self.write_json(SUMMARY, figures | surroundings)
+
+
+def read_config(path: Path, needed: Sequence[str]) -> dict[str, Any]:
+    """A run's options. Raises `InputError` if they cannot be read or one that is needed is missing."""
+    try:
+        config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+        return {name: config[name] for name in needed}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"{path / CONFIG}: does not tell the run's options ({error}); give a run folder"
+        ) from None
 
 
 def _finite(value: Any) -> Any:

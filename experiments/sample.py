@@ -1,6 +1,5 @@
 """Names out of a trained model: `python -m experiments.sample RUN --help`."""
 
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import jax
 import tyro
 
 from experiments.program import main, sample_lines
-from experiments.run_folder import CONFIG, MODEL
+from experiments.run_folder import MODEL, read_config
 from mmjax import InputError, corpus, sample, weights
 from mmjax.errors import require, require_ranges
 from mmjax.sample import Sample
@@ -80,11 +79,9 @@ def program(options: Options) -> int:
 def list_of(folder: Path) -> Path:
     """The list that a run was trained on. Raises `InputError` if that cannot be told, or it is gone."""
     try:
-        path = Path(json.loads((folder / CONFIG).read_text(encoding="utf-8"))["names"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(
-            f"{folder / CONFIG}: does not tell which list decides what is new; give it with --names"
-        ) from None
+        path = Path(read_config(folder, ["names"])["names"])
+    except InputError as error:
+        raise InputError(f"{error}, or the list: give it with --names") from None
     require(
         path.exists(),
         f"{path}: the list of this run is gone; give one with --names to tell what is new",

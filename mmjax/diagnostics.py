@@ -123,6 +123,16 @@ def gradients(config: Config, inspection: Inspection) -> list[Gradient]:
     ]
 
 
+def saturation(
+    config: Config, params: Params, stats: Stats, contexts: Integer[Array, "batch block_size"]
+) -> dict[str, Float[Array, ""]]:
+    """Part of each tanh layer's outputs beyond `SATURATED`, in percent, on a training batch."""
+    _, _, outputs = mlp.trace(config, params, stats, contexts, train=True)
+    return {
+        name: 100 * jnp.mean(jnp.abs(outputs[name]) > SATURATED) for _, name in _tanh_layers(config)
+    }
+
+
 def weight_gradients(params: Any, grads: Any) -> list[WeightGradient]:
     """Shape, gradient mean and std, and grad:data ratio of every weight matrix."""
     rows = []

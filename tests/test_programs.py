@@ -11,7 +11,7 @@ import time
 import pytest
 from conftest import ROOT
 
-from experiments import bigram, mlp, sample
+from experiments import bigram, diagnose, mlp, sample
 from experiments.program import main
 from mmjax import corpus, evaluate, vocab, weights
 
@@ -19,6 +19,7 @@ PROGRAMS = {
     "bigram": (bigram.Options, bigram.program),
     "mlp": (mlp.Options, mlp.program),
     "sample": (sample.Options, sample.program),
+    "diagnose": (diagnose.Options, diagnose.program),
 }
 NAMES = "ann\nbob\nZoë\nO'Neil\nann\nSt. Ives\nli-li\nbo\ncy\ndee\neve\nfay\n"
 
@@ -130,6 +131,76 @@ def test_sample_reads_the_run(mlp_run, monkeypatch, capsys, shipped_names):
     assert max(len(line.split("\t")[0]) for line in out.splitlines()) == 3
 
 
+def test_diagnose_shows_the_documents_tables_of_a_saved_run(mlp_run, monkeypatch, capsys):
+    folder, trained = mlp_run
+    status, out, err = run(monkeypatch, capsys, "diagnose", folder)
+    assert (status, err) == (0, "")
+    activations, gradients, weight_gradients, findings = out.rstrip().split("\n\n")
+    for tables in (activations, gradients):
+        assert [line.split()[0] for line in tables.splitlines()[1:]] == ["1", "4", "7", "10", "13"]
+    assert len(weight_gradients.splitlines()) == 1 + 7
+    assert "30 x 100" in weight_gradients
+    assert "Finding: saturated tanh, layer 1 (input.tanh)" in findings
+    assert findings in trained  # what training said at its end
+    (folder / "config.json").rename(folder / "away")
+    status, _, err = run(monkeypatch, capsys, "diagnose", folder)
+    (folder / "away").rename(folder / "config.json")
+    assert status == 2
+    assert "config.json: does not tell the run's options" in err
+
+
+def test_metrics_are_written_and_handed_over(tmp_path):
+    seen = []
+    options = mlp.Options(
+        name_list=mlp.NameList(ROOT / "data/names.txt"),
+        recipe=mlp.train.Config(steps=1_100),
+        model=mlp.Model(hidden_size=13, hidden_layers=2),
+        out=tmp_path / "run",
+    )
+    assert mlp.program(options, on_metrics=seen.append) == 0
+    lines = (tmp_path / "run/metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == seen
+    assert [record["step"] for record in seen] == [1_000, 1_100]
+    assert set(seen[0]) == {
+        *("step", "seconds", "lr", "loss_train"),
+        *(f"update_ratio/{name}.weight" for name in ("input", "hidden.0.linear", "output.linear")),
+        "update_ratio/embedding",
+        *(f"saturation/{name}.tanh" for name in ("input", "hidden.0")),
+    }
+    assert all(-4 < v < -1 for k, v in seen[0].items() if k.startswith("update_ratio"))
+    assert all(0 < v < 100 for k, v in seen[0].items() if k.startswith("saturation"))
+
+
+def test_a_loss_that_is_no_number_stops_with_the_last_good_state(
+    monkeypatch, capsys, tmp_path, names
+):
+    """The fault is injected: the third chunk's losses and parameters are spoilt."""
+    advance, chunks = mlp.train.advance, []
+
+    def spoilt(*args, **kwargs):
+        state, losses = advance(*args, **kwargs)
+        chunks.append(len(chunks))
+        if len(chunks) == 3:
+            state = state._replace(
+                params=mlp.jax.tree.map(lambda x: x * float("nan"), state.params)
+            )
+            losses = losses.at[417:].set(float("nan"))
+        return state, losses
+
+    monkeypatch.setattr(mlp.train, "advance", spoilt)
+    out = tmp_path / "run"
+    options = ("--names", names, "--out", out, "--steps", 9_000, "--hidden-size", 13, "--no-watch")
+    status, output, err = run(monkeypatch, capsys, "mlp", *options)
+    assert status == 1
+    assert "the loss of step 2,417 is no finite number" in err
+    assert "kept the state of step 2,000" in err
+    assert "Finding: diverging loss, training: nan" in output
+    assert summary(out)["steps"] == 2_000
+    predictor, _ = weights.load(out / "model.safetensors")
+    assert mlp.finite(predictor.params)
+    assert len((out / "metrics.jsonl").read_text().splitlines()) == 2
+
+
 def test_bigram_on_a_list_of_ones_own(monkeypatch, capsys, tmp_path, names):
     out = tmp_path / "run"
     options = ("--names", names, "--out", out, "--spell", "Zoë", "--steps", 2_000)
@@ -217,7 +288,7 @@ def test_help_explains_every_option(program, monkeypatch, capsys):
     assert status == 0
     assert "InputError" not in out
     options = [line for line in out.splitlines() if line.lstrip("│ ").startswith("-")]
-    assert len(options) >= 8
+    assert len(options) >= (8 if program != "diagnose" else 2)
     assert "--vocab-size" not in out
 
 
@@ -260,6 +331,8 @@ BAD = [
     ("sample", ["{run}", "--top-p", "2"], r"top_p must be"),
     ("sample", ["{run}", "-n", "-1"], r"count must be"),
     ("sample", ["{run}", "--names", "{tmp}/none.txt"], r"none\.txt: no such file"),
+    ("diagnose", ["{tmp}"], r"model\.safetensors: no such file"),
+    ("diagnose", ["{run}", "--names", "{tmp}/none.txt"], r"none\.txt: no such file"),
 ]
 
 
@@ -274,7 +347,7 @@ def test_bad_input_is_one_line_and_status_2(
     large = "\n".join(chr(0x4E00 + i) for i in range(9_000))
     (tmp_path / "large").write_text(large, encoding="utf-8")
     options = [option.format(tmp=tmp_path, run=mlp_run[0]) for option in options]
-    if program != "sample" and "--out" not in options:
+    if program in ("mlp", "bigram") and "--out" not in options:
         options += ["--out", str(tmp_path / "out")]
     before = sorted(tmp_path.rglob("*"))
     status, out, err = run(monkeypatch, capsys, program, *options)
