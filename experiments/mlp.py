@@ -29,7 +29,9 @@ from mmjax import Predictor, Vocab, corpus, counts, diagnostics, evaluate, mlp, 
 from mmjax.errors import require_ranges
 from mmjax.model import parameter_count
 
-CHUNK = 1_000  # steps between two looks at the loss
+LOG_STEPS = (
+    1_000  # steps between two lines of metrics; of a shorter run than 50 of these the fiftieth part
+)
 CHUNKS_TO_VALIDATION = 10
 CHECKED_SAMPLES = 20_000
 SHOWN_SAMPLES = 20
@@ -199,9 +201,10 @@ def fit(
     saturation = jax.jit(diagnostics.saturation, static_argnums=0)
     done, seconds, initial_loss, final_loss = 0, 0.0, math.nan, math.nan
     ratios, shown, stopped_at = {}, {}, None
+    chunk = min(LOG_STEPS, max(1, recipe.steps // 50))
     with tqdm(total=recipe.steps, unit="step", unit_scale=True, disable=None) as progress:
         while done < recipe.steps and not interruption:
-            size = min(CHUNK, recipe.steps - done)
+            size = min(chunk, recipe.steps - done)
             good = jax.tree.map(jnp.copy, state)
             started = time.perf_counter()
             if options.watch:
@@ -230,9 +233,12 @@ def fit(
             }
             if options.watch:
                 saturated = saturation(config, state.params, state.stats, some)
-                record |= {f"update_ratio/{name}": ratio for name, ratio in ratios.items()}
-                record |= {f"saturation/{name}": float(part) for name, part in saturated.items()}
-            if done % (CHUNK * CHUNKS_TO_VALIDATION) == 0:
+                # jit hands dicts back sorted by name; here they are in the order of the network.
+                weights = diagnostics.weights(state.params)
+                tanhs = [name for name in mlp.layer_names(config) if name in saturated]
+                record |= {f"update_ratio/{name}": ratios[name] for name in weights}
+                record |= {f"saturation/{name}": float(saturated[name]) for name in tanhs}
+            if done % (chunk * CHUNKS_TO_VALIDATION) == 0:
                 now = Predictor(mlp, config, state.params, state.stats)
                 record["loss_val"] = evaluate.loss(now, data.tokens["val"])
                 shown["val"] = f"{record['loss_val']:.4f}"

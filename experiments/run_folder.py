@@ -96,6 +96,18 @@ def read_config(path: Path, needed: Sequence[str]) -> dict[str, Any]:
         ) from None
 
 
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The lines of a run's metrics, none if there are none. Raises `InputError` if they cannot be read."""
+    try:
+        lines = (path / METRICS).read_text(encoding="utf-8").splitlines()
+        records = [json.loads(line) for line in lines]
+        return [{"step": r["step"], "loss_train": r["loss_train"]} | r for r in records]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path / METRICS}: is no metrics of a run ({error})") from None
+
+
 def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 

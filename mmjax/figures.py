@@ -1,0 +1,236 @@
+"""Pictures: arrays in, a matplotlib Figure out. Nothing is shown or saved here.
+
+Colours are Okabe and Ito's, and cividis: both can be told apart with any colour vision.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from mmjax.diagnostics import SATURATED
+
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#999933")
+MOST_LABELS = 40  # rows of a table that can still be read
+
+
+def bigram_table(counts: np.ndarray, labels: Sequence[str]) -> Figure:
+    """The lecture's heat map: in each cell the pair and how often it occurs. counts [vocab, vocab].
+
+    Of more than `MOST_LABELS` tokens the most frequent are shown.
+    """
+    counts, labels = _most_frequent(counts, labels)
+    size = len(labels)
+    figure, axes = _figure(0.5 * size + 1, 0.5 * size + 1)
+    axes.imshow(np.log1p(counts), cmap="cividis")
+    dark = np.log1p(counts) < 0.5 * np.log1p(counts.max())
+    for a, first in enumerate(labels):
+        for b, second in enumerate(labels):
+            colour = "white" if dark[a, b] else "black"
+            pair, number = first + second, f"{counts[a, b]:.0f}"
+            axes.text(b, a - 0.05, _literal(pair), ha="center", va="bottom", size=8, color=colour)
+            axes.text(b, a + 0.05, number, ha="center", va="top", size=7, color=colour)
+    axes.axis("off")
+    axes.set_title(
+        "How often each character (row) is followed by each (column); colour is logarithmic"
+    )
+    return figure
+
+
+def probability_tables(tables: Mapping[str, np.ndarray], labels: Sequence[str]) -> Figure:
+    """Tables of P(next | previous) [vocab, vocab] beside each other, on one scale: they should look alike."""
+    figure = Figure(figsize=(6.5 * len(tables) + 1, 6.5), layout="constrained")
+    panels = figure.subplots(1, len(tables), squeeze=False)[0]
+    image = None
+    for axes, (title, table) in zip(panels, tables.items(), strict=True):
+        shown, names = _most_frequent(table, labels)
+        image = axes.imshow(np.sqrt(shown), cmap="cividis", vmin=0, vmax=1)
+        axes.set_xticks(range(len(names)), [_literal(n) for n in names], size=8)
+        axes.set_yticks(range(len(names)), [_literal(n) for n in names], size=8)
+        axes.set_title(title)
+        axes.set_xlabel("next")
+        axes.set_ylabel("previous")
+    if image is not None:
+        bar = figure.colorbar(image, ax=panels, shrink=0.8, label="probability")
+        bar.set_ticks(
+            np.sqrt([0, 0.01, 0.05, 0.1, 0.25, 0.5, 1]).tolist(),
+            labels=["0", ".01", ".05", ".1", ".25", ".5", "1"],
+        )
+    figure.suptitle("Trained and counted tables: every cell should have the same colour in both")
+    return figure
+
+
+def histograms(values: Mapping[str, np.ndarray], *, title: str, xlabel: str) -> Figure:
+    """The distribution of each array as a line, with its mean and standard deviation in the legend."""
+    figure, axes = _figure(9, 4)
+    everything = np.concatenate([np.ravel(array) for array in values.values()])
+    low, high = np.quantile(everything, [0.001, 0.999]).tolist()
+    edges = np.linspace(low, high if high > low else low + 1, 81)
+    for i, (name, array) in enumerate(values.items()):
+        density, _ = np.histogram(array, edges, density=True)
+        label = f"{name}: mean {np.mean(array):+.1g}, std {np.std(array):.2g}"
+        axes.plot((edges[1:] + edges[:-1]) / 2, density, label=label, **_line(i))
+    axes.set_title(title)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel("density")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def saturation(outputs: Mapping[str, np.ndarray]) -> Figure:
+    """Where each tanh layer [examples, units] is saturated, white: whole white columns are dead units."""
+    figure = Figure(figsize=(9, 1.1 + 1.5 * len(outputs)), layout="constrained")
+    panels = figure.subplots(len(outputs), 1, squeeze=False)[:, 0]
+    for axes, (name, array) in zip(panels, outputs.items(), strict=True):
+        saturated = abs(array) > SATURATED
+        axes.imshow(saturated, cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="none")
+        axes.set_title(f"{name}: {saturated.mean():.1%} saturated", size=9)
+        axes.set_ylabel("example")
+        axes.tick_params(labelsize=7)
+    panels[-1].set_xlabel("unit")
+    figure.suptitle(
+        f"Outputs beyond ±{SATURATED}, white: little of it is good, a white column is a dead unit"
+    )
+    return figure
+
+
+def update_ratios(steps: np.ndarray, ratios: Mapping[str, np.ndarray]) -> Figure:
+    """log10 update:data of each weight matrix over the steps, with the line at -3 to be near to."""
+    figure, axes = _figure(9, 4)
+    for i, (name, ratio) in enumerate(ratios.items()):
+        axes.plot(steps, ratio, label=name, **_line(i))
+    axes.axhline(-3, color="black", linewidth=1)
+    axes.annotate(
+        "-3: about right", (1, -3), xycoords=("axes fraction", "data"), ha="right", va="bottom"
+    )
+    axes.set_title(
+        "How far each step moves the weights: about a thousandth is right, all alike is best"
+    )
+    axes.set_xlabel("step")
+    axes.set_ylabel("log10(update / weights)")
+    axes.legend(fontsize=8, ncols=2)
+    return figure
+
+
+def loss_curve(
+    steps: np.ndarray,
+    losses: np.ndarray,
+    *,
+    validation: tuple[np.ndarray, np.ndarray] | None = None,
+    drop_step: int | None = None,
+    yardsticks: Mapping[str, float] | None = None,
+) -> Figure:
+    """Training loss, raw and as a mean over 50 bins; validation as (steps, losses); yardsticks as lines."""
+    figure, axes = _figure(9, 4.5)
+    axes.plot(steps, losses, color=COLOURS[0], alpha=0.35, linewidth=0.8)
+    bins = max(1, min(50, len(steps)))
+    binned = [part.mean() for part in np.array_split(losses, bins)]
+    middles = [part.mean() for part in np.array_split(steps, bins)]
+    axes.plot(middles, binned, color=COLOURS[0], label="training (bold: mean)")
+    if validation is not None:
+        axes.plot(*validation, color=COLOURS[3], marker="o", markersize=3, label="validation")
+    if drop_step is not None and steps[0] < drop_step < steps[-1]:
+        axes.axvline(
+            drop_step, color="black", linewidth=1, linestyle=":", label="learning rate drops"
+        )
+    for i, (name, loss) in enumerate((yardsticks or {}).items()):
+        axes.axhline(loss, color="#666666", linewidth=1, linestyle=("--", "-.", ":")[i % 3])
+        axes.annotate(
+            f"{name} {loss:.3f}",
+            (1, loss),
+            xycoords=("axes fraction", "data"),
+            ha="right",
+            va="bottom",
+            size=8,
+        )
+    axes.set_title(
+        "Loss: falling smoothly, validation close to training, below what counting pairs can do"
+    )
+    axes.set_xlabel("step")
+    axes.set_ylabel("nats a letter")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def embedding(vectors: np.ndarray, labels: Sequence[str]) -> Figure:
+    """The characters' vectors [vocab, dim] on their first two principal components."""
+    figure, axes = _figure(6.5, 6)
+    centred = vectors - vectors.mean(axis=0)
+    _, scale, directions = np.linalg.svd(centred, full_matrices=False)
+    points = centred @ directions[:2].T
+    if points.shape[1] == 1:
+        points = np.hstack([points, np.zeros_like(points)])
+    share = (scale[:2] ** 2).sum() / max((scale**2).sum(), 1e-30)
+    vowels = np.isin(labels, list("aeiouyAEIOUY"))
+    axes.scatter(*points[~vowels].T, s=260, color="#BBCCEE", zorder=1)
+    axes.scatter(*points[vowels].T, s=260, color="#F5D48A", zorder=1)
+    for (x, y), label in zip(points, labels, strict=True):
+        axes.text(x, y, _literal(label), ha="center", va="center", zorder=2)
+    axes.set_title("Characters as the network sees them: near means used alike")
+    axes.set_xlabel(
+        f"first principal component (both: {share:.0%} of the variance; vowels in yellow)"
+    )
+    axes.set_ylabel("second principal component")
+    return figure
+
+
+def predicted_against_counted(
+    counted: np.ndarray, predicted: np.ndarray, labels: Sequence[str]
+) -> Figure:
+    """Each pair's probability by the model over that by counting, both [vocab, vocab].
+
+    Named are the eight farthest off, by factor, among those counted at more than one in a hundred.
+    """
+    figure, axes = _figure(6.5, 6)
+    floor = 1e-5
+    x, y = np.maximum(counted, floor).ravel(), np.maximum(predicted, floor).ravel()
+    axes.loglog(x, y, ".", color=COLOURS[0], alpha=0.5, markersize=5)
+    axes.plot([floor, 1], [floor, 1], color="black", linewidth=1)
+    off = np.where(x > 0.01, abs(np.log(y / x)), 0)
+    for cell in np.argsort(-off)[:8]:
+        pair = str(labels[cell // len(labels)]) + str(labels[cell % len(labels)])
+        place = {"xytext": (6, -3), "textcoords": "offset points"}
+        axes.annotate(_literal(pair), (x[cell], y[cell]), size=9, **place)
+    axes.set_title("Letter pairs, model against counting: on the line is right")
+    axes.set_xlabel(f"counted probability (never seen: at {floor:g})")
+    axes.set_ylabel("mean predicted probability")
+    return figure
+
+
+def saturation_over_time(steps: np.ndarray, parts: Mapping[str, np.ndarray]) -> Figure:
+    """Percent saturated of each tanh layer over the steps."""
+    figure, axes = _figure(9, 3.5)
+    for i, (name, percent) in enumerate(parts.items()):
+        axes.plot(steps, percent, label=name, **_line(i))
+    axes.axhline(15, color="black", linewidth=1)
+    axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
+    axes.set_title("Saturated outputs of each tanh layer: below the line at 15 % is healthy")
+    axes.set_xlabel("step")
+    axes.set_ylabel("saturated")
+    axes.set_ylim(bottom=0)
+    axes.legend(fontsize=8)
+    return figure
+
+
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _line(i: int) -> dict[str, Any]:
+    return {"color": COLOURS[i % len(COLOURS)], "linestyle": ("-", "--")[i // len(COLOURS) % 2]}
+
+
+def _literal(text: str) -> str:
+    """Text that matplotlib shows as it is: no mathematics, nothing unprintable."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text).replace(
+        "$", r"\$"
+    )
+
+
+def _most_frequent(table: np.ndarray, labels: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    kept = np.sort(np.argsort(-table.sum(axis=0), kind="stable")[:MOST_LABELS])
+    return table[np.ix_(kept, kept)], [str(labels[i]) for i in kept]

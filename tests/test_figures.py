@@ -1,0 +1,136 @@
+"""What a picture is made of: the numbers asked for are in it, and odd characters do not break it."""
+
+import io
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from mmjax import figures
+
+RNG = np.random.default_rng(0)
+LABELS = [".", "a", "b", "$", "é", "\x1b", "^"]
+COUNTS = RNG.integers(0, 1_000, (7, 7))
+PROBS = COUNTS / COUNTS.sum(axis=1, keepdims=True)
+STEPS = np.arange(1, 98)
+
+
+def texts(figure):
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+def lines(figure) -> dict[str, np.ndarray]:
+    return {line.get_label(): np.asarray(line.get_xydata()) for line in figure.axes[0].lines}
+
+
+def legend(figure):
+    return [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+
+
+def test_the_bigram_table_has_pair_and_count_in_every_cell():
+    shown = texts(figures.bigram_table(COUNTS, LABELS))
+    assert len(shown) == 2 * 49
+    assert shown[2 * (7 * 1 + 2)] == "ab"
+    assert shown[2 * (7 * 1 + 2) + 1] == str(COUNTS[1, 2])
+
+
+def test_of_many_tokens_the_most_frequent_are_shown():
+    many = RNG.integers(0, 10, (53, 53))
+    many[:, 50] = 10_000
+    labels = [chr(0x100 + i) for i in range(53)]
+    shown = texts(figures.bigram_table(many, labels))
+    assert len(shown) == 2 * figures.MOST_LABELS**2
+    assert labels[50] + labels[50] in shown
+
+
+def test_probability_tables_share_one_scale():
+    figure = figures.probability_tables({"counted": PROBS, "trained": PROBS**2}, LABELS)
+    images = [axes.images[0] for axes in figure.axes[:2]]
+    assert [image.get_clim() for image in images] == [(0, 1), (0, 1)]
+    np.testing.assert_allclose(np.asarray(images[1].get_array()), PROBS)
+    assert [axes.get_title() for axes in figure.axes[:2]] == ["counted", "trained"]
+
+
+def test_histograms_are_densities_with_their_moments():
+    values = {"first": RNG.normal(1, 2, 9_973), "second": RNG.normal(0, 1, (97, 11))}
+    figure = figures.histograms(values, title="t", xlabel="x")
+    assert legend(figure)[0].startswith("first: mean +1")
+    assert "std 2" in legend(figure)[0]
+    (x, density) = lines(figure)[legend(figure)[0]].T
+    assert (density * (x[1] - x[0])).sum() == pytest.approx(1, abs=0.05)
+
+
+def test_the_saturation_image_is_the_threshold():
+    outputs = {"a": np.tanh(3 * RNG.normal(size=(13, 17))), "b": np.zeros((13, 17))}
+    figure = figures.saturation(outputs)
+    image = np.asarray(figure.axes[0].images[0].get_array())
+    np.testing.assert_array_equal(image, abs(outputs["a"]) > 0.97)
+    assert figure.axes[1].get_title() == "b: 0.0% saturated"
+
+
+def test_lines_over_time_are_the_numbers():
+    ratios = {f"w{i}": RNG.normal(-3, 0.1, 97) for i in range(11)}
+    for draw in (figures.update_ratios, figures.saturation_over_time):
+        figure = draw(STEPS, ratios)
+        for name, ratio in ratios.items():
+            np.testing.assert_array_equal(lines(figure)[name], np.transpose([STEPS, ratio]))
+        styles = {(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines[:11]}
+        assert len(styles) == 11  # every line can be told from every other
+
+
+def test_the_loss_curve_has_its_means_marks_and_yardsticks():
+    losses = RNG.normal(2, 0.1, 97)
+    figure = figures.loss_curve(
+        STEPS,
+        losses,
+        validation=(np.array([10, 20]), np.array([2.1, 2.0])),
+        drop_step=50,
+        yardsticks={"uniform": 3.296, "counting": 2.454},
+    )
+    binned = lines(figure)["training (bold: mean)"]
+    assert len(binned) == 50
+    assert binned[0].tolist() == [1.5, pytest.approx(losses[:2].mean())]
+    assert lines(figure)["validation"].tolist() == [[10, 2.1], [20, 2.0]]
+    assert lines(figure)["learning rate drops"][:, 0].tolist() == [50, 50]
+    assert texts(figure) == ["uniform 3.296", "counting 2.454"]
+    after = figures.loss_curve(STEPS, losses, drop_step=100_000)
+    assert "learning rate drops" not in lines(after)
+    assert len(figures.loss_curve(STEPS[:1], losses[:1]).axes) == 1
+
+
+def test_the_embedding_is_projected_on_its_principal_components():
+    vectors = np.outer(np.arange(7), [3.0, 4.0, 0.0]) + 0.01 * RNG.normal(size=(7, 3))
+    figure = figures.embedding(vectors, LABELS)
+    shown = figure.axes[0].texts
+    x = np.array([text.get_position()[0] for text in shown])
+    np.testing.assert_allclose(abs(np.diff(x)), 5, atol=0.1)
+    assert "100% of the variance" in figure.axes[0].get_xlabel()
+    figures.embedding(vectors[:, :1], LABELS)
+
+
+def test_predicted_against_counted_names_the_farthest_off():
+    predicted = PROBS.copy()
+    predicted[1, 2] *= 100
+    figure = figures.predicted_against_counted(PROBS, predicted, LABELS)
+    assert texts(figure)[0] == "ab"
+    drawn = np.asarray(figure.axes[0].lines[0].get_xdata())
+    np.testing.assert_allclose(drawn, np.maximum(PROBS, 1e-5).ravel())
+
+
+@pytest.mark.filterwarnings("ignore:Glyph .* missing")
+@pytest.mark.parametrize(
+    "figure",
+    [
+        figures.bigram_table(COUNTS, LABELS),
+        figures.probability_tables({"a": PROBS, "b": PROBS}, LABELS),
+        figures.embedding(RNG.normal(size=(7, 3)), LABELS),
+        figures.predicted_against_counted(PROBS, PROBS[::-1], LABELS),
+    ],
+    ids=["table", "tables", "embedding", "against"],
+)
+def test_odd_characters_are_drawn_as_they_are(figure):
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=40)
+    image.seek(0)
+    assert matplotlib.image.imread(image).std() > 0.01
+    assert "\x1b" not in "".join(texts(figure))
