@@ -54,13 +54,13 @@ def test_inspection_is_the_training_step_seen_from_inside(tokens):
     config = mlp.Config(hidden_size=17, hidden_layers=3)
     state = train.init(mlp, config, RECIPE, jax.random.key(1))
     contexts, targets = train.draw_batch(config, RECIPE, state, tokens)
-    inside = diagnostics.inspect(config, state.params, state.stats, contexts, targets)
+    inside = jitted_inspect(config, state.params, state.stats, contexts, targets)
 
     def loss(params):
         logits, _ = mlp.apply(config, params, state.stats, contexts, train=True)
         return train.cross_entropy(logits, targets)
 
-    value, grads = jax.value_and_grad(loss)(state.params)
+    value, grads = jax.jit(jax.value_and_grad(loss))(state.params)
     np.testing.assert_allclose(inside.loss, value, rtol=1e-6)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), inside.grads, grads)
     assert set(inside.outputs) == set(inside.output_grads) == set(mlp.layer_names(config))

@@ -32,7 +32,7 @@ def trained(config, params, stats, batches, dtype):
         logits, stats = mlp.apply(config, params, cast[1], contexts[0], train=True)
         return train.cross_entropy(logits, targets[0]), (logits, stats)
 
-    grads, (logits, first_stats) = jax.grad(loss, has_aux=True)(cast[0])
+    grads, (logits, first_stats) = jax.jit(jax.grad(loss, has_aux=True))(cast[0])
 
     def step(state, batch):
         return train.train_step(mlp, config, optimizer, state, *batch)
