@@ -15,7 +15,7 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
-from experiments.diagnose import health_lines, look_inside
+from experiments.diagnose import LOOK, health_lines, look_inside
 from experiments.program import (
     Interruption,
     NameList,
@@ -35,7 +35,6 @@ LOG_STEPS = (
 CHUNKS_TO_VALIDATION = 10
 CHECKED_SAMPLES = 20_000
 SHOWN_SAMPLES = 20
-LOOK = 1_024  # examples on which saturation is measured
 FINAL = 100  # steps whose mean is the final loss
 
 
