@@ -33,9 +33,8 @@ from mmjax import (
 )
 from mmjax.diagnostics import Activation, Finding, Gradient, Inspection, WeightGradient
 
-LOOK = (
-    1_024  # examples on which activations are measured; gradients are those of one training batch
-)
+# Examples on which activations are measured; gradients are those of one training batch.
+LOOK = 1_024
 
 
 class Inside(NamedTuple):
