@@ -1,11 +1,13 @@
 """What every program does the same way: options, errors, interruption, and what it shows."""
 
+import io
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -40,7 +42,7 @@ def main(module: str, options: type[Options], program: Callable[[Options], int])
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
     try:
-        status = program(tyro.cli(options, prog=f"python -m {module}", config=MARKERS))
+        status = program(parse(module, options))
         sys.stdout.flush()
     except InputError as error:
         print(f"{module}: {shown(str(error))}", file=sys.stderr)
@@ -52,6 +54,21 @@ def main(module: str, options: type[Options], program: Callable[[Options], int])
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     sys.exit(status)
+
+
+def parse(module: str, options: type[Options]) -> Options:
+    """The command line's options. Raises `InputError` with what tyro says in its frame, as one line."""
+    framed = io.StringIO()
+    try:
+        with redirect_stderr(framed):
+            return tyro.cli(options, prog=f"python -m {module}", config=MARKERS)
+    except SystemExit as end:
+        if end.code != 2:  # --help
+            raise
+    lines = [line.strip("│╭╮╰╯─ ") for line in framed.getvalue().splitlines()]
+    said = [line for line in lines if line and not line.startswith("For full helptext")]
+    said = takewhile(lambda line: not line.startswith("Argument helptext"), said[1:])
+    raise InputError(f"{' '.join(said).rstrip('.')}; see python -m {module} --help")
 
 
 class Interruption:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from mmjax.diagnostics import SATURATED
+from mmjax.diagnostics import MAX_SATURATION, SATURATED
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#999933")
 MOST_LABELS = 40  # rows of a table that can still be read
@@ -205,9 +205,11 @@ def saturation_over_time(steps: np.ndarray, parts: Mapping[str, np.ndarray]) -> 
     figure, axes = _figure(9, 3.5)
     for i, (name, percent) in enumerate(parts.items()):
         axes.plot(steps, percent, label=name, **_line(i))
-    axes.axhline(15, color="black", linewidth=1)
+    axes.axhline(MAX_SATURATION, color="black", linewidth=1)
     axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
-    axes.set_title("Saturated outputs of each tanh layer: below the line at 15 % is healthy")
+    axes.set_title(
+        f"Saturated outputs of each tanh layer: below the line at {MAX_SATURATION:g} % is healthy"
+    )
     axes.set_xlabel("step")
     axes.set_ylabel("saturated")
     axes.set_ylim(bottom=0)

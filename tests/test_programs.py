@@ -376,11 +376,24 @@ def test_bad_input_spares_the_run_that_is_there(monkeypatch, capsys, tmp_path, n
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
-def test_an_unknown_option_is_status_2_without_a_traceback(monkeypatch, capsys):
-    status, _, err = run(monkeypatch, capsys, "mlp", "--hiden-size", 3)
-    assert status == 2
-    assert "--hiden-size" in err
-    assert "Traceback" not in err
+@pytest.mark.parametrize(
+    ("program", "options", "message"),
+    [
+        ("mlp", ["--hiden-size", "3"], "Unrecognized options: --hiden-size"),
+        ("mlp", ["--batch-size", "many"], "--batch-size: invalid literal for int.*'many'"),
+        ("bigram", ["--penalty", "x"], "--penalty: could not convert string to float"),
+        ("sample", [], "PATH"),
+        ("sample", ["run", "-n"], "-n"),
+    ],
+)
+def test_an_option_that_cannot_be_read_is_one_line_and_status_2(
+    monkeypatch, capsys, program, options, message
+):
+    status, out, err = run(monkeypatch, capsys, program, *options)
+    assert (status, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert re.search(message, err), err
+    assert "--help" in err
 
 
 def test_a_list_that_is_gone_is_asked_for(monkeypatch, capsys, tmp_path, names):
