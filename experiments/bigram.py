@@ -13,12 +13,13 @@ import numpy as np
 import optax
 from tqdm import tqdm
 
-from experiments.program import Interruption, NameList, interruptible, main, sample_lines, table
+from experiments import report
+from experiments.program import Interruption, NameList, Table, interruptible, main, sample_lines
 from experiments.run_folder import RunFolder
 from mmjax import Predictor, Vocab, bigram, corpus, counts, sample, train, vocab
 from mmjax.errors import require_ranges
 
-CHUNK = 1_000  # steps between two looks at the loss
+LOOKS = 50  # how often the loss is looked at during a fit
 DOCUMENT_LOSS = 2.425
 DOCUMENT_NAME = "almajq"
 COUNTS_MODEL = "counts.safetensors"
@@ -47,6 +48,8 @@ class Options:
     """A name to show letter by letter under the smoothed table; by default the document's almajq."""
     seed: int = 0
     """Seed of the initial weights and of the samples."""
+    report: bool = True
+    """Write report.html and its pictures; takes a few seconds."""
 
     def __post_init__(self):
         require_ranges(
@@ -73,6 +76,7 @@ class Fit(NamedTuple):
 
     params: bigram.Params
     steps: int
+    initial_loss: float | None
     loss: float
     nll: float
     max_abs_diff: float
@@ -123,6 +127,9 @@ def program(options: Options) -> int:
             "vocab_size": letters.size,
             "counts_nll": counts.entropy_floor(list_counts),
             "counts_nll_smoothed": counts.nll(smoothed, list_counts),
+            "steps": fits[own].steps,
+            "initial_loss": fits[own].initial_loss,
+            "final_loss": fits[own].loss,
             "neural_nll": fits[own].nll,
             "neural_vs_counts_max_abs_diff": fits[own].max_abs_diff,
             "seconds": round(time.perf_counter() - started, 3),
@@ -137,12 +144,13 @@ def program(options: Options) -> int:
     if spelled:
         mean = sum(letter.nll for letter in spelled) / len(spelled)
         print(f"\n{options.spell or DOCUMENT_NAME!r} in the smoothed table, mean -log p {mean:.4f}")
-        print(table(["pair", "probability", "-log p"], spelled))
+        print(Table(["pair", "probability", "-log p"], spelled))
     for title, lines in samples.items():
         print(f"\nsamples from {title}")
         print("\n".join(lines).expandtabs(24))
-    files = "config.json, metrics.jsonl, summary.json, samples.txt, model and counts.safetensors"
-    print(f"\n{options.out}: {files}")
+    if options.report:
+        report.write(report.of_bigram(options.out, neural, letters, names), options.out)
+    print(f"\n{folder.contents()}")
     return interruption.status
 
 
@@ -168,14 +176,17 @@ def fit(
     loss = partial(bigram.loss, config, penalty=recipe.penalty)
     optimizer = train.sgd(optax.constant_schedule(recipe.learning_rate))
     device_counts = jnp.asarray(list_counts)
-    done, seconds = 0, 0.0
+    done, seconds, initial_loss = 0, 0.0, None
+    chunk = max(1, recipe.steps // LOOKS)
     with tqdm(desc=recipe.title, total=recipe.steps, unit="step", disable=None) as progress:
         while done < recipe.steps and not interruption:
-            size = min(CHUNK, recipe.steps - done)
+            size = min(chunk, recipe.steps - done)
             started = time.perf_counter()
             params, losses = train.descend(loss, optimizer, params, device_counts, steps=size)
             losses = np.asarray(losses)
             seconds += time.perf_counter() - started
+            if done == 0:
+                initial_loss = float(losses[0])
             done += size
             if folder:
                 record = {
@@ -183,6 +194,8 @@ def fit(
                     "seconds": round(seconds, 3),
                     "lr": recipe.learning_rate,
                     "loss_train": float(losses.mean()),
+                    "loss_low": float(losses.min()),
+                    "loss_high": float(losses.max()),
                 }
                 folder.add_metrics(record)
             progress.set_postfix(loss=f"{losses[-1]:.4f}", refresh=False)
@@ -191,6 +204,7 @@ def fit(
     return Fit(
         params,
         done,
+        initial_loss,
         float(loss(params, device_counts)),
         counts.nll(probs, list_counts),
         float(abs(probs - counts.probabilities(list_counts)).max()),
@@ -213,7 +227,7 @@ def show_fits(
         ["counting", *blank, floor, 0.0],
     ]
     header = ["gradient descent", "lr", "steps", "penalty", "loss", "NLL", "max |p - counted|"]
-    print(table(header, rows))
+    print(Table(header, rows))
     print(
         "\nLoss is with the penalty, NLL without, both in nats a letter over the whole list."
         f"\nNo bigram can score below {floor:.4f}, the conditional entropy of the list: the NLL of any"

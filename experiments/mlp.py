@@ -15,16 +15,17 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
-from experiments.diagnose import LOOK, health_lines, look_inside
+from experiments import inside, report
 from experiments.program import (
     Interruption,
     NameList,
+    Table,
     interruptible,
     main,
     sample_lines,
-    table,
+    split_with_unseen,
 )
-from experiments.run_folder import RunFolder
+from experiments.run_folder import RunFolder, read_metrics
 from mmjax import Predictor, Vocab, corpus, counts, diagnostics, evaluate, mlp, sample, train, vocab
 from mmjax.errors import require_ranges
 from mmjax.model import parameter_count
@@ -68,6 +69,8 @@ class Options:
     """Record update ratios of every step and saturation; costs about a tenth of the training time."""
     calibrate: bool = False
     """After training, recompute BatchNorm's statistics over the whole training part."""
+    report: bool = True
+    """Write report.html and its pictures; takes a few seconds."""
 
     def __post_init__(self):
         require_ranges(self, seed=(0, 2**32 - 1), split_seed=(0, 2**63 - 1), shuffles=(0, 1_000))
@@ -88,9 +91,8 @@ class Training(NamedTuple):
 
     steps: int
     seconds: float
-    initial_loss: float
-    final_loss: float
-    update_ratios: dict[str, float]
+    initial_loss: float | None
+    final_loss: float | None
     stopped_at: int | None
     """The step whose loss was no number, after which the last good state was kept."""
 
@@ -124,43 +126,34 @@ def program(
     sampled = corpus.encode(data.vocab, [name for name, _ in samples])
     check = evaluate.count_check(predictor, data.tokens["train"], sampled)
     losses = {part: evaluate.loss(predictor, tokens) for part, tokens in data.tokens.items()}
-    inside = look_inside(config, options.recipe, state, data.tokens["train"])
-    findings = diagnostics.health(
-        inside.activations,
-        inside.gradients,
-        update_ratios=training.update_ratios,
-        initial_loss=training.initial_loss if training.steps else None,
-        final_loss=training.final_loss if training.steps else None,
-        loss_train=losses["train"],
-        loss_val=losses["val"],
-    )
-
+    seen = inside.look(config, options.recipe, state, data.tokens["train"])
+    figures = {
+        "names": len(data.names),
+        "parameters": parameter_count(predictor.params),
+        **{f"examples_{part}": len(data.tokens[part]) - 1 for part in ("train", "val", "test")},
+        "steps": training.steps,
+        "stopped_at_step": training.stopped_at,
+        "initial_loss": training.initial_loss,
+        "final_loss": training.final_loss,
+        **{f"loss_{part}": loss for part, loss in losses.items()},
+        "perplexity_val": evaluate.perplexity(losses["val"]),
+        "bigram_check_kl": check.kl_predicted,
+        "bigram_check_kl_sampled": check.kl_sampled,
+        "bigram_check_passed": check.passed,
+        "training_seconds": round(training.seconds, 3),
+        "steps_per_second": round(training.steps / training.seconds, 1) if training.steps else None,
+    }
+    findings = inside.findings(seen, read_metrics(options.out), figures)
+    figures["findings"] = [f"{finding.symptom}: {finding.where}" for finding in findings]
+    folder.write_summary(figures)
     lines = sample_lines(samples[:SHOWN_SAMPLES], frozenset(data.names))
     folder.write_samples(lines)
-    folder.write_summary(
-        {
-            "names": len(data.names),
-            "parameters": parameter_count(predictor.params),
-            **{f"examples_{part}": len(data.tokens[part]) - 1 for part in ("train", "val", "test")},
-            "steps": training.steps,
-            "initial_loss": training.initial_loss,
-            **{f"loss_{part}": loss for part, loss in losses.items()},
-            "perplexity_val": evaluate.perplexity(losses["val"]),
-            "bigram_check_kl": check.kl_predicted,
-            "bigram_check_kl_sampled": check.kl_sampled,
-            "bigram_check_passed": check.passed,
-            "findings": [f"{finding.symptom}: {finding.where}" for finding in findings],
-            "training_seconds": round(training.seconds, 3),
-            "steps_per_second": round(training.steps / training.seconds, 1)
-            if training.steps
-            else math.nan,
-        }
-    )
     show(options, data, predictor, training, losses, check, lines)
-    print(f"\n{health_lines(findings)}")
-    print(
-        f"\n{options.out}: config.json, metrics.jsonl, summary.json, samples.txt, model.safetensors"
-    )
+    print(f"\n{inside.health_lines(findings)}")
+    if options.report:
+        made = report.of_mlp(options.out, predictor, data.vocab, data.tokens, seen, findings)
+        report.write(made, options.out)
+    print(f"\n{folder.contents()}")
     if training.stopped_at is not None:
         print(
             f"experiments.mlp: the loss of step {training.stopped_at:,} is no finite number; stopped and kept "
@@ -175,10 +168,7 @@ def read(options: Options) -> Data:
     """Read, split and encode the list. Raises `InputError` if any of it cannot be done."""
     names = options.name_list.read()
     letters = vocab.build(names)
-    splits = corpus.split(names, seed=options.split_seed, shuffles=options.shuffles)
-    parts = splits._asdict()
-    for part in ("val", "test"):
-        parts[f"{part}_unseen"] = corpus.unseen(parts[part], splits.train)
+    parts = split_with_unseen(names, seed=options.split_seed, shuffles=options.shuffles)
     tokens = {part: corpus.encode(letters, names) for part, names in parts.items()}
     tables = {part: counts.bigrams(flat, letters.size) for part, flat in tokens.items()}
     return Data(names, letters, parts, tokens, tables)
@@ -196,15 +186,14 @@ def fit(
     schedule = train.step_decay(recipe)
     state = train.init(mlp, config, recipe, jax.random.key(options.seed))
     tokens = jnp.asarray(data.tokens["train"])
-    some, _ = train.draw_batch(config, replace(recipe, batch_size=LOOK), state, tokens)
-    saturation = jax.jit(diagnostics.saturation, static_argnums=0)
-    done, seconds, initial_loss, final_loss = 0, 0.0, math.nan, math.nan
-    ratios, shown, stopped_at = {}, {}, None
+    some = inside.next_contexts(config, state, tokens)
+    done, seconds, initial_loss, final_loss, stopped_at = 0, 0.0, None, None, None
+    ratios, shown = {}, {}
     chunk = min(LOG_STEPS, max(1, recipe.steps // 50))
     with tqdm(total=recipe.steps, unit="step", unit_scale=True, disable=None) as progress:
         while done < recipe.steps and not interruption:
             size = min(chunk, recipe.steps - done)
-            good = jax.tree.map(jnp.copy, state)
+            good = copied(state)
             started = time.perf_counter()
             if options.watch:
                 state, (losses, said) = train.watch(
@@ -229,14 +218,16 @@ def fit(
                 "seconds": round(seconds, 3),
                 "lr": float(f"{schedule(done - 1):.6g}"),
                 "loss_train": float(losses.mean()),
+                "loss_low": float(losses.min()),
+                "loss_high": float(losses.max()),
             }
             if options.watch:
-                saturated = saturation(config, state.params, state.stats, some)
                 # jit hands dicts back sorted by name; here they are in the order of the network.
                 weights = diagnostics.weights(state.params)
-                tanhs = [name for name in mlp.layer_names(config) if name in saturated]
                 record |= {f"update_ratio/{name}": ratios[name] for name in weights}
-                record |= {f"saturation/{name}": float(saturated[name]) for name in tanhs}
+                outputs = inside.outputs_of(config, state.params, state.stats, some)
+                tanhs = diagnostics.activations(config, outputs)
+                record |= {f"saturation/{tanh.name}": tanh.saturation for tanh in tanhs}
             if done % (chunk * CHUNKS_TO_VALIDATION) == 0:
                 now = Predictor(mlp, config, state.params, state.stats)
                 record["loss_val"] = evaluate.loss(now, data.tokens["val"])
@@ -245,12 +236,18 @@ def fit(
             shown["loss"] = f"{losses.mean():.4f}"
             progress.set_postfix(shown, refresh=False)
             progress.update(size)
-    return state, Training(done, seconds, initial_loss, final_loss, ratios, stopped_at)
+    return state, Training(done, seconds, initial_loss, final_loss, stopped_at)
+
+
+@jax.jit
+def copied(state: train.TrainState) -> train.TrainState:
+    """The same state in memory of its own, so that the first can be donated."""
+    return jax.tree.map(jnp.copy, state)
 
 
 def finite(tree: object) -> bool:
     """Whether every number in a tree is finite."""
-    return all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(tree))
+    return all(bool(np.isfinite(np.asarray(leaf)).all()) for leaf in jax.tree.leaves(tree))
 
 
 def show(
@@ -269,8 +266,11 @@ def show(
         f"{options.name_list.names}: {len(data.names):,} names of {size} tokens; "
         f"{parameter_count(predictor.params):,} parameters\n"
         f"{training.steps:,} of {options.recipe.steps:,} steps in {training.seconds:.1f} s"
-        + f", first loss {training.initial_loss:.4f} (ln {size} = {math.log(size):.4f})"
-        * (training.steps > 0)
+        + (
+            f", first loss {training.initial_loss:.4f} (ln {size} = {math.log(size):.4f})"
+            if training.initial_loss is not None
+            else ""
+        )
         + "\n"
     )
     rows = [
@@ -284,7 +284,7 @@ def show(
         )
         for part, tokens in data.tokens.items()
     ]
-    print(table(["part", "names", "examples", "loss", "perplexity", "bigram +1"], rows))
+    print(Table(["part", "names", "examples", "loss", "perplexity", "bigram +1"], rows))
     verdict = "agrees with counting" if check.passed else "DOES NOT AGREE WITH COUNTING"
     print(
         "\nLoss in nats a letter with running statistics; unseen: names not in the training part;"

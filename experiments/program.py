@@ -9,7 +9,7 @@ from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import NamedTuple, NoReturn, TypeVar
 
 import tyro
 
@@ -32,6 +32,18 @@ class NameList:
     def read(self) -> list[str]:
         """The names of the list. Raises `InputError` as `corpus.read_names` does."""
         return corpus.read_names(self.names, unique=self.unique)
+
+
+def split_with_unseen(names: list[str], *, seed: int, shuffles: int) -> dict[str, list[str]]:
+    """The parts of the list, and of validation and test also the names that the training part lacks.
+
+    Raises `InputError` as `corpus.split` does.
+    """
+    splits = corpus.split(names, seed=seed, shuffles=shuffles)
+    parts = splits._asdict()
+    for part in ("val", "test"):
+        parts[f"{part}_unseen"] = corpus.unseen(parts[part], splits.train)
+    return parts
 
 
 def main(module: str, options: type[Options], program: Callable[[Options], int]) -> NoReturn:
@@ -118,19 +130,33 @@ def sample_lines(samples: Sequence[Sample], known: frozenset[str]) -> list[str]:
     return [f"{shown(sample.name)}\t{mark(sample, known)}" for sample in samples]
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str | int | float | None]]) -> str:
-    """Aligned columns: text to the left, numbers to the right, floats with 4 decimals."""
+Cell = str | int | float | None
 
-    def cell(value: str | int | float | None) -> str:
-        if value is None:
-            return ""
-        if isinstance(value, float):
-            return f"{value:.4f}"
-        return value if isinstance(value, str) else f"{value:,}"
 
-    lines = [list(header), *([cell(value) for value in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
-        for line in lines
-    )
+class Table(NamedTuple):
+    """A table for the terminal and for the report."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+
+    def cells(self) -> list[list[str]]:
+        """The rows as they are shown: floats with 4 decimals, None as nothing."""
+        return [[cell(value) for value in row] for row in self.rows]
+
+    def __str__(self) -> str:
+        """Aligned columns: text to the left, numbers to the right."""
+        lines = [list(self.header), *self.cells()]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join(
+            "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
+            for line in lines
+        )
+
+
+def cell(value: Cell) -> str:
+    """A value as tables show it."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return value if isinstance(value, str) else f"{value:,}"

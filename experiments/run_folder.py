@@ -24,6 +24,8 @@ CONFIG = "config.json"
 SUMMARY = "summary.json"
 SAMPLES = "samples.txt"
 METRICS = "metrics.jsonl"
+REPORT = "report.html"
+FIGURES = "figures"
 
 
 class RunFolder:
@@ -34,15 +36,12 @@ class RunFolder:
 
     def __init__(self, path: Path, options: Any) -> None:
         self.path = path
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            reason = "is a file" if isinstance(error, FileExistsError) else error.strerror
-            raise InputError(f"{path}: cannot be made a run folder: {reason}") from None
+        make_folder(path)
         self.write_json(CONFIG, _plain(options))
         files.write(path / METRICS, "")
-        for old in (*path.glob("*.safetensors"), path / SUMMARY, path / SAMPLES):
-            old.unlink(missing_ok=True)
+        earlier = ("*.safetensors", SUMMARY, SAMPLES, REPORT, f"{FIGURES}/*.svg")
+        for old in (file for pattern in earlier for file in path.glob(pattern)):
+            old.unlink()
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write `content` with one key a line; NaN and infinity, which JSON lacks, as null."""
@@ -84,16 +83,37 @@ class RunFolder:
         }
         self.write_json(SUMMARY, figures | surroundings)
 
+    def contents(self) -> str:
+        """The folder and the names of what lies in it, for a closing line."""
+        return f"{self.path}: {', '.join(sorted(file.name for file in self.path.iterdir()))}"
 
-def read_config(path: Path, needed: Sequence[str]) -> dict[str, Any]:
-    """A run's options. Raises `InputError` if they cannot be read or one that is needed is missing."""
+
+def make_folder(path: Path) -> None:
+    """Make a folder if it is not there. Raises `InputError` if that cannot be done."""
     try:
-        config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
-        return {name: config[name] for name in needed}
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(
-            f"{path / CONFIG}: does not tell the run's options ({error}); give a run folder"
-        ) from None
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "is a file" if isinstance(error, FileExistsError) else error.strerror
+        raise InputError(f"{path}: cannot be made a folder: {reason}") from None
+
+
+def read_config(path: Path, needed: Sequence[str] = ()) -> dict[str, Any]:
+    """A run's options. Raises `InputError` if they cannot be read or one that is needed is missing."""
+    return _read_json(path / CONFIG, needed, "does not tell the run's options")
+
+
+def read_summary(path: Path, needed: Sequence[str] = ()) -> dict[str, Any]:
+    """A run's final figures. Raises `InputError` if they cannot be read or one that is needed is missing."""
+    return _read_json(path / SUMMARY, needed, "does not tell the run's figures")
+
+
+def read_samples(path: Path) -> list[tuple[str, str]]:
+    """A run's samples, each with its mark. Raises `InputError` if they cannot be read."""
+    try:
+        lines = (path / SAMPLES).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path / SAMPLES}: does not hold the run's samples ({error})") from None
+    return [(name, mark) for name, _, mark in (line.partition("\t") for line in lines)]
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
@@ -106,6 +126,15 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
         return []
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path / METRICS}: is no metrics of a run ({error})") from None
+
+
+def _read_json(path: Path, needed: Sequence[str], problem: str) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        {name: content[name] for name in needed}
+        return dict(content)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path}: {problem} ({error}); give a run folder") from None
 
 
 def _finite(value: Any) -> Any:

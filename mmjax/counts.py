@@ -47,10 +47,11 @@ def probabilities(counts: Table, *, smoothing: float = 0.0) -> Float[np.ndarray,
 def nll(probs: Float[np.ndarray, "vocab vocab"], counts: Table) -> float:
     """Mean negative log-likelihood, in nats a token, of the list with these `counts` under `probs`.
 
-    A list's bigram likelihood depends on its counts alone. Infinite if it has a pair of probability 0.
+    A list's bigram likelihood depends on its counts alone. Infinite if it has a pair of probability 0,
+    NaN if it has none at all.
     """
     seen = counts > 0
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         return float(-(counts[seen] * np.log(probs[seen])).sum() / counts.sum())
 
 

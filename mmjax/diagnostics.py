@@ -76,6 +76,16 @@ class Finding(NamedTuple):
     figure: float
     threshold: float
     remedy: str
+    unit: str = ""
+    """What stands behind the figure and the threshold, " %" or " nats"."""
+
+
+def outputs(
+    config: Config, params: Params, stats: Stats, contexts: Integer[Array, "batch block_size"]
+) -> dict[str, Float[Array, "batch features"]]:
+    """What each tanh layer puts out for a training batch, by its name."""
+    _, _, outputs = mlp.trace(config, params, stats, contexts, train=True)
+    return {name: outputs[name] for _, name in _tanh_layers(config)}
 
 
 def inspect(
@@ -104,11 +114,11 @@ def inspect(
     return Inspection(value, outputs, output_grads, grads)
 
 
-def activations(config: Config, inspection: Inspection) -> list[Activation]:
-    """Mean, standard deviation, saturation and dead units of every tanh layer."""
+def activations(config: Config, outputs: Mapping[str, Any]) -> list[Activation]:
+    """Mean, standard deviation, saturation and dead units of every tanh layer, by its `outputs` [batch, features]."""
     rows = []
     for layer, name in _tanh_layers(config):
-        out = np.asarray(inspection.outputs[name])
+        out = np.asarray(outputs[name])
         saturation = 100 * float((abs(out) > SATURATED).mean())
         dead = int((abs(out) > DEAD).all(axis=0).sum())
         rows.append(Activation(layer, name, *_mean_std(out), saturation, dead))
@@ -123,16 +133,6 @@ def gradients(config: Config, inspection: Inspection) -> list[Gradient]:
     ]
 
 
-def saturation(
-    config: Config, params: Params, stats: Stats, contexts: Integer[Array, "batch block_size"]
-) -> dict[str, Float[Array, ""]]:
-    """Part of each tanh layer's outputs beyond `SATURATED`, in percent, on a training batch."""
-    _, _, outputs = mlp.trace(config, params, stats, contexts, train=True)
-    return {
-        name: 100 * jnp.mean(jnp.abs(outputs[name]) > SATURATED) for _, name in _tanh_layers(config)
-    }
-
-
 def weight_gradients(params: Any, grads: Any) -> list[WeightGradient]:
     """Shape, gradient mean and std, and grad:data ratio of every weight matrix."""
     rows = []
@@ -144,7 +144,7 @@ def weight_gradients(params: Any, grads: Any) -> list[WeightGradient]:
 
 def norms(params: Any) -> dict[str, float]:
     """The Euclidean norm of every parameter."""
-    return {name: float(jnp.sqrt(jnp.sum(leaf**2))) for name, leaf in named(params).items()}
+    return {name: float(np.linalg.norm(np.asarray(leaf))) for name, leaf in named(params).items()}
 
 
 def update_ratios(params: Any, updates: Any) -> dict[str, Float[Array, ""]]:
@@ -196,10 +196,10 @@ def _loss_findings(initial: float | None, final: float | None) -> Iterator[Findi
     # Written so that a NaN, which compares to nothing, counts as diverging.
     if not final <= initial + MAX_RISE:
         remedy = "lower the learning rate, or clip gradients"
-        yield Finding("diverging loss", "training", final, initial + MAX_RISE, remedy)
+        yield Finding("diverging loss", "training", final, initial + MAX_RISE, remedy, " nats")
     elif final > initial - MIN_LEARNED:
         remedy = "raise the learning rate, or train longer"
-        yield Finding("slow learning", "training", final, initial - MIN_LEARNED, remedy)
+        yield Finding("slow learning", "training", final, initial - MIN_LEARNED, remedy, " nats")
 
 
 def _gradient_findings(gradients: Sequence[Gradient]) -> Iterator[Finding]:
@@ -221,10 +221,10 @@ def _activation_findings(activations: Sequence[Activation]) -> Iterator[Finding]
         where = f"layer {row.layer} ({row.name})"
         if row.dead:
             remedy = "a smaller gain, a lower learning rate"
-            yield Finding("dead units", where, row.dead, 0, remedy)
+            yield Finding("dead units", where, row.dead, 0, remedy, " units")
         if not row.saturation <= MAX_SATURATION:
             remedy = "a smaller gain, or BatchNorm before this tanh"
-            yield Finding("saturated tanh", where, row.saturation, MAX_SATURATION, remedy)
+            yield Finding("saturated tanh", where, row.saturation, MAX_SATURATION, remedy, " %")
 
 
 def _update_findings(ratios: Mapping[str, float]) -> Iterator[Finding]:
@@ -240,7 +240,12 @@ def _overfitting_findings(train: float | None, val: float | None) -> Iterator[Fi
     if train is not None and val is not None and val - train > MAX_GAP:
         remedy = "a smaller network, fewer steps, or more names"
         yield Finding(
-            "overfitting", "validation loss over training loss", val - train, MAX_GAP, remedy
+            "overfitting",
+            "validation loss over training loss",
+            val - train,
+            MAX_GAP,
+            remedy,
+            " nats",
         )
 
 

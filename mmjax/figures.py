@@ -14,25 +14,29 @@ from matplotlib.ticker import PercentFormatter
 from mmjax.diagnostics import MAX_SATURATION, SATURATED
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#999933")
+# Text on a colour of its own. Pure black and white belong to the page, which may turn them round.
+ON_DARK, ON_LIGHT = "#fefefe", "#111111"
 MOST_LABELS = 40  # rows of a table that can still be read
 
 
-def bigram_table(counts: np.ndarray, labels: Sequence[str]) -> Figure:
-    """The lecture's heat map: in each cell the pair and how often it occurs. counts [vocab, vocab].
+def most_frequent(counts: np.ndarray, most: int = MOST_LABELS) -> np.ndarray:
+    """The tokens that end the most pairs in a table of bigram counts [vocab, vocab], in their order."""
+    return np.sort(np.argsort(-counts.sum(axis=0), kind="stable")[:most])
 
-    Of more than `MOST_LABELS` tokens the most frequent are shown.
-    """
-    counts, labels = _most_frequent(counts, labels)
+
+def bigram_table(counts: np.ndarray, labels: Sequence[str]) -> Figure:
+    """The lecture's heat map: in each cell the pair and how often it occurs. counts [vocab, vocab]."""
     size = len(labels)
     figure, axes = _figure(0.5 * size + 1, 0.5 * size + 1)
     axes.imshow(np.log1p(counts), cmap="cividis")
     dark = np.log1p(counts) < 0.5 * np.log1p(counts.max())
     for a, first in enumerate(labels):
         for b, second in enumerate(labels):
-            colour = "white" if dark[a, b] else "black"
-            pair, number = first + second, f"{counts[a, b]:.0f}"
-            axes.text(b, a - 0.05, _literal(pair), ha="center", va="bottom", size=8, color=colour)
-            axes.text(b, a + 0.05, number, ha="center", va="top", size=7, color=colour)
+            style: dict[str, Any] = {"ha": "center", "color": ON_DARK if dark[a, b] else ON_LIGHT}
+            pair = axes.text(b, a - 0.05, _literal(first + second), va="bottom", size=8, **style)
+            number = axes.text(b, a + 0.05, f"{counts[a, b]:.0f}", va="top", size=7, **style)
+            for text in (pair, number):  # 1,458 that need no room of their own
+                text.set_in_layout(False)
     axes.axis("off")
     axes.set_title(
         "How often each character (row) is followed by each (column); colour is logarithmic"
@@ -45,11 +49,11 @@ def probability_tables(tables: Mapping[str, np.ndarray], labels: Sequence[str]) 
     figure = Figure(figsize=(6.5 * len(tables) + 1, 6.5), layout="constrained")
     panels = figure.subplots(1, len(tables), squeeze=False)[0]
     image = None
+    names = [_literal(label) for label in labels]
     for axes, (title, table) in zip(panels, tables.items(), strict=True):
-        shown, names = _most_frequent(table, labels)
-        image = axes.imshow(np.sqrt(shown), cmap="cividis", vmin=0, vmax=1)
-        axes.set_xticks(range(len(names)), [_literal(n) for n in names], size=8)
-        axes.set_yticks(range(len(names)), [_literal(n) for n in names], size=8)
+        image = axes.imshow(np.sqrt(table), cmap="cividis", vmin=0, vmax=1)
+        axes.set_xticks(range(len(names)), names, size=8)
+        axes.set_yticks(range(len(names)), names, size=8)
         axes.set_title(title)
         axes.set_xlabel("next")
         axes.set_ylabel("previous")
@@ -65,7 +69,7 @@ def probability_tables(tables: Mapping[str, np.ndarray], labels: Sequence[str]) 
 
 def histograms(values: Mapping[str, np.ndarray], *, title: str, xlabel: str) -> Figure:
     """The distribution of each array as a line, with its mean and standard deviation in the legend."""
-    figure, axes = _figure(9, 4)
+    figure, axes = _figure(8, 4)
     everything = np.concatenate([np.ravel(array) for array in values.values()])
     low, high = np.quantile(everything, [0.001, 0.999]).tolist()
     edges = np.linspace(low, high if high > low else low + 1, 81)
@@ -82,7 +86,7 @@ def histograms(values: Mapping[str, np.ndarray], *, title: str, xlabel: str) -> 
 
 def saturation(outputs: Mapping[str, np.ndarray]) -> Figure:
     """Where each tanh layer [examples, units] is saturated, white: whole white columns are dead units."""
-    figure = Figure(figsize=(9, 1.1 + 1.5 * len(outputs)), layout="constrained")
+    figure = Figure(figsize=(8, 1.1 + 1.5 * len(outputs)), layout="constrained")
     panels = figure.subplots(len(outputs), 1, squeeze=False)[:, 0]
     for axes, (name, array) in zip(panels, outputs.items(), strict=True):
         saturated = abs(array) > SATURATED
@@ -99,7 +103,7 @@ def saturation(outputs: Mapping[str, np.ndarray]) -> Figure:
 
 def update_ratios(steps: np.ndarray, ratios: Mapping[str, np.ndarray]) -> Figure:
     """log10 update:data of each weight matrix over the steps, with the line at -3 to be near to."""
-    figure, axes = _figure(9, 4)
+    figure, axes = _figure(8, 4)
     for i, (name, ratio) in enumerate(ratios.items()):
         axes.plot(steps, ratio, label=name, **_line(i))
     axes.axhline(-3, color="black", linewidth=1)
@@ -119,17 +123,25 @@ def loss_curve(
     steps: np.ndarray,
     losses: np.ndarray,
     *,
+    single: tuple[np.ndarray, np.ndarray] | None = None,
     validation: tuple[np.ndarray, np.ndarray] | None = None,
     drop_step: int | None = None,
     yardsticks: Mapping[str, float] | None = None,
 ) -> Figure:
-    """Training loss, raw and as a mean over 50 bins; validation as (steps, losses); yardsticks as lines."""
-    figure, axes = _figure(9, 4.5)
+    """Mean training losses, faint as they are and bold over 50 bins; yardsticks as lines.
+
+    `single` is (lowest, highest) of the single steps' losses behind each mean, drawn as a band;
+    `validation` is (steps, losses).
+    """
+    figure, axes = _figure(8, 4.5)
+    if single is not None:
+        style = {"color": COLOURS[0], "alpha": 0.15, "linewidth": 0}
+        axes.fill_between(steps, *single, **style, label="single batches, lowest to highest")
     axes.plot(steps, losses, color=COLOURS[0], alpha=0.35, linewidth=0.8)
     bins = max(1, min(50, len(steps)))
     binned = [part.mean() for part in np.array_split(losses, bins)]
     middles = [part.mean() for part in np.array_split(steps, bins)]
-    axes.plot(middles, binned, color=COLOURS[0], label="training (bold: mean)")
+    axes.plot(middles, binned, color=COLOURS[0], label="training, mean")
     if validation is not None:
         axes.plot(*validation, color=COLOURS[3], marker="o", markersize=3, label="validation")
     if drop_step is not None and steps[0] < drop_step < steps[-1]:
@@ -137,15 +149,8 @@ def loss_curve(
             drop_step, color="black", linewidth=1, linestyle=":", label="learning rate drops"
         )
     for i, (name, loss) in enumerate((yardsticks or {}).items()):
-        axes.axhline(loss, color="#666666", linewidth=1, linestyle=("--", "-.", ":")[i % 3])
-        axes.annotate(
-            f"{name} {loss:.3f}",
-            (1, loss),
-            xycoords=("axes fraction", "data"),
-            ha="right",
-            va="bottom",
-            size=8,
-        )
+        style = {"linewidth": 1, "linestyle": ("--", "-.")[i % 2]}
+        axes.axhline(loss, color="#777777", label=f"{name} {loss:.3f}", **style)
     axes.set_title(
         "Loss: falling smoothly, validation close to training, below what counting pairs can do"
     )
@@ -155,8 +160,40 @@ def loss_curve(
     return figure
 
 
-def embedding(vectors: np.ndarray, labels: Sequence[str]) -> Figure:
-    """The characters' vectors [vocab, dim] on their first two principal components."""
+def losses_compared(runs: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
+    """The losses of several runs over steps and over seconds.
+
+    Each run has arrays "step", "seconds", "training" and "validation" [lines]; a validation loss of NaN
+    is left out.
+    """
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, unit in zip(panels, ("step", "seconds"), strict=True):
+        for i, (name, run) in enumerate(runs.items()):
+            style = _line(i)
+            validated = np.isfinite(run["validation"])
+            faint = 0.35 if validated.any() else 1.0
+            label = None if validated.any() else _literal(name)
+            axes.plot(run[unit], run["training"], label=label, alpha=faint, **style)
+            if validated.any():
+                points = run[unit][validated], run["validation"][validated]
+                axes.plot(*points, marker="o", markersize=3, label=_literal(name), **style)
+        axes.set_xlabel(unit)
+    panels[0].set_ylabel("nats a letter")
+    panels[0].legend(fontsize=8)
+    figure.suptitle(
+        "Loss of each run: validation dotted, training faint; lower and sooner is better"
+    )
+    return figure
+
+
+def embedding(
+    vectors: np.ndarray, labels: Sequence[str], named: Sequence[int] | np.ndarray | None = None
+) -> Figure:
+    """The characters' vectors [vocab, dim] on their first two principal components.
+
+    Those `named` get their label, by default all; the others are dots.
+    """
     figure, axes = _figure(6.5, 6)
     centred = vectors - vectors.mean(axis=0)
     _, scale, directions = np.linalg.svd(centred, full_matrices=False)
@@ -164,11 +201,14 @@ def embedding(vectors: np.ndarray, labels: Sequence[str]) -> Figure:
     if points.shape[1] == 1:
         points = np.hstack([points, np.zeros_like(points)])
     share = (scale[:2] ** 2).sum() / max((scale**2).sum(), 1e-30)
-    vowels = np.isin(labels, list("aeiouyAEIOUY"))
-    axes.scatter(*points[~vowels].T, s=260, color="#BBCCEE", zorder=1)
-    axes.scatter(*points[vowels].T, s=260, color="#F5D48A", zorder=1)
-    for (x, y), label in zip(points, labels, strict=True):
-        axes.text(x, y, _literal(label), ha="center", va="center", zorder=2)
+    shown = np.arange(len(labels)) if named is None else np.asarray(named)
+    vowels = np.isin(np.asarray(labels)[shown], list("aeiouyAEIOUY"))
+    axes.plot(*points.T, ".", color="#999999", markersize=3, rasterized=True, zorder=0)
+    axes.scatter(*points[shown][~vowels].T, s=260, color="#BBCCEE", zorder=1)
+    axes.scatter(*points[shown][vowels].T, s=260, color="#F5D48A", zorder=1)
+    for i in shown.tolist():
+        x, y = points[i]
+        axes.text(x, y, _literal(labels[i]), ha="center", va="center", color=ON_LIGHT, zorder=2)
     axes.set_title("Characters as the network sees them: near means used alike")
     axes.set_xlabel(
         f"first principal component (both: {share:.0%} of the variance; vowels in yellow)"
@@ -190,9 +230,12 @@ def predicted_against_counted(
     axes.loglog(x, y, ".", color=COLOURS[0], alpha=0.5, markersize=5)
     axes.plot([floor, 1], [floor, 1], color="black", linewidth=1)
     off = np.where(x > 0.01, abs(np.log(y / x)), 0)
-    for cell in np.argsort(-off)[:8]:
+    farthest = np.argsort(-off)[:8]
+    for i, cell in enumerate(farthest[np.argsort(y[farthest])]):
         pair = str(labels[cell // len(labels)]) + str(labels[cell % len(labels)])
-        place = {"xytext": (6, -3), "textcoords": "offset points"}
+        # To the right and to the left in turns, so that neighbours stay apart.
+        side, ha = ((6, -3), "left") if i % 2 else ((-6, -3), "right")
+        place = {"xytext": side, "textcoords": "offset points", "ha": ha}
         axes.annotate(_literal(pair), (x[cell], y[cell]), size=9, **place)
     axes.set_title("Letter pairs, model against counting: on the line is right")
     axes.set_xlabel(f"counted probability (never seen: at {floor:g})")
@@ -202,11 +245,11 @@ def predicted_against_counted(
 
 def saturation_over_time(steps: np.ndarray, parts: Mapping[str, np.ndarray]) -> Figure:
     """Percent saturated of each tanh layer over the steps."""
-    figure, axes = _figure(9, 3.5)
+    figure, axes = _figure(8, 3.5)
     for i, (name, percent) in enumerate(parts.items()):
         axes.plot(steps, percent, label=name, **_line(i))
     axes.axhline(MAX_SATURATION, color="black", linewidth=1)
-    axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
+    axes.yaxis.set_major_formatter(PercentFormatter())
     axes.set_title(
         f"Saturated outputs of each tanh layer: below the line at {MAX_SATURATION:g} % is healthy"
     )
@@ -231,8 +274,3 @@ def _literal(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text).replace(
         "$", r"\$"
     )
-
-
-def _most_frequent(table: np.ndarray, labels: Sequence[str]) -> tuple[np.ndarray, list[str]]:
-    kept = np.sort(np.argsort(-table.sum(axis=0), kind="stable")[:MOST_LABELS])
-    return table[np.ix_(kept, kept)], [str(labels[i]) for i in kept]

@@ -35,7 +35,7 @@ def symptoms(config, recipe, tokens, *, steps=0, change=lambda params: params):
     inside = inspected(config, recipe, state, tokens)
     many = inspected(config, train.Config(batch_size=1024), state, tokens)
     findings = diagnostics.health(
-        diagnostics.activations(config, many),
+        diagnostics.activations(config, many.outputs),
         diagnostics.gradients(config, inside),
         update_ratios={k: float(v[-100:].mean()) for k, v in ratios.items()} if steps else None,
         initial_loss=float(losses[0]) if steps else None,
@@ -91,7 +91,7 @@ def test_tables_are_the_formulas(tokens):
     changed = inside._replace(
         outputs=inside.outputs | {"hidden.0.tanh": jnp.asarray(out, jnp.float32)}
     )
-    _, row = diagnostics.activations(config, changed)
+    _, row = diagnostics.activations(config, changed.outputs)
     assert (row.layer, row.name, row.dead) == (4, "hidden.0.tanh", 1)
     assert row.mean == pytest.approx(out.mean(), rel=1e-5)
     assert row.std == pytest.approx(out.std(ddof=1), rel=1e-5)

@@ -34,13 +34,22 @@ def test_the_bigram_table_has_pair_and_count_in_every_cell():
     assert shown[2 * (7 * 1 + 2) + 1] == str(COUNTS[1, 2])
 
 
-def test_of_many_tokens_the_most_frequent_are_shown():
+def test_the_most_frequent_tokens_keep_their_order():
     many = RNG.integers(0, 10, (53, 53))
-    many[:, 50] = 10_000
-    labels = [chr(0x100 + i) for i in range(53)]
-    shown = texts(figures.bigram_table(many, labels))
-    assert len(shown) == 2 * figures.MOST_LABELS**2
-    assert labels[50] + labels[50] in shown
+    many[:, 50] = many[:, 7] = 10_000
+    kept = figures.most_frequent(many)
+    assert len(kept) == figures.MOST_LABELS
+    assert sorted(kept) == kept.tolist()
+    assert figures.most_frequent(many, 2).tolist() == [7, 50]
+
+
+def test_the_bigram_table_is_legible_on_every_cell():
+    """Light text on dark cells, dark text on light ones, and neither in the page's own black or white."""
+    figure = figures.bigram_table(np.arange(49).reshape(7, 7) ** 3, LABELS)
+    colours = [text.get_color() for text in figure.axes[0].texts]
+    assert colours[0] == figures.ON_DARK
+    assert colours[-1] == figures.ON_LIGHT
+    assert {"black", "white", "#000000", "#ffffff"}.isdisjoint(colours)
 
 
 def test_probability_tables_share_one_scale():
@@ -83,19 +92,46 @@ def test_the_loss_curve_has_its_means_marks_and_yardsticks():
     figure = figures.loss_curve(
         STEPS,
         losses,
+        single=(losses - 0.3, losses + 0.5),
         validation=(np.array([10, 20]), np.array([2.1, 2.0])),
         drop_step=50,
         yardsticks={"uniform": 3.296, "counting": 2.454},
     )
-    binned = lines(figure)["training (bold: mean)"]
+    binned = lines(figure)["training, mean"]
     assert len(binned) == 50
     assert binned[0].tolist() == [1.5, pytest.approx(losses[:2].mean())]
     assert lines(figure)["validation"].tolist() == [[10, 2.1], [20, 2.0]]
     assert lines(figure)["learning rate drops"][:, 0].tolist() == [50, 50]
-    assert texts(figure) == ["uniform 3.296", "counting 2.454"]
+    assert [label for label in legend(figure) if label.split()[0] in ("uniform", "counting")] == [
+        "uniform 3.296",
+        "counting 2.454",
+    ]
+    (band,) = figure.axes[0].collections
+    assert band.get_datalim(figure.axes[0].transData).ymax == pytest.approx(losses.max() + 0.5)
     after = figures.loss_curve(STEPS, losses, drop_step=100_000)
     assert "learning rate drops" not in lines(after)
     assert len(figures.loss_curve(STEPS[:1], losses[:1]).axes) == 1
+
+
+def test_compared_losses_are_drawn_over_steps_and_seconds():
+    nan = np.nan
+    run = {
+        "step": np.array([10, 20, 30]),
+        "seconds": np.array([1.0, 2.0, 4.0]),
+        "training": np.array([3.0, 2.5, 2.4]),
+        "validation": np.array([nan, 2.6, nan]),
+    }
+    figure = figures.losses_compared({"a": run, "b": run | {"validation": np.full(3, nan)}})
+    steps, seconds = figure.axes
+    assert legend(figure) == ["a", "b"]
+    for axes, unit in ((steps, "step"), (seconds, "seconds")):
+        training, validation, other = [np.asarray(line.get_xydata()) for line in axes.lines]
+        assert (
+            training.tolist()
+            == other.tolist()
+            == np.transpose([run[unit], run["training"]]).tolist()
+        )
+        assert validation.tolist() == [[run[unit][1], 2.6]]
 
 
 def test_the_embedding_is_projected_on_its_principal_components():
@@ -106,13 +142,15 @@ def test_the_embedding_is_projected_on_its_principal_components():
     np.testing.assert_allclose(abs(np.diff(x)), 5, atol=0.1)
     assert "100% of the variance" in figure.axes[0].get_xlabel()
     figures.embedding(vectors[:, :1], LABELS)
+    assert texts(figures.embedding(vectors, LABELS, named=[1, 4])) == ["a", "é"]
 
 
 def test_predicted_against_counted_names_the_farthest_off():
     predicted = PROBS.copy()
     predicted[1, 2] *= 100
     figure = figures.predicted_against_counted(PROBS, predicted, LABELS)
-    assert texts(figure)[0] == "ab"
+    assert len(texts(figure)) == 8
+    assert "ab" in texts(figure)
     drawn = np.asarray(figure.axes[0].lines[0].get_xdata())
     np.testing.assert_allclose(drawn, np.maximum(PROBS, 1e-5).ravel())
 

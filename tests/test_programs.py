@@ -8,11 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
 
-from experiments import bigram, diagnose, mlp, sample
+from experiments import bigram, compare, diagnose, mlp, sample
 from experiments.program import main
 from mmjax import corpus, evaluate, vocab, weights
 
@@ -21,6 +22,12 @@ PROGRAMS = {
     "mlp": (mlp.Options, mlp.program),
     "sample": (sample.Options, sample.program),
     "diagnose": (diagnose.Options, diagnose.program),
+    "compare": (compare.Options, compare.program),
+}
+PICTURES = {
+    *("loss", "update_ratios", "saturation_over_time"),
+    *("activations", "gradients", "weight_gradients", "saturation"),
+    *("embedding", "predicted_against_counted", "bigram_table"),
 }
 NAMES = "ann\nbob\nZoë\nO'Neil\nann\nSt. Ives\nli-li\nbo\ncy\ndee\neve\nfay\n"
 
@@ -32,8 +39,10 @@ def names(tmp_path):
     return path
 
 
-def run(monkeypatch, capsys, program, *options):
-    """(status, output, errors) of a program run in this process."""
+def run(monkeypatch, capsys, program, *options, report=False):
+    """(status, output, errors) of a program run in this process, without a report if not asked for one."""
+    if program in ("mlp", "bigram") and not report:
+        options = (*options, "--no-report")
     monkeypatch.setattr("sys.argv", [program, *map(str, options)])
     with pytest.raises(SystemExit) as exit_info:
         main(f"experiments.{program}", *PROGRAMS[program])
@@ -74,7 +83,10 @@ def test_mlp_leaves_a_whole_run_folder(mlp_run):
         "summary.json",
         "samples.txt",
         "model.safetensors",
+        "report.html",
+        "figures",
     }
+    assert {path.stem for path in (folder / "figures").iterdir()} == PICTURES
     figures = summary(folder)
     assert figures["names"] == 32_178
     assert figures["parameters"] == 47_351
@@ -133,19 +145,20 @@ def test_sample_reads_the_run(mlp_run, monkeypatch, capsys, shipped_names):
     assert max(len(line.split("\t")[0]) for line in out.splitlines()) == 3
 
 
-def test_diagnose_shows_the_documents_tables_of_a_saved_run(mlp_run, monkeypatch, capsys):
+def test_diagnose_shows_the_documents_tables_and_rebuilds_the_report(mlp_run, monkeypatch, capsys):
     folder, trained = mlp_run
+    written = (folder / "report.html").read_bytes()
+    (folder / "report.html").unlink()
+    shutil.rmtree(folder / "figures")
     status, out, err = run(monkeypatch, capsys, "diagnose", folder)
     assert (status, err) == (0, "")
-    activations, gradients, weight_gradients, findings, drawn = out.rstrip().split("\n\n")
-    pictures = {path.name for path in (folder / "figures").iterdir()}
-    assert len(pictures) == 10
-    assert {"loss.png", "update_ratios.png", "saturation.png", "bigram_table.png"} <= pictures
-    assert all(name in drawn for name in pictures)
-    shutil.rmtree(folder / "figures")  # other tests look at the folder as training left it
+    assert (folder / "report.html").read_bytes() == written  # to the byte what training wrote
+    _, _, activations, gradients, weight_gradients, findings, drawn = out.rstrip().split("\n\n")
+    assert {path.stem for path in (folder / "figures").iterdir()} == PICTURES
+    assert all(name in drawn for name in PICTURES)
     for tables in (activations, gradients):
-        assert [line.split()[0] for line in tables.splitlines()[1:]] == ["1", "4", "7", "10", "13"]
-    assert len(weight_gradients.splitlines()) == 1 + 7
+        assert [line.split()[0] for line in tables.splitlines()[2:]] == ["1", "4", "7", "10", "13"]
+    assert len(weight_gradients.splitlines()) == 2 + 7
     assert "30 x 100" in weight_gradients
     assert "Finding: saturated tanh, layer 1 (input.tanh)" in findings
     assert findings in trained  # what training said at its end
@@ -162,6 +175,7 @@ def test_metrics_are_written_and_handed_over(tmp_path):
         name_list=mlp.NameList(ROOT / "data/names.txt"),
         recipe=mlp.train.Config(steps=1_100),
         model=mlp.Model(hidden_size=13, hidden_layers=2),
+        report=False,
         out=tmp_path / "run",
     )
     assert mlp.program(options, on_metrics=seen.append) == 0
@@ -169,7 +183,7 @@ def test_metrics_are_written_and_handed_over(tmp_path):
     assert [json.loads(line) for line in lines] == seen
     assert [record["step"] for record in seen] == list(range(22, 1_101, 22))
     assert set(seen[0]) == {
-        *("step", "seconds", "lr", "loss_train"),
+        *("step", "seconds", "lr", "loss_train", "loss_low", "loss_high"),
         *(f"update_ratio/{name}.weight" for name in ("input", "hidden.0.linear", "output.linear")),
         "update_ratio/embedding",
         *(f"saturation/{name}.tanh" for name in ("input", "hidden.0")),
@@ -206,6 +220,47 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_state(
     predictor, _ = weights.load(out / "model.safetensors")
     assert mlp.finite(predictor.params)
     assert len((out / "metrics.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_bigrams_report_is_rebuilt_too(monkeypatch, capsys, tmp_path, names):
+    out = tmp_path / "run"
+    options = ("--names", names, "--out", out, "--steps", 200)
+    _, output, _ = run(monkeypatch, capsys, "bigram", *options, report=True)
+    assert "report.html" in output
+    assert {path.stem for path in (out / "figures").iterdir()} == {
+        *("loss", "bigram_table", "probability_tables"),
+    }
+    written = (out / "report.html").read_bytes()
+    status, output, _ = run(monkeypatch, capsys, "diagnose", out)
+    assert status == 0
+    assert f"{summary(out)['neural_nll']:.4f}" in output
+    assert (out / "report.html").read_bytes() == written
+
+
+def test_compare_shows_what_differs(mlp_run, monkeypatch, capsys, tmp_path, names):
+    other = tmp_path / "other"
+    run(monkeypatch, capsys, "mlp", "--names", names, "--out", other, "--steps", 20, "--seed", 5)
+    picture = tmp_path / "pictures/both.svg"
+    status, out, err = run(monkeypatch, capsys, "compare", mlp_run[0], other, "--out", picture)
+    assert (status, err) == (0, "")
+    settings, figures, written = out.rstrip().split("\n\n")
+    rows = {line.split()[0]: line.split()[1:] for line in settings.splitlines()[2:]}
+    assert rows["seed"] == ["3", "5"]
+    assert rows["steps"] == ["1500", "20"]
+    assert "hidden_size" not in rows  # the same in both
+    assert "out" not in rows
+    rows = {line.split()[0]: line.split()[1:] for line in figures.splitlines()[2:]}
+    assert rows["loss_val"] == [f"{summary(run)['loss_val']:.4f}" for run in (mlp_run[0], other)]
+    assert written == str(picture)
+    assert ">other</text>" in picture.read_text()
+    status, _, err = run(
+        monkeypatch, capsys, "compare", mlp_run[0], other, "--out", tmp_path / "a.png"
+    )
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_runs_of_the_same_name_are_told_apart_by_their_paths():
+    assert compare.labels([Path("a/x"), Path("b/x"), Path("b/y")]) == ["a/x", "b/x", "y"]
 
 
 def test_bigram_on_a_list_of_ones_own(monkeypatch, capsys, tmp_path, names):
@@ -297,7 +352,7 @@ def test_help_explains_every_option(program, monkeypatch, capsys):
     assert status == 0
     assert "InputError" not in out
     options = [line for line in out.splitlines() if line.lstrip("│ ").startswith("-")]
-    assert len(options) >= (8 if program != "diagnose" else 2)
+    assert len(options) >= (2 if program in ("diagnose", "compare") else 8)
     assert "--vocab-size" not in out
 
 
@@ -321,14 +376,14 @@ BAD = [
     (
         "mlp",
         ["--names", "{tmp}/names.txt", "--out", "{tmp}/one"],
-        r"one: cannot be made a run folder",
+        r"one: cannot be made a folder",
     ),
     (
         "mlp",
         ["--names", "{tmp}/names.txt", "--out", "{tmp}/one/x"],
-        r"x: cannot be made a run folder",
+        r"x: cannot be made a folder",
     ),
-    ("bigram", ["--names", "{tmp}/names.txt", "--out", "/proc/x"], r"cannot be made a run folder"),
+    ("bigram", ["--names", "{tmp}/names.txt", "--out", "/proc/x"], r"cannot be made a folder"),
     ("bigram", ["--names", "{tmp}/names.txt", "--spell", "xyz"], r"has the character 'x'"),
     ("bigram", ["--smoothing", "-1"], r"smoothing must be"),
     ("sample", ["{tmp}/nothing"], r"nothing: no such file"),
@@ -342,6 +397,14 @@ BAD = [
     ("sample", ["{run}", "--names", "{tmp}/none.txt"], r"none\.txt: no such file"),
     ("diagnose", ["{tmp}"], r"model\.safetensors: no such file"),
     ("diagnose", ["{run}", "--names", "{tmp}/none.txt"], r"none\.txt: no such file"),
+    ("compare", ["{run}"], r"give two or more run folders"),
+    ("compare", ["{run}", "{run}"], r"a run is given twice"),
+    ("compare", ["{run}", "{tmp}"], r"config\.json: does not tell the run's options"),
+    (
+        "compare",
+        ["{run}", "{tmp}", "--out", "x.gif"],
+        r"x\.gif: give the picture a name with .svg or",
+    ),
 ]
 
 

@@ -178,7 +178,7 @@ def test_the_documents_three_tables_after_1_000_steps(makemore_names, letters):
         state, _ = train.run(mlp, config, recipe, jax.random.key(seed), tokens)
         batch = train.draw_batch(config, recipe, state, tokens)
         inside = inspect(config, state.params, state.stats, *batch)
-        for a in diagnostics.activations(config, inside):
+        for a in diagnostics.activations(config, inside.outputs):
             ours.setdefault(f"layer {a.layer}", []).append([a.mean, a.std, a.saturation])
         for g in diagnostics.gradients(config, inside):
             ours.setdefault(f"gradient {g.layer}", []).append([g.std])

@@ -1,0 +1,99 @@
+"""Runs beside each other: `python -m experiments.compare RUN RUN ...`."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+
+from experiments import pictures
+from experiments.program import Cell, Table, main
+from experiments.run_folder import read_config, read_metrics, read_summary
+from mmjax import InputError, figures
+from mmjax.errors import require
+
+
+@dataclass(frozen=True)
+class Options:
+    """Compare runs: the settings in which they differ, their final figures, and their losses in one picture."""
+
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Two or more run folders of experiments.mlp or experiments.bigram."""
+    out: Path = Path("runs/compare.svg")
+    """The picture, .svg or .png."""
+
+    def __post_init__(self):
+        require(len(self.runs) > 1, "give two or more run folders to compare")
+        require(
+            self.out.suffix in (".svg", ".png"),
+            f"{self.out}: give the picture a name with .svg or .png",
+        )
+
+
+def program(options: Options) -> int:
+    """Read, show and draw; the exit status."""
+    runs = dict(zip(labels(options.runs), options.runs, strict=True))
+    settings = {label: shown(read_config(run)) for label, run in runs.items()}
+    summaries = {label: read_summary(run) for label, run in runs.items()}
+    curves = {label: losses(run) for label, run in runs.items()}
+    # Where a run was written says nothing about it.
+    different = [row for row in rows(settings) if row[0] != "out" and len({*row[1:]}) > 1]
+    final = [row for row in rows(summaries) if any(isinstance(value, float) for value in row)]
+    if different:
+        print(f"Settings that differ\n{Table(['', *runs], different)}\n")
+    else:
+        print("The settings are the same.\n")
+    print(f"Final figures\n{Table(['', *runs], final)}\n")
+    pictures.write(figures.losses_compared(curves), options.out)
+    print(options.out)
+    return 0
+
+
+def labels(runs: Sequence[Path]) -> list[str]:
+    """What to call each run: its folder's name, or the whole path where two have the same name.
+
+    Raises `InputError` if a run is given twice.
+    """
+    names = Counter(run.resolve().name for run in runs)
+    labels = [name if names[name := run.resolve().name] == 1 else str(run) for run in runs]
+    require(len({*labels}) == len(labels), "a run is given twice; give each once")
+    return labels
+
+
+def rows(runs: Mapping[str, Mapping[str, Any]]) -> list[tuple[Cell, ...]]:
+    """One row for every key that any of the runs has, with each run's value."""
+    keys = dict.fromkeys(key for run in runs.values() for key in run)
+    return [(key, *(run.get(key) for run in runs.values())) for key in keys]
+
+
+def shown(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Settings as they would be typed."""
+    return {
+        key: f"{value:g}" if isinstance(value, float) else str(value)
+        for key, value in settings.items()
+        if value is not None
+    }
+
+
+def losses(run: Path) -> dict[str, np.ndarray]:
+    """A run's losses over steps and seconds. Raises `InputError` if it has none."""
+    records = read_metrics(run)
+    if not records:
+        raise InputError(f"{run}: has no metrics to compare; train with --steps of 1 or more")
+    columns = {
+        "step": "step",
+        "seconds": "seconds",
+        "training": "loss_train",
+        "validation": "loss_val",
+    }
+    return {
+        name: np.array([record.get(key) for record in records], np.float64)
+        for name, key in columns.items()
+    }
+
+
+if __name__ == "__main__":
+    main("experiments.compare", Options, program)

@@ -1,0 +1,125 @@
+"""A network seen from inside: the document's tables, and what is unhealthy about them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.program import Table
+from mmjax import diagnostics, mlp, train
+from mmjax.diagnostics import Activation, Finding, Gradient, Inspection, WeightGradient
+
+# Examples on which activations are measured; gradients are those of one training batch.
+LOOK = 1_024
+
+
+class Inside(NamedTuple):
+    """The document's three tables, the parameters' norms, and the batch that the gradients are of."""
+
+    activations: list[Activation]
+    gradients: list[Gradient]
+    weights: list[WeightGradient]
+    norms: dict[str, float]
+    batch: Inspection
+
+
+# For what runs a few times at most: a third less of compilation for code that is slower.
+QUICKLY = {"xla_backend_optimization_level": 0}
+
+
+def look(
+    config: mlp.Config, recipe: train.Config, state: train.TrainState, tokens: np.ndarray
+) -> Inside:
+    """The tables for a training state, on the batch that its next step would draw."""
+    on_device = jnp.asarray(tokens)
+    batch = inspect_next(config, recipe, state, on_device)
+    contexts = next_contexts(config, state, on_device)
+    outputs = outputs_of(config, state.params, state.stats, contexts)
+    return Inside(
+        diagnostics.activations(config, outputs),
+        diagnostics.gradients(config, batch),
+        diagnostics.weight_gradients(state.params, batch.grads),
+        diagnostics.norms(state.params),
+        batch,
+    )
+
+
+@partial(jax.jit, static_argnums=(0, 1), compiler_options=QUICKLY)
+def inspect_next(
+    config: mlp.Config, recipe: train.Config, state: train.TrainState, tokens: jax.Array
+) -> Inspection:
+    """The batch of the state's next step, seen from inside."""
+    batch = train.draw_batch(config, recipe, state, tokens)
+    return diagnostics.inspect(config, state.params, state.stats, *batch)
+
+
+@partial(jax.jit, static_argnums=0, compiler_options=QUICKLY)
+def next_contexts(config: mlp.Config, state: train.TrainState, tokens: jax.Array) -> jax.Array:
+    """Contexts of `LOOK` examples."""
+    contexts, _ = train.draw_batch(config, train.Config(batch_size=LOOK), state, tokens)
+    return contexts
+
+
+outputs_of = jax.jit(diagnostics.outputs, static_argnums=0)
+
+
+def tables(inside: Inside) -> dict[str, Table]:
+    """The document's tables, each with its title."""
+    activations = [
+        (f"{a.layer}", a.name, f"{a.mean:+.2f}", f"{a.std:.2f}", f"{a.saturation:.2f}", a.dead)
+        for a in inside.activations
+    ]
+    gradients = [(f"{g.layer}", g.name, f"{g.mean:+.6f}", f"{g.std:.2e}") for g in inside.gradients]
+    weights = [
+        (
+            w.name,
+            " x ".join(map(str, w.shape)),
+            f"{w.mean:+.1e}",
+            f"{w.std:.2e}",
+            f"{w.ratio:.2e}",
+            f"{inside.norms[w.name]:.2f}",
+        )
+        for w in inside.weights
+    ]
+    return {
+        f"Activations, on {LOOK:,} training examples": Table(
+            ["tanh layer", "name", "mean", "std", "saturated %", "dead units"], activations
+        ),
+        "Gradients at the activations, of one training batch": Table(
+            ["tanh layer", "name", "gradient mean", "gradient std"], gradients
+        ),
+        "Gradients of the weights, of the same batch": Table(
+            ["weights", "shape", "grad mean", "grad std", "grad:data", "norm"], weights
+        ),
+    }
+
+
+def findings(
+    inside: Inside, records: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]
+) -> list[Finding]:
+    """What is unhealthy, inside and in a run's metrics and final figures."""
+    prefix = "update_ratio/"
+    last = records[-1] if records else {}
+    return diagnostics.health(
+        inside.activations,
+        inside.gradients,
+        update_ratios={k.removeprefix(prefix): v for k, v in last.items() if k.startswith(prefix)},
+        initial_loss=summary["initial_loss"],
+        final_loss=math.nan if summary["stopped_at_step"] is not None else summary["final_loss"],
+        loss_train=summary["loss_train"],
+        loss_val=summary["loss_val"],
+    )
+
+
+def health_lines(findings: Sequence[Finding]) -> str:
+    """A line for each finding, or one that there is none."""
+    if not findings:
+        return "Healthy: nothing found."
+    return "\n".join(
+        f"Finding: {f.symptom}, {f.where}: {f.figure:.3g}{f.unit} (limit {f.threshold:.3g}{f.unit}); try {f.remedy}."
+        for f in findings
+    )

@@ -1,0 +1,81 @@
+"""The report as a browser shows it: at two widths, in both colour schemes, printed, and with hostile names."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra browser")
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as started:
+        # In a container, as root, Chromium's own sandbox cannot be had; the pages are our own.
+        yield started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory):
+    """Runs on a list whose names, and whose own name, are markup; learned by heart, so that they are sampled."""
+    folder = tmp_path_factory.mktemp("runs")
+    names = folder / "<img src=x onerror=alert(1)>.txt"
+    names.write_text(f"{HOSTILE}\n" * 20)
+    small = ("--steps", "1000", "--hidden-size", "29", "--block-size", "7", "--batch-size", "97")
+    for program, options in (("mlp", small), ("bigram", ("--steps", "50"))):
+        command = [sys.executable, "-m", f"experiments.{program}", "--names", str(names), *options]
+        subprocess.run([*command, "--out", str(folder / program)], cwd=ROOT, check=True)
+    return folder
+
+
+@pytest.mark.parametrize("program", ["mlp", "bigram"])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_a_report_is_shown_whole_and_runs_nothing(browser, reports, program, width, scheme):
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
+    )
+    page = context.new_page()
+    said, asked = [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("dialog", lambda dialog: said.append(dialog.message))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((reports / program / "report.html").as_uri())
+    page.wait_for_load_state("networkidle")
+    assert said == []
+    # The page itself; and, within it, the saturation images and the like.
+    assert [url for url in asked if not url.startswith("data:image/png")] == [page.url]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width  # nothing to the side
+    assert page.title().endswith("<img src=x onerror=alert(1)>.txt")
+    assert page.locator("script, body img").count() == 0
+    if program == "mlp":
+        assert HOSTILE in page.locator(".samples").inner_text()
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert paper == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(22, 24, 27)")
+    drawn = page.locator("figure svg")
+    assert drawn.count() == (10 if program == "mlp" else 3)
+    for i in range(drawn.count()):
+        box = drawn.nth(i).bounding_box()
+        assert box["width"] > 300
+        assert box["height"] > 100
+    # Text in pictures has the page's ink, which the scheme chooses.
+    ink = page.evaluate("getComputedStyle(document.querySelector('figure svg text')).fill")
+    assert ink == page.evaluate("getComputedStyle(document.body).color")
+    context.close()
+
+
+def test_a_printed_report_is_black_on_white_and_not_cut(browser, reports):
+    page = browser.new_page(color_scheme="dark", viewport={"width": 700, "height": 900})
+    page.goto((reports / "mlp/report.html").as_uri())
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    overflow = (
+        "[...document.querySelectorAll('figure svg')].map(x => x.getBoundingClientRect().right)"
+    )
+    assert max(page.evaluate(overflow)) <= 700

@@ -1,0 +1,159 @@
+"""The report: everything of it is shown as text, by its parts, and needs nothing outside of it."""
+
+import html.parser
+import re
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from experiments import pictures, report
+from experiments.pictures import Picture
+from experiments.program import Table
+from experiments.report import Report, Section
+from mmjax import Vocab, bigram, figures, mlp
+from mmjax.diagnostics import Finding
+from mmjax.model import parameter_count
+
+MARKUP = """<script>alert("1")</script>'"><img src=x onerror=alert(1)>{{ 7 * 7 }}&lt;</title>]]>"""
+ALLOWED = {
+    *("html", "head", "meta", "title", "style", "body", "header", "main", "nav", "section", "div"),
+    *("h1", "h2", "h3", "p", "a", "ul", "li", "span", "bdi", "figure", "figcaption"),
+    *("table", "caption", "thead", "tbody", "tr", "th", "td"),
+    *("svg", "defs", "g", "path", "use", "text", "tspan", "clippath", "rect", "image"),
+}
+
+
+class Page(html.parser.HTMLParser):
+    """What is in a page, by kind; fails over an element that is closed out of turn."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.attributes, self.text, self.open = [], [], "", []
+        self.feed(page)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def render(**changes):
+    """A report that is made of nothing but markup, as text."""
+    two = [
+        Picture(
+            name, figures.histograms({MARKUP: np.arange(9.0)}, title=MARKUP, xlabel=MARKUP), MARKUP
+        )
+        for name in ("one", "two")
+    ]
+    whole = Report(
+        title=MARKUP,
+        lead=MARKUP,
+        findings=[Finding(MARKUP, MARKUP, 1.0, 2.0, MARKUP, " %")],
+        samples=[(MARKUP, MARKUP)],
+        sections=[
+            Section(MARKUP, MARKUP, {MARKUP: Table(["", MARKUP], [[MARKUP, 0.5]])}, two),
+            Section("settings", tables={"": Table(["", ""], [[MARKUP, MARKUP]])}),
+        ],
+    )._replace(**changes)
+    svgs = {
+        picture.name: report.inline(picture.name, pictures.svg(picture.figure))
+        for section in whole.sections
+        for picture in section.pictures
+    }
+    return report.render(whole, svgs)
+
+
+def test_markup_is_shown_as_text():
+    page = Page(render())
+    assert set(page.tags) <= ALLOWED
+    assert not [name for name, _ in page.attributes if name.startswith("on")]
+    # In the title, the heading, the texts, the caption, cells, samples and pictures.
+    assert page.text.count(MARKUP) >= 15
+    assert "49" not in page.text
+
+
+def test_nothing_is_fetched():
+    page = Page(render())
+    assert dict(page.attributes)["content"]
+    links = [v for name, v in page.attributes if name in ("src", "href", "xlink:href", "action")]
+    assert links
+    assert all(link.startswith(("#", "data:image/png;base64,")) for link in links)
+    outside = [value for _, value in page.attributes if "://" in (value or "")]
+    assert {value.split("/")[2] for value in outside} == {"www.w3.org"}  # names of namespaces
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    assert ("content", policy) in page.attributes
+    assert "@import" not in render()
+
+
+def test_no_id_stands_twice_and_every_reference_is_met():
+    page = Page(render())
+    ids = [value for name, value in page.attributes if name == "id"]
+    assert len(ids) == len({*ids})
+    for name, value in page.attributes:
+        targets = re.findall(r"url\(#([^)]*)\)", value or "")
+        if name in ("href", "xlink:href") and value.startswith("#"):
+            targets.append(value[1:])
+        if name == "aria-labelledby":
+            targets.append(value)
+        assert {*targets} <= {*ids}, (name, value)
+
+
+def test_a_screen_reader_finds_its_way():
+    page = render()
+    assert '<html lang="en">' in page
+    levels = [int(level) for level in re.findall(r"<h(\d)", page)]
+    assert levels[0] == 1
+    assert all(b - a <= 1 for a, b in pairwise(levels))
+    assert page.count("<table") == page.count("<caption>")
+    assert page.count('role="img" aria-label="') == page.count("<svg ") == 2
+    assert page.count('<svg aria-hidden="true"') == 2
+
+
+def test_a_healthy_run_says_so():
+    assert "Nothing found." in render(findings=[])
+    assert "Nothing found." not in render()
+
+
+def test_pictures_take_the_colours_of_the_page_and_are_the_same_every_time():
+    figure = figures.histograms({"a": np.arange(9.0)}, title="t", xlabel="x")
+    svg = pictures.svg(figure)
+    assert svg == pictures.svg(figure)
+    assert "#000000" in svg
+    inline = report.inline("name", svg)
+    assert "#000000" not in inline
+    assert "#ffffff" not in inline
+    assert 'id="name-heading"' in inline
+
+
+@pytest.mark.parametrize("size", [5, 101])
+def test_a_long_alphabet_is_cut_and_the_report_says_so(size):
+    letters = Vocab("".join(chr(0x4E00 + i) for i in range(size - 1)))
+    table = np.random.default_rng(0).integers(0, 9, (size, size))
+    shown = pictures.counted_pairs(table, letters)
+    cut = f"Of the {size} characters the 40 most frequent are shown."
+    assert (cut in shown.meaning) == (size > 40)
+    assert len(shown.figure.axes[0].texts) == 2 * min(size, 40) ** 2
+
+
+def test_the_documents_comparison_is_counted_from_the_models():
+    side = report.untrained_side(mlp.Config())
+    assert (side.parameters, side.context) == ("47,351", "3 characters")
+    counted = report.counted_side(np.ones((27, 27), int), {"train": 2.4544, "val": 2.458})
+    size = parameter_count(bigram.from_counts(np.ones((27, 27))))
+    assert counted.parameters == f"{size}" == "729"
+    assert counted.overfitting == "+0.0036"
+    assert len(report.comparison(counted, side).cells()) == len(side)
