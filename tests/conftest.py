@@ -9,6 +9,7 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 install_import_hook("mmjax", "strict.check")
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=2")  # as the programs do
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 settings.register_profile("mmjax", deadline=None)
