@@ -8,8 +8,8 @@ import pytest
 from conftest import ROOT
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra browser")
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium or Chrome")
 
 HOSTILE = "<script>alert(1)</script>"
 

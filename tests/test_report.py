@@ -146,7 +146,7 @@ def test_a_long_alphabet_is_cut_and_the_report_says_so(size):
     shown = pictures.counted_pairs(table, letters)
     cut = f"Of the {size} characters the 40 most frequent are shown."
     assert (cut in shown.meaning) == (size > 40)
-    assert len(shown.figure.axes[0].texts) == 2 * min(size, 40) ** 2
+    assert len(shown.figure.axes[0].texts) == min(size, 40) ** 2
 
 
 def test_the_documents_comparison_is_counted_from_the_models():
