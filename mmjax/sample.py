@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Integer, PRNGKeyArray, Real
 
-from mmjax import corpus
+from mmjax import corpus, lookup
 from mmjax import vocab as vocabulary
 from mmjax.errors import require
 from mmjax.model import Predictor
@@ -56,6 +56,23 @@ def filter_logits(
     return logits
 
 
+def categorical(key: PRNGKeyArray, logits: Float[Array, "batch vocab"]) -> Int[Array, "batch"]:
+    """A token for each row, by the inverse of its cumulative distribution at one uniform number.
+
+    `jax.random.categorical` adds noise to every logit, which takes a random number and two logarithms
+    for each; this takes one a row. Probabilities below 1e-7 are as good as 0.
+    """
+    probs = jax.nn.softmax(logits)
+    # As a product with a triangle of ones, which is faster than a scan along short rows.
+    cumulative = probs @ jnp.triu(jnp.ones((logits.shape[-1],) * 2, probs.dtype))
+    # Rounding must not let a token in that has no probability.
+    cumulative = jnp.where(probs > 0, cumulative, jnp.zeros_like(cumulative))
+    uniform = jax.random.uniform(key, (len(logits), 1), probs.dtype)
+    at = uniform * jnp.max(cumulative, axis=-1, keepdims=True)
+    tokens = jnp.arange(logits.shape[-1], dtype=jnp.int32)[None, :]
+    return jnp.min(tokens, axis=-1, where=cumulative > at, initial=logits.shape[-1] - 1)
+
+
 @partial(jax.jit, static_argnames=("batch", "max_length", "top_k"))
 def generate(
     predictor: Predictor,
@@ -88,8 +105,8 @@ def generate(
         logits = filter_logits(
             predictor.logits(contexts), temperature=temperature, top_k=top_k, top_p=top_p
         )
-        drawn = jax.random.categorical(jax.random.fold_in(key, position), logits)
-        drawn = jnp.where(ended, BOUNDARY, drawn.astype(jnp.int32))
+        drawn = categorical(jax.random.fold_in(key, position), logits)
+        drawn = jnp.where(ended, BOUNDARY, drawn)
         tokens = jax.lax.dynamic_update_slice_in_dim(tokens, drawn[:, None], position, 1)
         return position + 1, tokens, ended | (drawn == BOUNDARY)
 
@@ -129,6 +146,8 @@ def stream(
         f"the prefix has {len(prefix)} characters, which leaves none of max_length {max_length}",
     )
     start = vocabulary.encode(vocab, prefix)
+    if lookup.fits(predictor.config):
+        predictor = lookup.tabulate(predictor)
     if temperature < GREEDY:
         temperature, top_k = 1.0, 1
     draw = partial(
