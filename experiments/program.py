@@ -128,6 +128,8 @@ def interruptible() -> Iterator[Interruption]:
 
 def shown(text: str) -> str:
     """`text` with what a terminal would obey or not show (control characters and the like) escaped."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

@@ -70,9 +70,12 @@ def program(options: Options) -> int:
     )
     if options.new_only:
         samples = new_ones(samples, known)
-    for drawn in islice(samples, options.count):
-        (line,) = sample_lines([drawn], known)
-        print(line.expandtabs(24) if sys.stdout.isatty() else line)
+    wanted = islice(samples, options.count)
+    # New names may stop coming; then those that came have been shown.
+    together = 1 if options.new_only else sample.BATCH
+    while lines := sample_lines(list(islice(wanted, together)), known):
+        text = "\n".join(lines)
+        print(text.expandtabs(24) if sys.stdout.isatty() else text)
     return 0
 
 

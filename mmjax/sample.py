@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 from itertools import count, islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,7 @@ from mmjax.vocab import BOUNDARY, Vocab
 # Names drawn together; fixed, so that the first names do not depend on how many follow.
 BATCH = 1024
 MAX_LENGTH = 64
+T = TypeVar("T")
 GREEDY = 1e-6  # a temperature below this takes the likeliest letter
 
 
@@ -158,11 +159,16 @@ def stream(
         top_k=top_k,
         top_p=top_p,
     )
-    return (
-        Sample(*sample)
-        for batch in count()
-        for sample in _samples(vocab, *draw(jax.random.fold_in(key, batch), start))
-    )
+    drawn = (draw(jax.random.fold_in(key, batch), start) for batch in count())
+    return (sample for batch in _ahead(drawn) for sample in _samples(vocab, *batch))
+
+
+def _ahead(batches: Iterator[T]) -> Iterator[T]:
+    """The same, but each is asked for one early: the device draws while the host decodes."""
+    following = next(batches)
+    for batch in batches:
+        yield following
+        following = batch
 
 
 def names(
@@ -173,12 +179,9 @@ def names(
     return [sample.name for sample in islice(stream(predictor, vocab, key, **options), n)]
 
 
-def _samples(vocab: Vocab, tokens: Array, ended: Array) -> Iterator[tuple[str, bool]]:
+def _samples(vocab: Vocab, tokens: Array, ended: Array) -> Iterator[Sample]:
     rows = np.pad(np.asarray(tokens), ((0, 0), (1, 0)))
     kept = rows != BOUNDARY
     kept[:, 0] = True  # the boundary before each name; those that fill it up go
-    return zip(
-        corpus.decode(vocab, np.append(rows[kept], BOUNDARY)),
-        np.asarray(ended).tolist(),
-        strict=True,
-    )
+    names = corpus.decode(vocab, np.append(rows[kept], BOUNDARY))
+    return map(Sample, names, np.asarray(ended).tolist())
