@@ -189,7 +189,7 @@ def fit(
     some = inside.next_contexts(config, state, tokens)
     done, seconds, initial_loss, final_loss, stopped_at = 0, 0.0, None, None, None
     ratios, shown = {}, {}
-    chunk = min(LOG_STEPS, max(1, recipe.steps // 50))
+    chunk = 2 * max(1, min(LOG_STEPS, recipe.steps // 50) // 2)  # even, see train.advance
     with tqdm(total=recipe.steps, unit="step", unit_scale=True, disable=None) as progress:
         while done < recipe.steps and not interruption:
             size = min(chunk, recipe.steps - done)

