@@ -69,23 +69,27 @@ class RunFolder:
 
     def write_summary(self, figures: dict[str, Any]) -> None:
         """Write the final figures with the versions and the device that they were made with."""
-        device = jax.devices()[0]
-        surroundings = {
-            "python": platform.python_version(),
-            "mmjax": mmjax.__version__,
-            "jax": jax.__version__,
-            "jaxlib": jaxlib.version.__version__,
-            "numpy": np.__version__,
-            "optax": optax.__version__,
-            "platform": platform.platform(),
-            "device": f"{device.platform} {device.device_kind}",
-            "cpus": os.cpu_count(),
-        }
-        self.write_json(SUMMARY, figures | surroundings)
+        self.write_json(SUMMARY, figures | surroundings())
 
     def contents(self) -> str:
         """The folder and the names of what lies in it, for a closing line."""
         return f"{self.path}: {', '.join(sorted(file.name for file in self.path.iterdir()))}"
+
+
+def surroundings() -> dict[str, Any]:
+    """The versions and the device that figures were made with."""
+    device = jax.devices()[0]
+    return {
+        "python": platform.python_version(),
+        "mmjax": mmjax.__version__,
+        "jax": jax.__version__,
+        "jaxlib": jaxlib.version.__version__,
+        "numpy": np.__version__,
+        "optax": optax.__version__,
+        "platform": platform.platform(),
+        "device": f"{device.platform} {device.device_kind}",
+        "cpus": os.cpu_count(),
+    }
 
 
 def make_folder(path: Path) -> None:

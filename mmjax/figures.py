@@ -187,6 +187,25 @@ def losses_compared(runs: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     return figure
 
 
+def step_times(times: Mapping[str, np.ndarray]) -> Figure:
+    """Microseconds of a training step, by way of training: the median as a bar, every round as a dot."""
+    figure, axes = _figure(8, 0.8 + 0.38 * len(times))
+    for i, (name, taken) in enumerate(times.items()):
+        middle = float(np.median(taken))
+        colour = COLOURS[2] if name.startswith("mmjax") else COLOURS[5]
+        axes.barh(i, middle, color=colour, height=0.7)
+        axes.plot(taken, np.full(len(taken), i), ".", color=COLOURS[6], markersize=3)
+        axes.annotate(f"  {middle:,.0f}", (float(np.max(taken)), i), va="center", size=9)
+    axes.set_yticks(range(len(times)), [_literal(name) for name in times], size=9)
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.set_xlabel("µs a step: bar the median, dots the rounds")
+    axes.set_title(
+        "Time of one training step of the document's network, batches of 32: less is better"
+    )
+    return figure
+
+
 def embedding(
     vectors: np.ndarray, labels: Sequence[str], named: Sequence[int] | np.ndarray | None = None
 ) -> Figure:

@@ -1,0 +1,333 @@
+"""How fast a training step is, beside what others would use: `python -m experiments.benchmark`."""
+
+import importlib.util
+import multiprocessing
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from tqdm import tqdm
+
+from experiments import baselines, pictures
+from experiments.baselines import Problem
+from experiments.program import Table, main
+from experiments.run_folder import RunFolder, surroundings
+from mmjax import corpus, figures, mlp, train, vocab
+from mmjax.errors import require_ranges
+
+BATCH = 32
+CHECKED_STEPS = 20
+TOLERANCE = 1e-3  # of losses and parameters after as many steps, in float32
+STEPS = {"mmjax": 1_000, "floor": 1_000, "numpy": 500}  # in a round; of the others:
+OTHER_STEPS = 250
+
+
+@dataclass(frozen=True)
+class Options:
+    """Time the document's training step: this library, PyTorch, NumPy, and the matrix products alone.
+
+    Every way of training runs in a process of its own and is first checked to compute the same losses and parameters.
+    Then they take turns, round by round, so that what else the machine does meets all of them. Where a way
+    can use one thread or two, both are measured and the better one counts.
+    """
+
+    names: Path = Path("data/names.txt")
+    """The list that the examples come from."""
+    out: Path = Path("runs/benchmark")
+    """Where benchmark.json and benchmark.svg go."""
+    rounds: int = 9
+    """How often each way has its turn."""
+
+    def __post_init__(self):
+        require_ranges(self, rounds=(1, 1_000))
+
+
+class Way(NamedTuple):
+    """A way of training in so many threads."""
+
+    name: str
+    threads: int
+
+    def __str__(self) -> str:
+        return f"{TITLES[self.name]}, {self.threads} thread{'s' * (self.threads > 1)}"
+
+
+class Worker(NamedTuple):
+    """A process that does what it is told by a name on its connection."""
+
+    process: BaseProcess
+    connection: Connection
+
+    def ask(self, what: str) -> Any:
+        """The answer, or None from a process that has ended."""
+        try:
+            self.connection.send(what)
+            return self.connection.recv()
+        except (EOFError, OSError):
+            return None
+
+
+TITLES = {
+    "mmjax": "mmjax",
+    "lecture": "PyTorch, the document's classes",
+    "compiled": "PyTorch, nn and torch.compile",
+    "numpy": "NumPy, backward pass by hand",
+    "floor": "the 18 matrix products alone, NumPy",
+}
+RATIOS = {
+    "lecture": "pytorch_lecture_ratio",
+    "compiled": "torch_compile_ratio",
+    "numpy": "numpy_ratio",
+    "floor": "blas_floor_ratio",
+}
+
+
+def program(options: Options) -> int:
+    """Check, time, show and save; the exit status."""
+    tokens, problem = read(options.names)
+    folder = RunFolder(options.out, options)
+    missing = [] if importlib.util.find_spec("torch") else ["lecture", "compiled"]
+    threads = range(1, min(2, os.cpu_count() or 1) + 1)
+    ways = [Way(name, n) for name in TITLES if name not in missing for n in threads]
+    workers = {way: start(way, tokens, problem) for way in ways}
+    wrong = {way: worker.ask("check") for way, worker in workers.items()}
+    wrong = {way: difference for way, difference in wrong.items() if not is_small(difference)}
+    times = take_turns(
+        {w: worker for w, worker in workers.items() if w not in wrong}, options.rounds
+    )
+    for worker in workers.values():
+        worker.connection.close()
+        worker.process.join()
+
+    best = {
+        name: min((way for way in times if way.name == name), key=lambda way: median(times[way]))
+        for name in TITLES
+        if any(way.name == name for way in times)
+    }
+    ratios = {
+        RATIOS[name]: ratio(times, best["mmjax"], best[name])
+        for name in RATIOS
+        if name in best and "mmjax" in best
+    }
+    folder.write_json(
+        "benchmark.json",
+        {
+            "step_us": median(times[best["mmjax"]]),
+            **{key: ratios.get(key) for key in RATIOS.values()},
+            "rounds": options.rounds,
+            **{f"us: {way}": times[way] for way in times},
+            **surroundings(),
+        },
+    )
+    show(times, best, ratios, missing, wrong)
+    picture = figures.step_times({str(way): np.array(times[way]) for way in times})
+    pictures.write(picture, options.out / "benchmark.svg")
+    print(f"\n{options.out}: benchmark.json, benchmark.svg")
+    return 1 if wrong else 0
+
+
+def read(path: Path) -> tuple[np.ndarray, Problem]:
+    """The training tokens of a list, and where every way starts. Raises `InputError` as `corpus` does."""
+    names = corpus.read_names(path)
+    letters = vocab.build(names)
+    tokens = corpus.encode(letters, corpus.split(names).train)
+    config = mlp.Config(vocab_size=letters.size)
+    state = train.init(mlp, config, train.Config(), jax.random.key(0))
+    every = jnp.arange(len(tokens) - 1)
+    contexts, targets = corpus.windows(jnp.asarray(tokens), every, config.block_size)
+    params = [np.asarray(leaf) for leaf in jax.tree.leaves(state.params)]
+    return tokens, Problem(params, np.asarray(contexts), np.asarray(targets))
+
+
+def start(way: Way, tokens: np.ndarray, problem: Problem) -> Worker:
+    """A process for this way, with as many threads for its libraries."""
+    here, there = multiprocessing.Pipe()
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=serve, args=(there, way, tokens, problem), daemon=True)
+    limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")
+    before = {name: os.environ.get(name) for name in limits}
+    os.environ.update(dict.fromkeys(limits, str(way.threads)))
+    process.start()
+    for name, value in before.items():
+        if value is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = value
+    there.close()
+    return Worker(process, here)
+
+
+def serve(connection: Connection, way: Way, tokens: np.ndarray, problem: Problem) -> None:
+    """In the worker: make what is to be timed, then answer until nobody asks any more."""
+    made = {"mmjax": ours, "floor": floor}.get(way.name, partial(theirs, way))(tokens, problem)
+    try:
+        while True:
+            connection.send(made[connection.recv()]())
+    except (EOFError, KeyboardInterrupt):
+        return
+
+
+Answers = Mapping[str, Callable[[], Any]]
+
+
+def ours(tokens: np.ndarray, problem: Problem) -> Answers:
+    """A chunk of steps of this library, as the programs run it; checked against NumPy by hand."""
+    config = mlp.Config(vocab_size=len(problem.params[0]))
+    recipe = train.Config(batch_size=BATCH)
+    state = [train.init(mlp, config, recipe, jax.random.key(0))]
+    on_device = jnp.asarray(tokens)
+
+    def check() -> float:
+        index = checked_batches(problem)
+        start = jax.tree.map(jnp.copy, state[0])
+        optimizer = train.sgd(train.step_decay(recipe))
+
+        @jax.jit
+        def step(state: train.TrainState, index: jax.Array) -> tuple[train.TrainState, jax.Array]:
+            batch = corpus.windows(on_device, index, config.block_size)
+            return train.train_step(mlp, config, optimizer, state, *batch)
+
+        end, losses = jax.lax.scan(step, start, jnp.asarray(index))
+        return differs(problem, np.asarray(losses), jax.tree.leaves(end.params))
+
+    def turn() -> float:
+        started = time.perf_counter()
+        state[0], losses = train.advance(
+            mlp, config, recipe, state[0], on_device, steps=STEPS["mmjax"]
+        )
+        losses.block_until_ready()
+        return 1e6 * (time.perf_counter() - started) / STEPS["mmjax"]
+
+    return {"check": check, "turn": turn}
+
+
+def theirs(way: Way, tokens: np.ndarray, problem: Problem) -> Answers:
+    """A baseline."""
+    del tokens
+    make = {"lecture": baselines.lecture, "compiled": baselines.compiled}
+    if way.name in make:
+        import torch  # pyright: ignore[reportMissingImports]
+
+        torch.set_num_threads(way.threads)
+        torch.manual_seed(0)
+    baseline = make.get(way.name, baselines.by_hand)(problem)
+    steps = STEPS.get(way.name, OTHER_STEPS)
+
+    def check() -> float:
+        losses = [baseline.step(index) for index in checked_batches(problem)]
+        return differs(problem, np.array(losses), baseline.parameters())
+
+    def turn() -> float:
+        started = time.perf_counter()
+        for _ in range(steps):
+            baseline.step(baseline.draw(BATCH))
+        return 1e6 * (time.perf_counter() - started) / steps
+
+    return {"check": check, "turn": turn}
+
+
+def floor(tokens: np.ndarray, problem: Problem) -> Answers:
+    """The matrix products of a step through NumPy's BLAS: forward, to the input, to the weights."""
+    del tokens
+    rng = np.random.default_rng(0)
+    weights = [array for array in problem.params[1:] if array.ndim == 2]
+    inputs = [rng.normal(size=(BATCH, len(weight))).astype(np.float32) for weight in weights]
+    grads = [rng.normal(size=(BATCH, weight.shape[1])).astype(np.float32) for weight in weights]
+    layers = [*zip(inputs, weights, grads, strict=True)]
+
+    def turn() -> float:
+        started = time.perf_counter()
+        for _ in range(STEPS["floor"]):
+            for x, weight, _grad in layers:
+                _ = x @ weight
+            for x, weight, grad in reversed(layers):
+                _ = grad @ weight.T
+                _ = x.T @ grad
+        return 1e6 * (time.perf_counter() - started) / STEPS["floor"]
+
+    return {"check": lambda: 0.0, "turn": turn}
+
+
+def checked_batches(problem: Problem) -> np.ndarray:
+    """The examples of the steps on which all are compared [steps, batch]."""
+    return np.random.default_rng(1).integers(0, len(problem.targets), (CHECKED_STEPS, BATCH))
+
+
+def differs(problem: Problem, losses: np.ndarray, params: Sequence[Any]) -> float:
+    """The largest difference of losses and parameters from NumPy's after `CHECKED_STEPS`."""
+    reference = baselines.by_hand(problem)
+    expected = np.array([reference.step(index) for index in checked_batches(problem)])
+    pairs = zip(params, reference.parameters(), strict=True)
+    return max(
+        float(abs(losses - expected).max()),
+        *(float(abs(np.asarray(a) - b).max()) for a, b in pairs),
+    )
+
+
+def is_small(difference: float | None) -> bool:
+    """Whether a way computes the same; None stands for one that could not be started."""
+    return difference is not None and difference < TOLERANCE
+
+
+def take_turns(workers: Mapping[Way, Worker], rounds: int) -> dict[Way, list[float]]:
+    """Microseconds a step of every way in every round, after one that does not count."""
+    times: dict[Way, list[float]] = {way: [] for way in workers}
+    with tqdm(total=rounds * len(workers), unit="turn", disable=None) as progress:
+        for i in range(rounds + 1):
+            for way, worker in workers.items():
+                taken = worker.ask("turn")
+                if i:
+                    times[way].append(taken)
+                    progress.update()
+    return times
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle one."""
+    return statistics.median(values)
+
+
+def ratio(times: Mapping[Way, Sequence[float]], ours: Way, other: Way) -> float:
+    """The median over rounds of theirs / ours, or of ours / floor."""
+    pairs = zip(times[ours], times[other], strict=True)
+    return median([a / b if other.name == "floor" else b / a for a, b in pairs])
+
+
+def show(
+    times: Mapping[Way, Sequence[float]],
+    best: Mapping[str, Way],
+    ratios: Mapping[str, float],
+    missing: Sequence[str],
+    wrong: Mapping[Way, float | None],
+) -> None:
+    """Print the table."""
+    rows = []
+    for way, taken in times.items():
+        counts = best[way.name] == way
+        shown = ratios.get(RATIOS.get(way.name, "")) if counts else None
+        against = "" if shown is None else f"{shown:.2f}"
+        rows.append(
+            (str(way), *(f"{us:,.0f}" for us in (median(taken), min(taken), max(taken))), against)
+        )
+    header = ["a training step", "µs, median", "least", "most", "theirs / ours"]
+    print(Table(header, rows))
+    print("\nOf the matrix products: ours / theirs. The better number of threads counts.")
+    for name in missing:
+        print(f"{TITLES[name]}: torch is not installed; pip install -e '.[parity]'")
+    for way, difference in wrong.items():
+        reason = "did not start" if difference is None else f"is off by {difference:.2g}"
+        print(f"{way}: {reason}, so it is not timed")
+
+
+if __name__ == "__main__":
+    main("experiments.benchmark", Options, program)
