@@ -176,6 +176,9 @@ def compiled(problem: Problem) -> Baseline:
     from torch import nn  # pyright: ignore[reportMissingImports]
 
     class BatchNorm(nn.Module):  # nn.BatchNorm1d normalises with the biased variance
+        running_mean: Any
+        running_var: Any
+
         def __init__(self, gamma, beta):
             super().__init__()
             self.gamma, self.beta = nn.Parameter(gamma), nn.Parameter(beta)
