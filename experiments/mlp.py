@@ -199,7 +199,7 @@ def fit(
                 state, (losses, said) = train.watch(
                     mlp, config, recipe, state, tokens, diagnostics.update_ratios, steps=size
                 )
-                ratios = {name: float(ratio.mean()) for name, ratio in said.items()}
+                ratios = {name: float(np.mean(ratio)) for name, ratio in said.items()}
             else:
                 state, losses = train.advance(mlp, config, recipe, state, tokens, steps=size)
             losses = np.asarray(losses)
@@ -226,8 +226,11 @@ def fit(
                 weights = diagnostics.weights(state.params)
                 record |= {f"update_ratio/{name}": ratios[name] for name in weights}
                 outputs = inside.outputs_of(config, state.params, state.stats, some)
-                tanhs = diagnostics.activations(config, outputs)
-                record |= {f"saturation/{tanh.name}": tanh.saturation for tanh in tanhs}
+                record |= {
+                    f"saturation/{name}": diagnostics.saturation(outputs[name])
+                    for name in mlp.layer_names(config)
+                    if name in outputs
+                }
             if done % (chunk * CHUNKS_TO_VALIDATION) == 0:
                 now = Predictor(mlp, config, state.params, state.stats)
                 record["loss_val"] = evaluate.loss(now, data.tokens["val"])

@@ -3,20 +3,25 @@
 import io
 import os
 import signal
+import stat
 import sys
+import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple, NoReturn, TypeVar
 
+import jax
 import tyro
 
 from mmjax import InputError, corpus
 from mmjax.sample import Sample
 
 Options = TypeVar("Options")
+KEPT_DAYS = 30  # how long what was compiled is kept
 MARKERS = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)  # flat options, no --no-x
 
 
@@ -56,6 +61,35 @@ def compile_quickly() -> None:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_optimization_level=2".strip()
 
 
+def keep_compiled() -> None:
+    """Keep what XLA compiles for the next run, in a folder of the user's own.
+
+    It holds machine code that is run as it is found. So it is left alone where anybody else could have written
+    into it, and where the user has chosen a place of their own (JAX_COMPILATION_CACHE_DIR).
+    """
+    chosen = getattr(jax.config, "jax_compilation_cache_dir", None)
+    if chosen or not hasattr(os, "getuid"):
+        return
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mmjax"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        return
+    old = time.time() - KEPT_DAYS * 86_400
+    for entry in folder.glob("jit_*"):
+        with suppress(OSError):
+            if entry.stat().st_mtime < old:
+                entry.unlink()
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    # An entry that was cut off while it was written costs a compilation, and nobody need know.
+    warnings.filterwarnings("ignore", "Error reading persistent compilation cache")
+
+
 def main(module: str, options: type[Options], program: Callable[[Options], int]) -> NoReturn:
     """Run `program` on the command line's options and exit with its status.
 
@@ -64,6 +98,7 @@ def main(module: str, options: type[Options], program: Callable[[Options], int])
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
     compile_quickly()
+    keep_compiled()
     try:
         status = program(parse(module, options))
         sys.stdout.flush()

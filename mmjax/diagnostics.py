@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Integer
+from jaxtyping import Array, ArrayLike, Float, Integer
 
 from mmjax import mlp, train
 from mmjax.mlp import Config, Params, Stats
@@ -119,10 +119,14 @@ def activations(config: Config, outputs: Mapping[str, Any]) -> list[Activation]:
     rows = []
     for layer, name in _tanh_layers(config):
         out = np.asarray(outputs[name])
-        saturation = 100 * float((abs(out) > SATURATED).mean())
         dead = int((abs(out) > DEAD).all(axis=0).sum())
-        rows.append(Activation(layer, name, *_mean_std(out), saturation, dead))
+        rows.append(Activation(layer, name, *_mean_std(out), saturation(out), dead))
     return rows
+
+
+def saturation(output: Float[ArrayLike, "batch features"]) -> float:
+    """The part of a tanh layer's output beyond `SATURATED`, in percent."""
+    return 100 * float((abs(np.asarray(output)) > SATURATED).mean())
 
 
 def gradients(config: Config, inspection: Inspection) -> list[Gradient]:

@@ -1,6 +1,7 @@
 """Every test runs with JAX at its strictest and with the shapes in the signatures checked."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import jax
@@ -12,6 +13,9 @@ install_import_hook("mmjax", "strict.check")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=2")  # as the programs do
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+# Programs keep what they have compiled, here for the other tests of this session alone.
+_cache = tempfile.TemporaryDirectory()
+os.environ["XDG_CACHE_HOME"] = _cache.name
 settings.register_profile("mmjax", deadline=None)
 settings.load_profile("mmjax")
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 import shutil
 import signal
@@ -495,6 +496,49 @@ def test_a_name_cannot_drive_the_terminal(monkeypatch, capsys, tmp_path):
     _, output, _ = run(monkeypatch, capsys, "sample", out, "-n", 50)
     assert r"a\x1b[31mb\u202ec" in output
     assert "\x1b" not in output + (out / "samples.txt").read_text()
+
+
+KEEP = """
+import jax, jax.numpy as jnp
+from experiments.program import compile_quickly, keep_compiled
+compile_quickly()
+keep_compiled()
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+jax.jit(lambda x: jnp.sin(x) @ x)(jnp.ones((97, 97)))
+print(jax.config.jax_compilation_cache_dir)
+"""
+
+
+@pytest.mark.parametrize(
+    ("mode", "chosen", "kept"),
+    [(None, None, True), (0o700, None, True), (0o770, None, False), (0o700, "elsewhere", False)],
+)
+def test_compiled_code_is_kept_only_where_nobody_else_can_write(tmp_path, mode, chosen, kept):
+    folder = tmp_path / "mmjax"
+    if mode:
+        folder.mkdir()
+        folder.chmod(mode)
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+    if chosen:
+        environment["JAX_COMPILATION_CACHE_DIR"] = str(tmp_path / chosen)
+    command = [sys.executable, "-c", KEEP]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert bool([*folder.glob("jit_*")]) == kept
+    assert done.stdout.strip() == (
+        str(folder) if kept else str(tmp_path / chosen) if chosen else "None"
+    )
+    if kept:
+        assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_compiled_code_is_not_taken_through_a_link(tmp_path):
+    (tmp_path / "theirs").mkdir(mode=0o700)
+    (tmp_path / "mmjax").symlink_to(tmp_path / "theirs")
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+    command = [sys.executable, "-c", KEEP]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("None\n", "")
 
 
 def test_a_closed_pipe_is_no_error(mlp_run):
