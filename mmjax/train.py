@@ -205,7 +205,7 @@ def watch(
 ) -> tuple[TrainState, tuple[Float[Array, "steps"], Any]]:
     """`advance`, and what `observe(params, updates)` says of every step: (new state, (losses, said)).
 
-    `params` are those before the step, `updates` what the step adds to them. The training is the
+    `params` are those after the step, as in the lecture, `updates` what it has added to them. The training is the
     same; what is said has a leading axis of steps.
     """
     return _advance(
@@ -229,7 +229,7 @@ def _scan(
     def step(state: TrainState, index: Array) -> tuple[TrainState, Any]:
         batch = corpus.windows(tokens, index, config.block_size)
         new, loss, updates = _step(model, config, optimizer, state, *batch)
-        return new, (loss, observe(state.params, updates)) if observe else loss
+        return new, (loss, observe(new.params, updates)) if observe else loss
 
     def several(state: TrainState, _: None, *, steps: int) -> tuple[TrainState, Any]:
         draw = jax.vmap(lambda ahead: draw_index(recipe, state.key, state.step + ahead, tokens))

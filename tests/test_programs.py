@@ -330,7 +330,7 @@ def test_a_second_run_leaves_nothing_of_the_first(monkeypatch, capsys, tmp_path,
 )
 def test_interrupted_training_is_saved(tmp_path, number):
     out = tmp_path / "run"
-    process = command("experiments.mlp", "--steps", 2_000_000, "--out", out)
+    process = command("experiments.mlp", "--steps", 2_000_000, "--out", out, "--no-report")
     metrics = out / "metrics.jsonl"
     deadline = time.monotonic() + 60
     while not (metrics.exists() and metrics.read_text().count("\n") >= 3):

@@ -7,7 +7,7 @@ import pytest
 from mmjax import InputError, bigram, corpus, evaluate, mlp, train, vocab
 from mmjax.model import Predictor
 
-CONFIG = mlp.Config(vocab_size=27, embedding_dim=3, hidden_size=17, hidden_layers=3)
+CONFIG = mlp.Config(vocab_size=27, embedding_dim=3, hidden_size=17, hidden_layers=2)
 RECIPE = train.Config(steps=23, batch_size=13)
 KEY = jax.random.key(5)
 
@@ -64,8 +64,8 @@ def test_a_loop_of_steps_is_the_scan(tokens):
         np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-6)
 
 
-EVEN = [[2] * 12, [2, 22], [10, 14], [8, 8, 8], [0, 24, 0]]
-ODD = [[1] * 24, [1, 23], [7, 7, 7, 3]]
+EVEN = [[2] * 12, [2, 22], [10, 14], [0, 24, 0]]
+ODD = [[1] * 24, [7, 7, 7, 3]]
 
 
 @pytest.mark.parametrize("pieces", EVEN + ODD)
@@ -90,7 +90,7 @@ def test_batches_drawn_together_are_those_drawn_one_by_one(tokens, monkeypatch):
     whole = train.advance(
         mlp, CONFIG, RECIPE, train.init(mlp, CONFIG, RECIPE, KEY), tokens, steps=22
     )
-    for together in (2, 6, 10):  # with a rest and without, in blocks and at once
+    for together in (6, 22):  # with a rest and without
         monkeypatch.setattr(train, "TOGETHER", together)
         jax.clear_caches()
         start = train.init(mlp, CONFIG, RECIPE, KEY)
