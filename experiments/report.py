@@ -240,7 +240,7 @@ def of_bigram(folder: Path, predictor: Predictor, vocab: Vocab, names: Sequence[
                     "How near gradient descent comes to counting": Table(
                         ["", "NLL", "largest difference of a probability"], rows
                     ),
-                    "This bigram beside the MLP of experiments.mlp, which compares itself when run": comparison(
+                    "A bigram and the MLP of experiments.mlp, as far as this run can tell": comparison(
                         neural_side(table, summary), untrained_side(mlp.Config(vocab.size))
                     ),
                 },
