@@ -3,7 +3,6 @@
 import importlib.util
 import multiprocessing
 import os
-import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 import jax
@@ -290,11 +290,6 @@ def take_turns(workers: Mapping[Way, Worker], rounds: int) -> dict[Way, list[flo
                     times[way].append(taken)
                     progress.update()
     return times
-
-
-def median(values: Sequence[float]) -> float:
-    """The middle one."""
-    return statistics.median(values)
 
 
 def ratio(times: Mapping[Way, Sequence[float]], ours: Way, other: Way) -> float:
