@@ -49,9 +49,13 @@ Observer = Callable[[Any, Any], Any]
 
 
 class SGDState(NamedTuple):
-    """The number of updates made so far, which the schedule is a function of."""
+    """The number of updates made so far, which the schedule is a function of, and a factor on what it gives.
+
+    The factor is 1, unless `many` trains at several learning rates at once.
+    """
 
     step: Int[Array, ""]
+    factor: Float[Array, ""]
 
 
 class TrainState(NamedTuple):
@@ -75,12 +79,13 @@ def sgd(schedule: optax.Schedule) -> optax.GradientTransformation:
 
     def init(params: Any) -> SGDState:
         del params
-        return SGDState(jnp.zeros((), jnp.int32))
+        return SGDState(jnp.zeros((), jnp.int32), jnp.ones(()))
 
     def update(grads: Any, state: SGDState, params: Any = None) -> tuple[Any, SGDState]:
         del params
-        updates = jax.tree.map(lambda g: -jnp.asarray(schedule(state.step), g.dtype) * g, grads)
-        return updates, SGDState(state.step + 1)
+        rate = state.factor * schedule(state.step)
+        updates = jax.tree.map(lambda g: -jnp.asarray(rate, g.dtype) * g, grads)
+        return updates, SGDState(state.step + 1, state.factor)
 
     return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
 
@@ -166,8 +171,7 @@ def run(
 ) -> tuple[TrainState, Float[Array, "steps"]]:
     """A whole training run as one pure function: (final state, each step's loss in nats).
 
-    For many runs at once, `jax.vmap(lambda key: run(model, config, recipe, key, tokens))(keys)`.
-    Any optax `optimizer` takes the place of `sgd(step_decay(recipe))`.
+    For many runs at once, on all devices, see `many`. Any optax `optimizer` takes the place of `sgd(step_decay(recipe))`.
     """
     state = init(model, config, recipe, key, optimizer=optimizer)
     return _run(model, config, recipe, state, tokens, steps=recipe.steps, optimizer=optimizer)
@@ -213,7 +217,7 @@ def watch(
     )
 
 
-def _scan(
+def scan(
     model: Model,
     config: ModelConfig,
     recipe: Config,
@@ -224,6 +228,7 @@ def _scan(
     optimizer: optax.GradientTransformation | None,
     observe: Observer | None = None,
 ) -> tuple[TrainState, Any]:
+    """What `advance` and `watch` compile; as it is, for those who compile it into something of their own."""
     optimizer = optimizer or sgd(step_decay(recipe))
 
     def step(state: TrainState, index: Array) -> tuple[TrainState, Any]:
@@ -249,8 +254,8 @@ def _scan(
 
 
 _STATIC = ("model", "config", "recipe", "steps", "optimizer", "observe")
-_run = jax.jit(_scan, static_argnames=_STATIC)
-_advance = jax.jit(_scan, static_argnames=_STATIC, donate_argnames="state")
+_run = jax.jit(scan, static_argnames=_STATIC)
+_advance = jax.jit(scan, static_argnames=_STATIC, donate_argnames="state")
 
 
 @partial(jax.jit, static_argnames=("loss", "optimizer", "steps"))

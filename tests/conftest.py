@@ -11,6 +11,7 @@ from jaxtyping import install_import_hook
 
 install_import_hook("mmjax", "strict.check")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=2")  # as the programs do
+jax.config.update("jax_num_cpu_devices", 2)  # something to spread many models over
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 # Programs keep what they have compiled, here for the other tests of this session alone.

@@ -1,0 +1,147 @@
+"""Many models at once: one training state for every seed or learning rate, spread over the devices that are there.
+
+The functions are those of `train` with a leading axis of members on states, losses and what is observed. Every
+member is trained as it would be alone, to rounding: the members know nothing of one another.
+"""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.sharding import AxisType, PartitionSpec
+from jaxtyping import Array, ArrayLike, Float, Integer, Key
+
+from mmjax import train
+from mmjax.errors import require
+from mmjax.model import Config as ModelConfig
+from mmjax.model import Model
+from mmjax.train import Config, Observer, TrainState
+
+
+def init(
+    model: Model,
+    config: ModelConfig,
+    recipe: Config,
+    keys: Key[Array, "members"],
+    *,
+    learning_rates: Float[ArrayLike, "members"] | None = None,
+    optimizer: optax.GradientTransformation | None = None,
+) -> TrainState:
+    """`train.init` for every one of `keys` [members].
+
+    `learning_rates` take the place of the recipe's, each for its member, and fall at the same step by the same
+    factor. Raises `InputError` if they are given with an `optimizer`, which has its own, or for a recipe whose rate is 0.
+    """
+    states = _init(model, config, recipe, keys, optimizer=optimizer)
+    if learning_rates is None:
+        return states
+    require(
+        optimizer is None and recipe.learning_rate > 0,
+        "learning rates of each member need the built-in sgd and a recipe whose learning rate is not 0; "
+        "with an optimizer of optax, put each member's rate into its opt_state (optax.inject_hyperparams)",
+    )
+    factors = jnp.asarray(learning_rates, jnp.float32) / recipe.learning_rate
+    return states._replace(opt_state=states.opt_state._replace(factor=factors))
+
+
+@partial(jax.jit, static_argnames=("model", "config", "recipe", "optimizer"))
+def _init(
+    model: Model,
+    config: ModelConfig,
+    recipe: Config,
+    keys: Key[Array, "members"],
+    *,
+    optimizer: Any,
+) -> TrainState:
+    return jax.vmap(lambda key: train.init(model, config, recipe, key, optimizer=optimizer))(keys)
+
+
+def advance(
+    model: Model,
+    config: ModelConfig,
+    recipe: Config,
+    states: TrainState,
+    tokens: Integer[ArrayLike, "tokens"],
+    *,
+    steps: int,
+    optimizer: optax.GradientTransformation | None = None,
+) -> tuple[TrainState, Float[Array, "members steps"]]:
+    """`train.advance` for every member: (new states, losses). The states are donated."""
+    return _advance(
+        *(model, config, recipe, states, tokens),
+        steps=steps,
+        optimizer=optimizer,
+        devices=_devices(states),
+    )
+
+
+def watch(
+    model: Model,
+    config: ModelConfig,
+    recipe: Config,
+    states: TrainState,
+    tokens: Integer[ArrayLike, "tokens"],
+    observe: Observer,
+    *,
+    steps: int,
+    optimizer: optax.GradientTransformation | None = None,
+) -> tuple[TrainState, tuple[Float[Array, "members steps"], Any]]:
+    """`train.watch` for every member: (new states, (losses, what was said of every step))."""
+    return _advance(
+        *(model, config, recipe, states, tokens),
+        steps=steps,
+        optimizer=optimizer,
+        observe=observe,
+        devices=_devices(states),
+    )
+
+
+def members(states: TrainState) -> list[TrainState]:
+    """The state of each member on the first device, to go on with as one of `train`."""
+    return [jax.device_put(state, jax.devices()[0]) for state in _unstack(states)]
+
+
+def _devices(states: TrainState) -> int:
+    return min(len(states.step), jax.device_count())
+
+
+@partial(
+    jax.jit,
+    static_argnames=("model", "config", "recipe", "steps", "optimizer", "observe", "devices"),
+    donate_argnames="states",
+)
+def _advance(
+    model: Model,
+    config: ModelConfig,
+    recipe: Config,
+    states: TrainState,
+    tokens: Array,
+    *,
+    steps: int,
+    optimizer: optax.GradientTransformation | None,
+    devices: int,
+    observe: Observer | None = None,
+) -> tuple[TrainState, Any]:
+    run = partial(
+        train.scan, model, config, recipe, steps=steps, optimizer=optimizer, observe=observe
+    )
+    # Every device takes as many members; where they do not come out even, copies of the last one fill up.
+    count = len(states.step)
+    missing = -count % devices
+    filled = jax.tree.map(lambda x: jnp.concatenate([x, *[x[-1:]] * missing]), states)
+    each, whole = PartitionSpec("members"), PartitionSpec()
+    out = jax.shard_map(
+        jax.vmap(run, in_axes=(0, None)),
+        mesh=jax.make_mesh((devices,), ("members",), axis_types=(AxisType.Auto,)),
+        in_specs=(each, whole),
+        out_specs=each,
+        check_vma=False,
+    )(filled, tokens)
+    return jax.tree.map(lambda x: x[:count], out)
+
+
+@jax.jit
+def _unstack(states: TrainState) -> list[TrainState]:
+    return [jax.tree.map(lambda x: x[i], states) for i in range(len(states.step))]  # noqa: B023

@@ -1,0 +1,103 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from mmjax import InputError, bigram, corpus, diagnostics, many, mlp, train, vocab
+
+CONFIG = mlp.Config(vocab_size=27, embedding_dim=3, hidden_size=17, hidden_layers=2)
+RECIPE = train.Config(steps=22, batch_size=13, drop_step=9)
+KEYS = jax.random.split(jax.random.key(5), 5)
+
+
+@pytest.fixture(scope="module")
+def tokens(shipped_names):
+    return jnp.asarray(corpus.encode(vocab.build(shipped_names), shipped_names[:997]))
+
+
+def assert_close(a, b):
+    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+            x, y = jax.random.key_data(x), jax.random.key_data(y)
+        np.testing.assert_allclose(x, y, rtol=1e-3, atol=2e-5)
+
+
+def test_there_are_devices_to_spread_over():
+    assert jax.device_count() == 2
+
+
+# 1 needs one of the devices, 2 and 4 come out even, 5 does not.
+@pytest.mark.parametrize("count", [1, 2, 4, 5])
+def test_each_member_is_its_own_single_run(tokens, count):
+    states = many.init(mlp, CONFIG, RECIPE, KEYS[:count])
+    states, losses = many.advance(mlp, CONFIG, RECIPE, states, tokens, steps=12)
+    states, more = many.advance(mlp, CONFIG, RECIPE, states, tokens, steps=10)
+    assert more.shape == (count, 10)
+    for i, member in enumerate(many.members(states)):
+        alone, alone_losses = train.run(mlp, CONFIG, RECIPE, KEYS[i], tokens)
+        np.testing.assert_allclose(np.append(losses[i], more[i]), alone_losses, rtol=1e-4)
+        assert_close(member, alone)
+
+
+def test_members_of_other_seeds_differ(tokens):
+    states = many.init(mlp, CONFIG, RECIPE, KEYS)
+    _, losses = many.advance(mlp, CONFIG, RECIPE, states, tokens, steps=2)
+    assert len(set(np.asarray(losses)[:, 1].tolist())) == len(KEYS)
+
+
+def test_each_learning_rate_is_its_own_single_run(tokens):
+    rates = np.array([0.03, 0.1, 0.7], np.float32)
+    same = jnp.broadcast_to(KEYS[:1], 3)
+    states = many.init(mlp, CONFIG, RECIPE, same, learning_rates=rates)
+    states, losses = many.advance(mlp, CONFIG, RECIPE, states, tokens, steps=RECIPE.steps)
+    for i, rate in enumerate(rates):
+        recipe = train.Config(steps=22, batch_size=13, drop_step=9, learning_rate=float(rate))
+        alone, alone_losses = train.run(mlp, CONFIG, recipe, KEYS[0], tokens)
+        np.testing.assert_allclose(losses[i], alone_losses, rtol=1e-4)
+        assert_close(many.members(states)[i].params, alone.params)
+
+
+def test_learning_rates_need_the_built_in_sgd():
+    for recipe, optimizer in [
+        (RECIPE, optax.adam(1e-3)),
+        (train.Config(learning_rate=0.0), None),
+    ]:
+        with pytest.raises(InputError, match="learning rates of each member"):
+            many.init(
+                mlp,
+                CONFIG,
+                recipe,
+                KEYS,
+                learning_rates=np.ones(5, np.float32),
+                optimizer=optimizer,
+            )
+
+
+def test_watching_says_the_same_of_each_member(tokens):
+    def fresh():
+        return many.init(mlp, CONFIG, RECIPE, KEYS[:2])
+
+    ratios = diagnostics.update_ratios
+    watched, (losses, said) = many.watch(mlp, CONFIG, RECIPE, fresh(), tokens, ratios, steps=6)
+    plain, plain_losses = many.advance(mlp, CONFIG, RECIPE, fresh(), tokens, steps=6)
+    np.testing.assert_allclose(losses, plain_losses, rtol=1e-4)
+    assert_close(watched, plain)
+    alone = train.init(mlp, CONFIG, RECIPE, KEYS[1])
+    _, (_, said_alone) = train.watch(mlp, CONFIG, RECIPE, alone, tokens, ratios, steps=6)
+    for name, ratio in said_alone.items():
+        np.testing.assert_allclose(said[name][1], ratio, atol=1e-3)
+
+
+def test_any_model_and_any_optimizer(tokens):
+    config, optimizer = bigram.Config(vocab_size=27), optax.sgd(0.5, momentum=0.9)
+    states = many.init(bigram, config, RECIPE, KEYS[:3], optimizer=optimizer)
+    states, losses = many.advance(
+        bigram, config, RECIPE, states, tokens, steps=20, optimizer=optimizer
+    )
+    state = train.init(bigram, config, RECIPE, KEYS[2], optimizer=optimizer)
+    alone, alone_losses = train.advance(
+        bigram, config, RECIPE, state, tokens, steps=20, optimizer=optimizer
+    )
+    np.testing.assert_allclose(losses[2], alone_losses, rtol=1e-4)
+    assert_close(many.members(states)[2], alone)
