@@ -2,41 +2,34 @@
 
 import math
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import tyro
-from tqdm import tqdm
 
-from experiments import inside, report
+from experiments import inside, report, seeds_together, training
 from experiments.program import (
-    Interruption,
     NameList,
     Table,
+    a_device_for_each_core,
     interruptible,
     main,
     sample_lines,
     split_with_unseen,
 )
-from experiments.run_folder import RunFolder, read_metrics
+from experiments.run_folder import MEMBER, RunFolder, read_metrics
+from experiments.training import Training
 from mmjax import Predictor, Vocab, corpus, counts, diagnostics, evaluate, mlp, sample, train, vocab
 from mmjax.errors import require_ranges
 from mmjax.model import parameter_count
 
-LOG_STEPS = (
-    1_000  # steps between two lines of metrics; of a shorter run than 50 of these the fiftieth part
-)
-CHUNKS_TO_VALIDATION = 10
 CHECKED_SAMPLES = 20_000
 SHOWN_SAMPLES = 20
-FINAL = 100  # steps whose mean is the final loss
 
 
 @dataclass(frozen=True)
@@ -61,6 +54,8 @@ class Options:
     """The run folder; an earlier run in it is overwritten."""
     seed: int = 0
     """Seed of the initial weights, the batches and the samples."""
+    seeds: int = 1
+    """Train as many networks side by side, of this seed and the next ones, and show mean and spread."""
     split_seed: int = 42
     """Seed of the shuffles before the list is split 80 : 10 : 10."""
     shuffles: int = 2
@@ -73,7 +68,13 @@ class Options:
     """Write report.html and its pictures; takes a few seconds."""
 
     def __post_init__(self):
-        require_ranges(self, seed=(0, 2**32 - 1), split_seed=(0, 2**63 - 1), shuffles=(0, 1_000))
+        require_ranges(
+            self,
+            seed=(0, 2**32 - 1),
+            seeds=(1, 1_000),
+            split_seed=(0, 2**63 - 1),
+            shuffles=(0, 1_000),
+        )
 
 
 class Data(NamedTuple):
@@ -86,15 +87,17 @@ class Data(NamedTuple):
     tables: dict[str, np.ndarray]
 
 
-class Training(NamedTuple):
-    """What training was like; `seconds` include the compilation, not the validation."""
+class Finished(NamedTuple):
+    """A trained network with what was found out about it."""
 
-    steps: int
-    seconds: float
-    initial_loss: float | None
-    final_loss: float | None
-    stopped_at: int | None
-    """The step whose loss was no number, after which the last good state was kept."""
+    predictor: Predictor
+    training: Training
+    losses: dict[str, float]
+    check: evaluate.CountCheck
+    samples: list[str]
+    seen: inside.Inside
+    findings: list[diagnostics.Finding]
+    figures: dict[str, Any]
 
 
 def program(
@@ -102,20 +105,76 @@ def program(
 ) -> int:
     """Train, evaluate, check against counting, sample, save and show; the exit status.
 
-    `on_metrics` is given each line of `metrics.jsonl` as it is written.
+    `on_metrics` is given each line of `metrics.jsonl` as it is written; of several seeds it is their mean.
     """
+    if options.seeds > 1:
+        a_device_for_each_core(options.seeds)
     data = read(options)
     options = replace(options, model=replace(options.model, vocab_size=data.vocab.size))
     config = mlp.Config(**asdict(options.model))
     folder = RunFolder(options.out, options)
+    seeds = range(options.seed, options.seed + options.seeds)
+    folders = {options.seed: folder}
+    if options.seeds > 1:
+        folders = {seed: member_folder(options, seed) for seed in seeds}
 
-    def log(record: dict[str, float]) -> None:
-        folder.add_metrics(record)
+    def log(records: list[dict[str, float]]) -> None:
+        for seed, record in zip(seeds, records, strict=True):
+            folders[seed].add_metrics(record)
+        together = seeds_together.mean_of(records)
+        if options.seeds > 1:
+            folder.add_metrics(together)
         if on_metrics:
-            on_metrics(record)
+            on_metrics(together)
 
     with interruptible() as interruption:
-        state, training = fit(options, config, data, log, interruption)
+        fitted = training.fit(
+            *(config, options.recipe, seeds, data.tokens, log, interruption), watch=options.watch
+        )
+    runs = {
+        seed: finish(replace(options, seed=seed), config, data, folders[seed], *fit)
+        for seed, fit in zip(seeds, fitted, strict=True)
+    }
+    first = runs[options.seed]
+    print(heading(options, data, first))
+    if options.seeds > 1:
+        seeds_together.show(folder, {f"{MEMBER}{seed}": run.figures for seed, run in runs.items()})
+    else:
+        show(data, first)
+        if options.report:
+            made = report.of_mlp(
+                *(options.out, first.predictor, data.vocab, data.tokens, first.seen, first.findings)
+            )
+            report.write(made, options.out)
+    print(f"\n{folder.contents()}")
+    stopped = {
+        seed: run.training for seed, run in runs.items() if run.training.stopped_at is not None
+    }
+    for seed, (steps, *_, stopped_at) in stopped.items():
+        of_seed = f" of seed {seed}" if options.seeds > 1 else ""
+        print(
+            f"experiments.mlp: the loss of step {stopped_at:,}{of_seed} is no finite number; stopped and kept "
+            f"the state of step {steps:,}; lower the learning rate",
+            file=sys.stderr,
+        )
+    return 1 if stopped else interruption.status
+
+
+def member_folder(options: Options, seed: int) -> RunFolder:
+    """The folder of one seed of several: the same as if it had been trained alone."""
+    out = options.out / f"{MEMBER}{seed}"
+    return RunFolder(out, replace(options, seed=seed, seeds=1, out=out))
+
+
+def finish(
+    options: Options,
+    config: mlp.Config,
+    data: Data,
+    folder: RunFolder,
+    state: train.TrainState,
+    training: Training,
+) -> Finished:
+    """Save, evaluate, check against counting, sample and look inside."""
     predictor = Predictor(mlp, config, state.params, state.stats)
     if options.calibrate:
         predictor = evaluate.calibrate(predictor, data.tokens["train"])
@@ -143,25 +202,12 @@ def program(
         "training_seconds": round(training.seconds, 3),
         "steps_per_second": round(training.steps / training.seconds, 1) if training.steps else None,
     }
-    findings = inside.findings(seen, read_metrics(options.out), figures)
+    findings = inside.findings(seen, read_metrics(folder.path), figures)
     figures["findings"] = [f"{finding.symptom}: {finding.where}" for finding in findings]
     folder.write_summary(figures)
     lines = sample_lines(samples[:SHOWN_SAMPLES], frozenset(data.names))
     folder.write_samples(lines)
-    show(options, data, predictor, training, losses, check, lines)
-    print(f"\n{inside.health_lines(findings)}")
-    if options.report:
-        made = report.of_mlp(options.out, predictor, data.vocab, data.tokens, seen, findings)
-        report.write(made, options.out)
-    print(f"\n{folder.contents()}")
-    if training.stopped_at is not None:
-        print(
-            f"experiments.mlp: the loss of step {training.stopped_at:,} is no finite number; stopped and kept "
-            f"the state of step {training.steps:,}; lower the learning rate",
-            file=sys.stderr,
-        )
-        return 1
-    return interruption.status
+    return Finished(predictor, training, losses, check, lines, seen, findings, figures)
 
 
 def read(options: Options) -> Data:
@@ -174,120 +220,39 @@ def read(options: Options) -> Data:
     return Data(names, letters, parts, tokens, tables)
 
 
-def fit(
-    options: Options,
-    config: mlp.Config,
-    data: Data,
-    log: Callable[[dict[str, float]], object],
-    interruption: Interruption,
-) -> tuple[train.TrainState, Training]:
-    """Train chunk by chunk, logging each, until the last step, an interruption or a loss that is no number."""
-    recipe = options.recipe
-    schedule = train.step_decay(recipe)
-    state = train.init(mlp, config, recipe, jax.random.key(options.seed))
-    tokens = jnp.asarray(data.tokens["train"])
-    some = inside.next_contexts(config, state, tokens)
-    done, seconds, initial_loss, final_loss, stopped_at = 0, 0.0, None, None, None
-    ratios, shown = {}, {}
-    chunk = 2 * max(1, min(LOG_STEPS, recipe.steps // 50) // 2)  # even, see train.advance
-    with tqdm(total=recipe.steps, unit="step", unit_scale=True, disable=None) as progress:
-        while done < recipe.steps and not interruption:
-            size = min(chunk, recipe.steps - done)
-            good = copied(state)
-            started = time.perf_counter()
-            if options.watch:
-                state, (losses, said) = train.watch(
-                    mlp, config, recipe, state, tokens, diagnostics.update_ratios, steps=size
-                )
-                ratios = {name: float(np.mean(ratio)) for name, ratio in said.items()}
-            else:
-                state, losses = train.advance(mlp, config, recipe, state, tokens, steps=size)
-            losses = np.asarray(losses)
-            seconds += time.perf_counter() - started
-            if done == 0:
-                initial_loss = float(losses[0])
-            final_loss = float(losses[-FINAL:].mean())
-            if not (np.isfinite(losses).all() and finite(state.params)):
-                bad = np.flatnonzero(~np.isfinite(losses))
-                state, stopped_at = good, done + int(bad[0] if len(bad) else size)
-                final_loss = math.nan
-                break
-            done += size
-            record = {
-                "step": done,
-                "seconds": round(seconds, 3),
-                "lr": float(f"{schedule(done - 1):.6g}"),
-                "loss_train": float(losses.mean()),
-                "loss_low": float(losses.min()),
-                "loss_high": float(losses.max()),
-            }
-            if options.watch:
-                # jit hands dicts back sorted by name; here they are in the order of the network.
-                weights = diagnostics.weights(state.params)
-                record |= {f"update_ratio/{name}": ratios[name] for name in weights}
-                outputs = inside.outputs_of(config, state.params, state.stats, some)
-                record |= {
-                    f"saturation/{name}": diagnostics.saturation(outputs[name])
-                    for name in mlp.layer_names(config)
-                    if name in outputs
-                }
-            if done % (chunk * CHUNKS_TO_VALIDATION) == 0:
-                now = Predictor(mlp, config, state.params, state.stats)
-                record["loss_val"] = evaluate.loss(now, data.tokens["val"])
-                shown["val"] = f"{record['loss_val']:.4f}"
-            log(record)
-            shown["loss"] = f"{losses.mean():.4f}"
-            progress.set_postfix(shown, refresh=False)
-            progress.update(size)
-    return state, Training(done, seconds, initial_loss, final_loss, stopped_at)
-
-
-@jax.jit
-def copied(state: train.TrainState) -> train.TrainState:
-    """The same state in memory of its own, so that the first can be donated."""
-    return jax.tree.map(jnp.copy, state)
-
-
-def finite(tree: object) -> bool:
-    """Whether every number in a tree is finite."""
-    return all(bool(np.isfinite(np.asarray(leaf)).all()) for leaf in jax.tree.leaves(tree))
-
-
-def show(
-    options: Options,
-    data: Data,
-    predictor: Predictor,
-    training: Training,
-    losses: dict[str, float],
-    check: evaluate.CountCheck,
-    lines: list[str],
-) -> None:
-    """Print the closing tables."""
+def heading(options: Options, data: Data, run: Finished) -> str:
+    """What was trained, on what and for how long."""
     size = data.vocab.size
-    smoothed = counts.probabilities(data.tables["train"], smoothing=1)
-    print(
-        f"{options.name_list.names}: {len(data.names):,} names of {size} tokens; "
-        f"{parameter_count(predictor.params):,} parameters\n"
-        f"{training.steps:,} of {options.recipe.steps:,} steps in {training.seconds:.1f} s"
-        + (
-            f", first loss {training.initial_loss:.4f} (ln {size} = {math.log(size):.4f})"
-            if training.initial_loss is not None
-            else ""
-        )
-        + "\n"
+    steps, seconds, initial_loss, *_ = run.training
+    each = f" for each of {options.seeds} seeds" if options.seeds > 1 else ""
+    first = (
+        ""
+        if initial_loss is None
+        else f", first loss {initial_loss:.4f} (ln {size} = {math.log(size):.4f})"
     )
+    return (
+        f"{options.name_list.names}: {len(data.names):,} names of {size} tokens; "
+        f"{parameter_count(run.predictor.params):,} parameters\n"
+        f"{steps:,} of {options.recipe.steps:,} steps{each} in {seconds:.1f} s{first}\n"
+    )
+
+
+def show(data: Data, run: Finished) -> None:
+    """Print the closing tables of one network."""
+    smoothed = counts.probabilities(data.tables["train"], smoothing=1)
     rows = [
         (
             part.replace("_", ", "),
             len(data.parts[part]),
             len(tokens) - 1,
-            losses[part],
-            evaluate.perplexity(losses[part]),
+            run.losses[part],
+            evaluate.perplexity(run.losses[part]),
             counts.nll(smoothed, data.tables[part]),
         )
         for part, tokens in data.tokens.items()
     ]
     print(Table(["part", "names", "examples", "loss", "perplexity", "bigram +1"], rows))
+    check = run.check
     verdict = "agrees with counting" if check.passed else "DOES NOT AGREE WITH COUNTING"
     print(
         "\nLoss in nats a letter with running statistics; unseen: names not in the training part;"
@@ -296,7 +261,8 @@ def show(
         f"{check.kl_sampled:.4f} in {CHECKED_SAMPLES:,} samples"
         f"\n(sound below {evaluate.MAX_KL}): {verdict}.\n"
     )
-    print("\n".join(lines).expandtabs(24))
+    print("\n".join(run.samples).expandtabs(24))
+    print(f"\n{inside.health_lines(run.findings)}")
 
 
 if __name__ == "__main__":

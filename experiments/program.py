@@ -61,6 +61,16 @@ def compile_quickly() -> None:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_optimization_level=2".strip()
 
 
+def a_device_for_each_core(most: int) -> None:
+    """Let JAX take each core, `most` of them at most, for a device of its own, if there is no accelerator.
+
+    Only before anything has been computed; later, or where XLA_FLAGS say how many, all stays as it is.
+    """
+    if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
+        with suppress(RuntimeError):
+            jax.config.update("jax_num_cpu_devices", min(most, len(os.sched_getaffinity(0))))
+
+
 def keep_compiled() -> None:
     """Keep what XLA compiles for the next run, in a folder of the user's own.
 

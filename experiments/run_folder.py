@@ -6,6 +6,7 @@ import math
 import os
 import platform
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ SAMPLES = "samples.txt"
 METRICS = "metrics.jsonl"
 REPORT = "report.html"
 FIGURES = "figures"
+LOSSES = "losses.svg"  # of several seeds
+MEMBER = "seed-"  # what the folders of several seeds begin with
 
 
 class RunFolder:
@@ -39,9 +42,13 @@ class RunFolder:
         make_folder(path)
         self.write_json(CONFIG, _plain(options))
         files.write(path / METRICS, "")
-        earlier = ("*.safetensors", SUMMARY, SAMPLES, REPORT, f"{FIGURES}/*.svg")
-        for old in (file for pattern in earlier for file in path.glob(pattern)):
+        results = ("*.safetensors", SUMMARY, SAMPLES, REPORT, LOSSES, f"{FIGURES}/*.svg")
+        members = [f"{MEMBER}*/{name}" for name in (*results, CONFIG, METRICS)]
+        for old in [file for pattern in (*results, *members) for file in path.glob(pattern)]:
             old.unlink()
+        for folder in [*path.glob(f"{MEMBER}*/{FIGURES}"), *path.glob(f"{MEMBER}*")]:
+            with suppress(OSError):  # it holds something else
+                folder.rmdir()
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write `content` with one key a line; NaN and infinity, which JSON lacks, as null."""

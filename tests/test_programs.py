@@ -10,11 +10,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from statistics import stdev
 
 import pytest
 from conftest import ROOT
 
-from experiments import bigram, compare, diagnose, mlp, sample
+from experiments import bigram, compare, diagnose, mlp, sample, training
 from experiments.program import main
 from mmjax import corpus, evaluate, vocab, weights
 
@@ -197,19 +198,19 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_state(
     monkeypatch, capsys, tmp_path, names
 ):
     """The fault is injected: the third chunk's losses and parameters are spoilt."""
-    advance, chunks = mlp.train.advance, []
+    advance, chunks = training.train.advance, []
 
     def spoilt(*args, **kwargs):
         state, losses = advance(*args, **kwargs)
         chunks.append(len(chunks))
         if len(chunks) == 3:
             state = state._replace(
-                params=mlp.jax.tree.map(lambda x: x * float("nan"), state.params)
+                params=training.jax.tree.map(lambda x: x * float("nan"), state.params)
             )
             losses = losses.at[417:].set(float("nan"))
         return state, losses
 
-    monkeypatch.setattr(mlp.train, "advance", spoilt)
+    monkeypatch.setattr(training.train, "advance", spoilt)
     out = tmp_path / "run"
     options = ("--names", names, "--out", out, "--steps", 50_000, "--hidden-size", 13, "--no-watch")
     status, output, err = run(monkeypatch, capsys, "mlp", *options)
@@ -219,8 +220,47 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_state(
     assert "Finding: diverging loss, training: nan" in output
     assert summary(out)["steps"] == 2_000
     predictor, _ = weights.load(out / "model.safetensors")
-    assert mlp.finite(predictor.params)
+    assert training.finite(predictor.params)
     assert len((out / "metrics.jsonl").read_text().splitlines()) == 2
+
+
+def test_each_of_several_seeds_is_its_own_single_run(monkeypatch, capsys, tmp_path, names):
+    together, alone = tmp_path / "together", tmp_path / "alone"
+    options = ("--names", names, "--steps", 60, "--hidden-size", 13, "--hidden-layers", 2)
+    status, out, err = run(
+        *(monkeypatch, capsys, "mlp", *options, "--out", together),
+        *("--seed", 3, "--seeds", 3),
+    )
+    assert (status, err) == (0, "")
+    assert {path.name for path in together.iterdir()} == {
+        *("config.json", "metrics.jsonl", "summary.json", "losses.svg"),
+        *("seed-3", "seed-4", "seed-5"),
+    }
+    run(monkeypatch, capsys, "mlp", *options, "--out", alone, "--seed", 4)
+    files = {path.name for path in alone.iterdir()}
+    assert {path.name for path in (together / "seed-4").iterdir()} == files
+    members = [summary(together / f"seed-{seed}") for seed in (3, 4, 5)]
+    for part in ("train", "val", "test"):
+        figure = f"loss_{part}"
+        assert members[1][figure] == pytest.approx(summary(alone)[figure], rel=1e-4)
+        found = [member[figure] for member in members]
+        assert summary(together)[figure] == pytest.approx(sum(found) / 3)
+        assert summary(together)[f"{figure}_std"] == pytest.approx(stdev(found))
+        assert re.search(rf"{figure} +{sum(found) / 3:.4f} +{stdev(found):.4f}", out)
+    lines = [
+        (run / "metrics.jsonl").read_text().splitlines() for run in (alone, together / "seed-4")
+    ]
+    for line, member_line in zip(*lines, strict=True):
+        line, member_line = json.loads(line), json.loads(member_line)
+        for key, value in line.items():
+            if key.startswith("saturation"):  # rounding may carry a unit over the threshold
+                assert value == pytest.approx(member_line[key], abs=1)
+            elif key != "seconds":
+                assert value == pytest.approx(member_line[key], rel=1e-3)
+    assert run(monkeypatch, capsys, "diagnose", together / "seed-4")[0] == 0
+    # A single run in the same place leaves nothing of them.
+    run(monkeypatch, capsys, "mlp", *options, "--out", together)
+    assert {path.name for path in together.iterdir()} == files
 
 
 def test_a_bigrams_report_is_rebuilt_too(monkeypatch, capsys, tmp_path, names):
