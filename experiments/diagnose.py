@@ -19,6 +19,7 @@ from experiments.run_folder import (
     read_metrics,
     read_summary,
 )
+from experiments.training import training_data
 from mmjax import Predictor, Vocab, corpus, mlp, train, weights
 
 
@@ -57,9 +58,11 @@ def report_on(run: Path, predictor: Predictor, vocab: Vocab, names: list[str]) -
     """The report that the run's own program would write."""
     if predictor.model is not mlp:
         return report.of_bigram(run, predictor, vocab, names)
-    recipe_options = [field.name for field in fields(train.Config)]
+    fast = read_config(run).get("recipe") == "fast"
+    kind: type[train.Recipe] = train.Fast if fast else train.Config
+    recipe_options = [field.name for field in fields(kind)]
     saved = read_config(run, ["seed", "split_seed", "shuffles", *recipe_options])
-    recipe = train.Config(**{name: saved[name] for name in recipe_options})
+    recipe = kind(**{name: saved[name] for name in recipe_options})
     parts = split_with_unseen(names, seed=saved["split_seed"], shuffles=saved["shuffles"])
     tokens = {name: corpus.encode(vocab, part) for name, part in parts.items()}
     config: Any = predictor.config
@@ -69,7 +72,7 @@ def report_on(run: Path, predictor: Predictor, vocab: Vocab, names: list[str]) -
         params=predictor.params,
         stats=predictor.stats,
     )
-    seen = inside.look(config, recipe, state, tokens["train"])
+    seen = inside.look(config, recipe, state, training_data(config, recipe, tokens["train"]))
     needed = ["initial_loss", "final_loss", "stopped_at_step", "loss_train", "loss_val"]
     findings = inside.findings(seen, records, read_summary(run, needed))
     return report.of_mlp(run, predictor, vocab, tokens, seen, findings)

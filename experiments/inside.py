@@ -6,8 +6,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from experiments.program import Table
 from mmjax import diagnostics, mlp, train
@@ -32,12 +30,11 @@ QUICKLY = {"xla_backend_optimization_level": 0}
 
 
 def look(
-    config: mlp.Config, recipe: train.Config, state: train.TrainState, tokens: np.ndarray
+    config: mlp.Config, recipe: train.Recipe, state: train.TrainState, data: train.Data
 ) -> Inside:
     """The tables for a training state, on the batch that its next step would draw."""
-    on_device = jnp.asarray(tokens)
-    batch = inspect_next(config, recipe, state, on_device)
-    contexts = next_contexts(config, state, on_device)
+    batch = inspect_next(config, recipe, state, data)
+    contexts = next_contexts(config, state, data)
     outputs = outputs_of(config, state.params, state.stats, contexts)
     return Inside(
         diagnostics.activations(config, outputs),
@@ -50,17 +47,17 @@ def look(
 
 @partial(jax.jit, static_argnums=(0, 1), compiler_options=QUICKLY)
 def inspect_next(
-    config: mlp.Config, recipe: train.Config, state: train.TrainState, tokens: jax.Array
+    config: mlp.Config, recipe: train.Recipe, state: train.TrainState, data: train.Data
 ) -> Inspection:
     """The batch of the state's next step, seen from inside."""
-    batch = train.draw_batch(config, recipe, state, tokens)
+    batch = train.draw_batch(config, recipe, state, data)
     return diagnostics.inspect(config, state.params, state.stats, *batch)
 
 
 @partial(jax.jit, static_argnums=0, compiler_options=QUICKLY)
-def next_contexts(config: mlp.Config, state: train.TrainState, tokens: jax.Array) -> jax.Array:
+def next_contexts(config: mlp.Config, state: train.TrainState, data: train.Data) -> jax.Array:
     """Contexts of `LOOK` examples."""
-    contexts, _ = train.draw_batch(config, train.Config(batch_size=LOOK), state, tokens)
+    contexts, _ = train.draw_batch(config, train.Config(batch_size=LOOK), state, data)
     return contexts
 
 
@@ -103,7 +100,9 @@ def findings(
 ) -> list[Finding]:
     """What is unhealthy, inside and in a run's metrics and final figures."""
     prefix = "update_ratio/"
-    last = records[-1] if records else {}
+    # A rate on its way to 0 makes small updates, which is no fault.
+    highest = max((record["lr"] for record in records), default=0)
+    last = next((r for r in reversed(records) if r["lr"] > 0.099 * highest), {})
     return diagnostics.health(
         inside.activations,
         inside.gradients,

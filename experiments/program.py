@@ -12,7 +12,7 @@ from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import NamedTuple, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import jax
 import tyro
@@ -100,8 +100,17 @@ def keep_compiled() -> None:
     warnings.filterwarnings("ignore", "Error reading persistent compilation cache")
 
 
-def main(module: str, options: type[Options], program: Callable[[Options], int]) -> NoReturn:
+Arguments = Sequence[str]
+
+
+def main(
+    module: str,
+    options: type[Options] | Callable[[Arguments], type[Options]],
+    program: Callable[[Options], int],
+) -> NoReturn:
     """Run `program` on the command line's options and exit with its status.
+
+    Which options there are may depend on the command line.
 
     Bad input is one line on standard error and status 2; Ctrl-C before or after training is 130.
     """
@@ -110,7 +119,8 @@ def main(module: str, options: type[Options], program: Callable[[Options], int])
     compile_quickly()
     keep_compiled()
     try:
-        status = program(parse(module, options))
+        kind: Any = options if isinstance(options, type) else options(sys.argv[1:])
+        status = program(parse(module, kind))
         sys.stdout.flush()
     except InputError as error:
         print(f"{module}: {shown(str(error))}", file=sys.stderr)

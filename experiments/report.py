@@ -128,7 +128,7 @@ def of_mlp(
     Raises `InputError` if the folder lacks something.
     """
     config: Any = predictor.config
-    options = read_config(folder, ["names", "drop_step"])
+    options = read_config(folder, ["names"])
     summary = read_summary(folder, MLP_FIGURES)
     tables = {part: counts.bigrams(flat, vocab.size) for part, flat in tokens.items()}
     smoothed = counts.probabilities(tables["train"], smoothing=1)
@@ -176,7 +176,9 @@ def of_mlp(
                 "Over the training",
                 pictures=[
                     *pictures.of_training(
-                        read_metrics(folder), yardsticks=yardsticks, drop_step=options["drop_step"]
+                        read_metrics(folder),
+                        yardsticks=yardsticks,
+                        drop_step=options.get("drop_step"),
                     )
                 ],
             ),

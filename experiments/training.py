@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from experiments import inside
 from experiments.program import Interruption
-from mmjax import Predictor, diagnostics, evaluate, many, mlp, train
+from mmjax import Predictor, contexts, diagnostics, evaluate, many, mlp, train
 
 LOG_STEPS = (
     1_000  # steps between two lines of metrics; of a shorter run than 50 of these the fiftieth part
@@ -44,7 +44,7 @@ class Chunk(NamedTuple):
 
 def fit(
     config: mlp.Config,
-    recipe: train.Config,
+    recipe: train.Recipe,
     seeds: Sequence[int],
     tokens: Mapping[str, np.ndarray],
     log: Callable[[list[Record]], None],
@@ -53,10 +53,10 @@ def fit(
     watch: bool = True,
 ) -> list[tuple[train.TrainState, Training]]:
     """Train until the last step, an interruption or a loss that is no number, and log every chunk, a record each seed."""
-    train_tokens = jnp.asarray(tokens["train"])
-    schedule = train.step_decay(recipe)
+    data = training_data(config, recipe, tokens["train"])
+    schedule = recipe.schedule()
     states = init(config, recipe, seeds)
-    some = inside.next_contexts(config, members(states)[0], train_tokens)
+    some = inside.next_contexts(config, members(states)[0], data)
     done, seconds = 0, 0.0
     initial: list[float | None] = [None for _ in seeds]
     final, stopped_at = initial, [None for _ in seeds]
@@ -67,7 +67,7 @@ def fit(
             size = min(chunk, recipe.steps - done)
             good = copied(states)
             started = time.perf_counter()
-            states, losses, ratios = advance(config, recipe, states, train_tokens, size, watch)
+            states, losses, ratios = advance(config, recipe, states, data, size, watch)
             seconds += time.perf_counter() - started
             if done == 0:
                 initial = losses[:, 0].tolist()
@@ -113,7 +113,14 @@ def fit(
     return [(state, Training(done, seconds, i, f, s)) for state, i, f, s in ends]
 
 
-def init(config: mlp.Config, recipe: train.Config, seeds: Sequence[int]) -> train.TrainState:
+def training_data(config: mlp.Config, recipe: train.Recipe, tokens: np.ndarray) -> train.Data:
+    """What the recipe draws its batches from."""
+    if isinstance(recipe, train.Fast):
+        return contexts.collect(tokens, config.vocab_size, config.block_size)
+    return jnp.asarray(tokens)
+
+
+def init(config: mlp.Config, recipe: train.Recipe, seeds: Sequence[int]) -> train.TrainState:
     """The state of one seed, or of all of them with a leading axis."""
     if len(seeds) == 1:
         return train.init(mlp, config, recipe, jax.random.key(seeds[0]))
@@ -127,9 +134,9 @@ def members(states: train.TrainState) -> list[train.TrainState]:
 
 def advance(
     config: mlp.Config,
-    recipe: train.Config,
+    recipe: train.Recipe,
     states: train.TrainState,
-    tokens: jax.Array,
+    data: train.Data,
     steps: int,
     watch: bool,
 ) -> Chunk:
@@ -137,19 +144,19 @@ def advance(
     several = states.step.ndim == 1
     if not watch:
         go = many.advance if several else train.advance
-        states, losses = go(mlp, config, recipe, states, tokens, steps=steps)
+        states, losses = go(mlp, config, recipe, states, data, steps=steps)
         return Chunk(states, np.atleast_2d(losses), {})
     go, ratios = many.watch if several else train.watch, diagnostics.update_ratios
-    states, (losses, said) = go(mlp, config, recipe, states, tokens, ratios, steps=steps)
+    states, (losses, said) = go(mlp, config, recipe, states, data, ratios, steps=steps)
     # jit hands dicts back sorted by name; here they are in the order of the network.
     names = diagnostics.weights(members(states)[0].params)
     means = {name: np.atleast_2d(said[name]).mean(axis=1) for name in names}
     return Chunk(states, np.atleast_2d(losses), means)
 
 
-def saturations(config: mlp.Config, state: train.TrainState, contexts: jax.Array) -> Record:
+def saturations(config: mlp.Config, state: train.TrainState, inputs: jax.Array) -> Record:
     """The saturation of each tanh layer, by the name it has in the metrics."""
-    outputs = inside.outputs_of(config, state.params, state.stats, contexts)
+    outputs = inside.outputs_of(config, state.params, state.stats, inputs)
     names = (name for name in mlp.layer_names(config) if name in outputs)
     return {f"saturation/{name}": diagnostics.saturation(outputs[name]) for name in names}
 

@@ -2,6 +2,7 @@
 
 from mmjax import (
     bigram,
+    contexts,
     corpus,
     counts,
     diagnostics,
@@ -27,6 +28,7 @@ __all__ = [
     "Vocab",
     "__version__",
     "bigram",
+    "contexts",
     "corpus",
     "counts",
     "diagnostics",

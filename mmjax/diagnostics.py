@@ -93,7 +93,7 @@ def inspect(
     params: Params,
     stats: Stats,
     contexts: Integer[Array, "batch block_size"],
-    targets: Integer[Array, "batch"],
+    targets: train.Targets,
 ) -> Inspection:
     """A training batch's loss, every layer's output, and the gradients of outputs and parameters.
 

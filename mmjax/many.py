@@ -11,19 +11,19 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax.sharding import AxisType, PartitionSpec
-from jaxtyping import Array, ArrayLike, Float, Integer, Key
+from jaxtyping import Array, ArrayLike, Float, Key
 
 from mmjax import train
 from mmjax.errors import require
 from mmjax.model import Config as ModelConfig
 from mmjax.model import Model
-from mmjax.train import Config, Observer, TrainState
+from mmjax.train import Config, Data, Observer, Recipe, TrainState
 
 
 def init(
     model: Model,
     config: ModelConfig,
-    recipe: Config,
+    recipe: Recipe,
     keys: Key[Array, "members"],
     *,
     learning_rates: Float[ArrayLike, "members"] | None = None,
@@ -38,7 +38,7 @@ def init(
     if learning_rates is None:
         return states
     require(
-        optimizer is None and recipe.learning_rate > 0,
+        optimizer is None and isinstance(recipe, Config) and recipe.learning_rate > 0,
         "learning rates of each member need the built-in sgd and a recipe whose learning rate is not 0; "
         "with an optimizer of optax, put each member's rate into its opt_state (optax.inject_hyperparams)",
     )
@@ -50,7 +50,7 @@ def init(
 def _init(
     model: Model,
     config: ModelConfig,
-    recipe: Config,
+    recipe: Recipe,
     keys: Key[Array, "members"],
     *,
     optimizer: Any,
@@ -61,16 +61,16 @@ def _init(
 def advance(
     model: Model,
     config: ModelConfig,
-    recipe: Config,
+    recipe: Recipe,
     states: TrainState,
-    tokens: Integer[ArrayLike, "tokens"],
+    data: Data,
     *,
     steps: int,
     optimizer: optax.GradientTransformation | None = None,
 ) -> tuple[TrainState, Float[Array, "members steps"]]:
     """`train.advance` for every member: (new states, losses). The states are donated."""
     return _advance(
-        *(model, config, recipe, states, tokens),
+        *(model, config, recipe, states, data),
         steps=steps,
         optimizer=optimizer,
         devices=_devices(states),
@@ -80,9 +80,9 @@ def advance(
 def watch(
     model: Model,
     config: ModelConfig,
-    recipe: Config,
+    recipe: Recipe,
     states: TrainState,
-    tokens: Integer[ArrayLike, "tokens"],
+    data: Data,
     observe: Observer,
     *,
     steps: int,
@@ -90,7 +90,7 @@ def watch(
 ) -> tuple[TrainState, tuple[Float[Array, "members steps"], Any]]:
     """`train.watch` for every member: (new states, (losses, what was said of every step))."""
     return _advance(
-        *(model, config, recipe, states, tokens),
+        *(model, config, recipe, states, data),
         steps=steps,
         optimizer=optimizer,
         observe=observe,
@@ -115,9 +115,9 @@ def _devices(states: TrainState) -> int:
 def _advance(
     model: Model,
     config: ModelConfig,
-    recipe: Config,
+    recipe: Recipe,
     states: TrainState,
-    tokens: Array,
+    data: Any,
     *,
     steps: int,
     optimizer: optax.GradientTransformation | None,
@@ -138,7 +138,7 @@ def _advance(
         in_specs=(each, whole),
         out_specs=each,
         check_vma=False,
-    )(filled, tokens)
+    )(filled, data)
     return jax.tree.map(lambda x: x[:count], out)
 
 

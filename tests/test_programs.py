@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from statistics import stdev
 
+import jax
 import pytest
 from conftest import ROOT
 
@@ -21,7 +22,7 @@ from mmjax import corpus, evaluate, vocab, weights
 
 PROGRAMS = {
     "bigram": (bigram.Options, bigram.program),
-    "mlp": (mlp.Options, mlp.program),
+    "mlp": (mlp.of_recipe, mlp.program),
     "sample": (sample.Options, sample.program),
     "diagnose": (diagnose.Options, diagnose.program),
     "compare": (compare.Options, compare.program),
@@ -175,7 +176,7 @@ def test_metrics_are_written_and_handed_over(tmp_path):
     seen = []
     options = mlp.Options(
         name_list=mlp.NameList(ROOT / "data/names.txt"),
-        recipe=mlp.train.Config(steps=1_100),
+        recipe=mlp.Document(steps=1_100),
         model=mlp.Model(hidden_size=13, hidden_layers=2),
         report=False,
         out=tmp_path / "run",
@@ -261,6 +262,46 @@ def test_each_of_several_seeds_is_its_own_single_run(monkeypatch, capsys, tmp_pa
     # A single run in the same place leaves nothing of them.
     run(monkeypatch, capsys, "mlp", *options, "--out", together)
     assert {path.name for path in together.iterdir()} == files
+
+
+def test_the_fast_recipe_leaves_the_same_kind_of_run(monkeypatch, capsys, tmp_path, names):
+    out = tmp_path / "run"
+    options = ("--names", names, "--out", out, "--steps", 200, "--hidden-size", 13)
+    with jax.numpy_dtype_promotion("standard"):  # nadamw raises a float to the power of its step
+        status, output, err = run(
+            monkeypatch, capsys, "mlp", "--recipe", "fast", *options, report=True
+        )
+    assert (status, err) == (0, "")
+    assert "200 of 200 steps" in output
+    config = json.loads((out / "config.json").read_text())
+    assert (config["recipe"], config["warmup"], config["batch_size"]) == ("fast", 100, 256)
+    assert "drop_step" not in config
+    assert summary(out)["loss_train"] < 1.5
+    rates = [json.loads(line)["lr"] for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert max(rates) == pytest.approx(0.02, rel=0.05)
+    assert rates[-1] < 0.001
+    written = (out / "report.html").read_bytes()
+    with jax.numpy_dtype_promotion("standard"):
+        assert run(monkeypatch, capsys, "diagnose", out)[0] == 0
+    assert (out / "report.html").read_bytes() == written
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--recipe", "quick"], "invalid choice 'quick'"),
+        (["--recipe"], "Missing value for argument '--recipe'"),
+        (["--recipe", "fast", "--drop-step", 3], "Unrecognized options: --drop-step"),
+        (["--warmup", 3], "Unrecognized options: --warmup"),
+        (["--recipe", "fast", "--batch-size", 1], "batch_size must be a whole number from 2"),
+        (["--recipe", "fast", "--weight-decay", "nan"], "weight_decay must be a number from 0"),
+    ],
+)
+def test_each_recipe_has_its_own_settings(monkeypatch, capsys, options, said):
+    status, out, err = run(monkeypatch, capsys, "mlp", *options)
+    assert (status, out) == (2, "")
+    assert said in err
+    assert err.count("\n") == 1
 
 
 def test_a_bigrams_report_is_rebuilt_too(monkeypatch, capsys, tmp_path, names):

@@ -12,10 +12,12 @@ from conftest import MAKEMORE_SHA256
 from mmjax import (
     Predictor,
     bigram,
+    contexts,
     corpus,
     counts,
     diagnostics,
     evaluate,
+    many,
     mlp,
     sample,
     train,
@@ -195,3 +197,23 @@ def test_the_documents_three_tables_after_1_000_steps(makemore_names, letters):
         )
         print(f"| {name} | {figures} |")
         assert (abs(np.array(theirs) - mean) < 3.5 * std).all(), name
+
+
+@pytest.mark.slow
+def test_the_fast_recipe_is_better_than_the_documents_in_its_own_measure(makemore_names, letters):
+    """Validation loss over 5 seeds; the document's recipe reaches 2.084, the best published figure is 2.0822."""
+    splits = corpus.split(makemore_names)
+    found = contexts.collect(corpus.encode(letters, splits.train), 27, 3)
+    config, recipe = mlp.Config(), train.Fast()
+    keys = jax.vmap(jax.random.key)(np.arange(5, dtype=np.uint32))
+    with jax.numpy_dtype_promotion("standard"):  # nadamw raises a float to the power of its step
+        states = many.init(mlp, config, recipe, keys)
+        states, _ = many.advance(mlp, config, recipe, states, found, steps=recipe.steps)
+    val = corpus.encode(letters, splits.val)
+    losses = [
+        evaluate.loss(Predictor(mlp, config, state.params, state.stats), val)
+        for state in many.members(states)
+    ]
+    print(f"validation loss {np.mean(losses):.4f} ± {np.std(losses, ddof=1):.4f}")
+    assert np.mean(losses) < 2.075
+    assert max(losses) < 2.083

@@ -1,0 +1,98 @@
+from collections import Counter
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mmjax import InputError, contexts, corpus, mlp, train, vocab
+
+CONFIG = mlp.Config(vocab_size=27, embedding_dim=3, hidden_size=17, hidden_layers=2)
+
+
+@pytest.fixture(scope="module")
+def tokens(shipped_names):
+    return corpus.encode(vocab.build(shipped_names), shipped_names[:997])
+
+
+def windows(tokens, block_size):
+    """Every example, cut out in Python: (context, target)."""
+    for i in range(len(tokens) - 1):
+        context = [0] * block_size
+        for back in range(min(block_size, i + 1)):
+            if tokens[i - back] == 0:
+                break
+            context[-1 - back] = int(tokens[i - back])
+        yield tuple(context), int(tokens[i + 1])
+
+
+# 13 tokens before are 27**13 > 2**61 contexts, so that ranks have to be counted anew on the way.
+@pytest.mark.parametrize("block_size", [1, 2, 3, 5, 13, 29])
+def test_collected_contexts_are_the_counted_ones(tokens, block_size):
+    found = contexts.collect(tokens, 27, block_size)
+    examples = list(windows(tokens, block_size))
+    counted = Counter(context for context, _ in examples)
+    pairs = Counter(examples)
+    assert [tuple(row) for row in np.asarray(found.contexts).tolist()] == sorted(counted)
+    np.testing.assert_array_equal(
+        np.diff(found.ends, prepend=0), [counted[context] for context in sorted(counted)]
+    )
+    for context, following in zip(sorted(counted), np.asarray(found.following), strict=True):
+        expected = [pairs[context, token] / counted[context] for token in range(27)]
+        np.testing.assert_allclose(following, expected, rtol=1e-6)
+
+
+def test_loss_and_gradient_over_all_examples_are_the_same(tokens):
+    """What the contexts replace is the noise of the targets, not what is learned."""
+    params, stats = mlp.init(CONFIG, jax.random.key(0))
+    found = contexts.collect(tokens, 27, 3)
+    examples = len(tokens) - 1
+    row = np.searchsorted(found.ends, np.arange(examples), side="right")
+
+    def loss(params, batch):
+        inputs, targets = batch
+        logits, _ = mlp.apply(CONFIG, params, stats, inputs, train=True)
+        return train.cross_entropy(logits, targets)
+
+    gradient = jax.jit(jax.value_and_grad(loss))
+    all_examples = corpus.windows(jnp.asarray(tokens), jnp.arange(examples), 3)
+    expected = gradient(params, all_examples)
+    found = gradient(params, (found.contexts[row], found.following[row]))
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6)
+
+
+def test_a_batch_draws_each_context_as_often_as_the_list_has_it(tokens):
+    found = contexts.collect(tokens, 27, 1)
+    recipe = train.Fast(batch_size=2**18)
+    index = train.draw_index(recipe, jax.random.key(1), jnp.int32(0), found)
+    drawn = np.bincount(index, minlength=len(found.ends)) / recipe.batch_size
+    expected = np.diff(found.ends, prepend=0) / (len(tokens) - 1)
+    # Five standard deviations of the commonest.
+    np.testing.assert_allclose(drawn, expected, atol=5 * (0.25 / recipe.batch_size) ** 0.5)
+
+
+def test_a_batch_holds_the_drawn_rows(tokens):
+    found = contexts.collect(tokens, 27, 3)
+    recipe = train.Fast(batch_size=7)
+    with jax.numpy_dtype_promotion("standard"):
+        state = train.init(mlp, CONFIG, recipe, jax.random.key(0))
+    inputs, targets = train.draw_batch(CONFIG, recipe, state, found)
+    index = train.draw_index(recipe, state.key, state.step, found)
+    np.testing.assert_array_equal(inputs, found.contexts[index])
+    np.testing.assert_array_equal(targets, found.following[index])
+    assert targets.shape == (7, 27)
+
+
+def test_too_many_contexts_are_refused_before_they_take_the_memory(tokens, monkeypatch):
+    monkeypatch.setattr(contexts, "MAX_NUMBERS", 1_000)
+    with pytest.raises(InputError, match=r"[\d,]+ distinct contexts of 3 characters are too many"):
+        contexts.collect(tokens, 27, 3)
+
+
+def test_the_fast_schedule_rises_and_falls_in_straight_lines():
+    schedule = train.Fast(steps=100, warmup=20, learning_rate=0.3).schedule()
+    found = np.array([schedule(step) for step in (0, 10, 20, 60, 100)])
+    np.testing.assert_allclose(found, [0, 0.15, 0.3, 0.15, 0], atol=1e-7)
+    short = train.Fast(steps=5, warmup=20).schedule()
+    assert all(0 <= np.asarray(short(step)) <= 0.02 for step in range(6))
