@@ -1,7 +1,7 @@
 """One training step of the document's network as others would write it, to be timed beside this library's.
 
 Every baseline is made from the same parameters and examples and has `step(index) -> loss`, which trains on the
-examples at `index` with the learning rate 0.1, and `parameters()`, in the order of `mlp.Params`. None of this is used
+examples at `index` with the learning rate 0.1 (the document's own takes another as well), and `parameters()`, in the order of `mlp.Params`. None of this is used
 by the library.
 """
 
@@ -27,7 +27,7 @@ class Problem(NamedTuple):
 class Baseline(NamedTuple):
     """A way to train."""
 
-    step: Callable[[np.ndarray], float]
+    step: Callable[..., float]
     parameters: Callable[[], list[np.ndarray]]
     draw: Callable[[int], Any]
     """Indices of a batch of that many examples, as this way of training draws them."""
@@ -150,7 +150,7 @@ def lecture(problem: Problem) -> Baseline:
         p.requires_grad = True
     contexts, targets = (torch.tensor(a.astype(np.int64)) for a in problem[1:])
 
-    def step(index: Any) -> float:
+    def step(index: Any, learning_rate: float = LEARNING_RATE) -> float:
         x = embedding[contexts[index]]
         x = x.view(x.shape[0], -1)
         for layer in layers:
@@ -160,7 +160,7 @@ def lecture(problem: Problem) -> Baseline:
             p.grad = None
         loss.backward()
         for p in parameters:
-            p.data += -LEARNING_RATE * p.grad
+            p.data += -learning_rate * p.grad
         return loss.item()
 
     return Baseline(

@@ -237,25 +237,38 @@ def theirs(way: Way, tokens: np.ndarray, problem: Problem) -> Answers:
 
 
 def floor(tokens: np.ndarray, problem: Problem) -> Answers:
-    """The matrix products of a step through NumPy's BLAS: forward, to the input, to the weights."""
+    """The matrix products of a step through NumPy's BLAS."""
     del tokens
-    rng = np.random.default_rng(0)
-    weights = [array for array in problem.params[1:] if array.ndim == 2]
-    inputs = [rng.normal(size=(BATCH, len(weight))).astype(np.float32) for weight in weights]
-    grads = [rng.normal(size=(BATCH, weight.shape[1])).astype(np.float32) for weight in weights]
-    layers = [*zip(inputs, weights, grads, strict=True)]
+    go, steps = products(problem.params[1:], BATCH), STEPS["floor"]
 
     def turn() -> float:
         started = time.perf_counter()
-        for _ in range(STEPS["floor"]):
+        go(steps)
+        return 1e6 * (time.perf_counter() - started) / steps
+
+    return {"check": lambda: 0.0, "turn": turn}
+
+
+def products(params: Any, batch: int) -> Callable[[int], None]:
+    """A function that does the matrix products of so many steps: forward, to the input, to the weights.
+
+    The weights are the matrices among the leaves of `params`, without the embedding.
+    """
+    rng = np.random.default_rng(0)
+    weights = [np.asarray(leaf) for leaf in jax.tree.leaves(params) if leaf.ndim == 2]
+    inputs = [rng.normal(size=(batch, len(weight))).astype(np.float32) for weight in weights]
+    grads = [rng.normal(size=(batch, weight.shape[1])).astype(np.float32) for weight in weights]
+    layers = [*zip(inputs, weights, grads, strict=True)]
+
+    def go(steps: int) -> None:
+        for _ in range(steps):
             for x, weight, _grad in layers:
                 _ = x @ weight
             for x, weight, grad in reversed(layers):
                 _ = grad @ weight.T
                 _ = x.T @ grad
-        return 1e6 * (time.perf_counter() - started) / STEPS["floor"]
 
-    return {"check": lambda: 0.0, "turn": turn}
+    return go
 
 
 def checked_batches(problem: Problem) -> np.ndarray:

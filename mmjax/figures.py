@@ -187,6 +187,90 @@ def losses_compared(runs: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     return figure
 
 
+def race(runs: Mapping[str, np.ndarray], goal: float) -> Figure:
+    """Validation loss over seconds of training; each run has rows of (seconds, step, loss) [looks, 3]."""
+    figure, axes = _figure(9, 5)
+    axes.axhline(goal, color=COLOURS[6], linewidth=1, linestyle="--")
+    axes.annotate(
+        f"{goal:g}",
+        (1, goal),
+        xycoords=("axes fraction", "data"),
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="center",
+        size=9,
+    )
+    for i, (name, points) in enumerate(runs.items()):
+        seconds, _, loss = points.T
+        axes.plot(
+            seconds,
+            loss,
+            label=_literal(f"{name}: {loss[-1]:.4f} after {seconds[-1]:,.3g} s"),
+            **_line(i),
+        )
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_xlabel("seconds of training, without compilation")
+    axes.set_ylabel("validation loss, nats a letter")
+    top = max(float(np.median(points[:, 2])) for points in runs.values())
+    low = min(float(points[:, 2].min()) for points in runs.values())
+    axes.set_ylim(low - 0.02, max(top, goal) + 0.15)
+    axes.legend(fontsize=9)
+    axes.set_title("How soon each is how good: lower and further left is better")
+    return figure
+
+
+def step_costs(costs: Mapping[str, np.ndarray]) -> Figure:
+    """Microseconds of a training step against one of its sizes each; rows (size, step, floor) [3, sizes]."""
+    figure = Figure(figsize=(10, 2.2 + 2.6 * (len(costs) // 2)), layout="constrained")
+    panels = figure.subplots(-(-len(costs) // 2), 2, sharey=True, squeeze=False).ravel()
+    for axes, (name, (sizes, step, floor)) in zip(panels, costs.items(), strict=False):
+        axes.loglog(sizes, step, marker="o", markersize=4, label="training step", **_line(0))
+        axes.loglog(sizes, floor, marker=".", label="its matrix products alone", **_line(6))
+        axes.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
+        axes.minorticks_off()
+        axes.set_xlabel(name)
+        axes.grid(alpha=0.3)
+    for axes in panels[::2]:
+        axes.set_ylabel("µs")
+    panels[0].legend(fontsize=8)
+    figure.suptitle(
+        "Time of a training step as the work grows: flat where overhead rules, along the floor where arithmetic does"
+    )
+    return figure
+
+
+def list_costs(costs: Mapping[str, np.ndarray]) -> Figure:
+    """Seconds ("read", "split", "encode"), memory ("peak", in MB) and a step's time ("step", in µs) against "names"."""
+    figure = Figure(figsize=(12, 3.8), layout="constrained")
+    panels = figure.subplots(1, 3)
+    names = costs["names"]
+    for i, part in enumerate(("read", "split", "encode")):
+        panels[0].loglog(names, costs[part], marker="o", markersize=4, label=part, **_line(i))
+    panels[0].loglog(
+        names,
+        costs["read"][-1] * names / names[-1],
+        color="#999999",
+        linewidth=1,
+        linestyle=":",
+        label="in proportion",
+    )
+    panels[0].legend(fontsize=8)
+    panels[0].set_ylabel("seconds")
+    panels[1].semilogx(names, costs["peak"], marker="o", markersize=4, **_line(0))
+    panels[1].set_ylabel("most memory, MB")
+    panels[2].semilogx(names, costs["step"], marker="o", markersize=4, **_line(0))
+    panels[2].set_ylabel("µs a training step")
+    for axes in panels:
+        axes.set_xlabel("names in the list")
+        axes.set_ylim(bottom=None if axes is panels[0] else 0)
+        axes.grid(alpha=0.3)
+    figure.suptitle(
+        "Long lists: time in proportion to the names, and a training step that does not notice"
+    )
+    return figure
+
+
 def step_times(times: Mapping[str, np.ndarray]) -> Figure:
     """Microseconds of a training step, by way of training: the median as a bar, every round as a dot."""
     figure, axes = _figure(8, 0.8 + 0.38 * len(times))

@@ -1,0 +1,260 @@
+"""What it costs as the work grows: `python -m experiments.scaling`."""
+
+import multiprocessing
+import re
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from tqdm import tqdm
+
+from experiments import pictures
+from experiments.benchmark import products
+from experiments.program import Table, a_device_for_each_core, main, split_with_unseen
+from experiments.run_folder import RunFolder, surroundings
+from mmjax import Predictor, bigram, corpus, counts, figures, many, mlp, sample, train, vocab
+from mmjax.errors import require_ranges
+
+PIECE = 0.15  # seconds of steps in a round, about
+STEPS = (10, 1_000)  # in a piece, at least and at most
+FIRST_SIZE = 10_000  # names in the shortest list
+AXES = {
+    "batch_size": (2, 8, 32, 128, 512, 2_048),
+    "hidden_size": (10, 30, 100, 300, 1_000),
+    "hidden_layers": (1, 2, 5, 10, 20),
+    "block_size": (1, 3, 8, 16, 32),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure a training step as batch, width, depth and context grow, models side by side, and lists of more and more names.
+
+    Beside each step stand its matrix products alone, through NumPy's BLAS: the floor of its arithmetic. The lists are
+    drawn from the bigram of `names`; each is read, split and encoded in a process of its own.
+    """
+
+    names: Path = Path("data/names.txt")
+    """The list that the examples, and the pairs of letters of longer lists, come from."""
+    out: Path = Path("runs/scaling")
+    """Where scaling.json and the pictures go."""
+    rounds: int = 5
+    """How often each size has its turn."""
+    most_names: int = 10_000_000
+    """The longest list; 10 million take some minutes, a gigabyte of memory and 80 MB of disk for a while."""
+    models: tuple[int, ...] = (1, 2, 4, 8, 16)
+    """How many models to train side by side."""
+
+    def __post_init__(self):
+        require_ranges(self, rounds=(1, 1_000), most_names=(FIRST_SIZE, 10**8))
+
+
+class Cost(NamedTuple):
+    """Microseconds of a training step, and of its matrix products alone, at each size."""
+
+    sizes: list[int]
+    step: list[float]
+    floor: list[float]
+
+
+class ListCost(NamedTuple):
+    """What a list of so many names takes to read, split and encode, and a training step on it."""
+
+    names: int
+    read: float
+    split: float
+    encode: float
+    """Seconds, as those before."""
+    peak: float
+    """Megabytes of memory at most, until then."""
+    bytes_an_example: int
+    step: float
+    """Microseconds."""
+
+
+def program(options: Options) -> int:
+    """Measure, show and save; the exit status."""
+    a_device_for_each_core(max(options.models))
+    names = corpus.read_names(options.names)
+    letters = vocab.build(names)
+    tokens = jnp.asarray(corpus.encode(letters, names))
+    folder = RunFolder(options.out, options)
+    config = mlp.Config(vocab_size=letters.size)
+    costs = {axis: cost_along(axis, config, tokens, options.rounds) for axis in AXES}
+    side_by_side = cost_of_models(config, tokens, options.models, options.rounds)
+    table = counts.bigrams(np.asarray(tokens), letters.size)
+    lists = [*cost_of_lists(letters, table, options.most_names)]
+    show(costs, side_by_side, lists)
+    folder.write_json(
+        "scaling.json",
+        {
+            **{f"us_by_{axis}": cost._asdict() for axis, cost in costs.items()},
+            "us_by_models": side_by_side,
+            "lists": [cost._asdict() for cost in lists],
+            **surroundings(),
+        },
+    )
+    panels = {axis: np.array(cost) for axis, cost in costs.items()}
+    pictures.write(figures.step_costs(panels), options.out / "steps.svg")
+    times = {name: np.array([getattr(c, name) for c in lists]) for name in ListCost._fields}
+    pictures.write(figures.list_costs(times), options.out / "lists.svg")
+    print(f"\n{options.out}: scaling.json, steps.svg, lists.svg")
+    return 0
+
+
+def cost_along(axis: str, config: mlp.Config, tokens: jax.Array, rounds: int) -> Cost:
+    """A step of the document's network with one of its sizes changed."""
+    sizes = AXES[axis]
+    pieces = {}
+    for size in sizes:
+        batch = size if axis == "batch_size" else train.Config().batch_size
+        changed = config if axis == "batch_size" else replace(config, **{axis: size})
+        pieces[size, "step"] = piece(changed, train.Config(batch_size=batch), tokens)
+        pieces[size, "floor"] = products(mlp.init(changed, jax.random.key(0))[0][1:], batch)
+    us = take_turns(pieces, rounds, axis)
+    return Cost(
+        [*sizes], [us[size, "step"] for size in sizes], [us[size, "floor"] for size in sizes]
+    )
+
+
+def piece(
+    config: mlp.Config, recipe: train.Config, tokens: jax.Array, models: int | None = None
+) -> Callable[[int], object]:
+    """A function that trains so many steps, of one model or of several."""
+    key = jax.random.key(0)
+    trainer = many if models else train
+    keys = jax.random.split(key, models) if models else key
+    states = [trainer.init(mlp, config, recipe, keys)]
+
+    def go(steps: int) -> None:
+        advance = many.advance if models else train.advance
+        states[0], losses = advance(mlp, config, recipe, states[0], tokens, steps=steps)
+        losses.block_until_ready()
+
+    return go
+
+
+def take_turns(pieces: dict, rounds: int, title: str) -> dict:
+    """Microseconds a step of each, the median over rounds in which they take turns."""
+    steps, times = {}, {name: [] for name in pieces}
+    for name, go in tqdm(pieces.items(), desc=f"{title}: compile", disable=None):
+        steps[name] = steps_for(go)
+    for _ in tqdm(range(rounds), desc=f"{title}: measure", disable=None):
+        for name, go in pieces.items():
+            times[name].append(timed(go, steps[name]))
+    return {name: median(taken) for name, taken in times.items()}
+
+
+def timed(go: Callable[[int], object], steps: int) -> float:
+    """Microseconds a step."""
+    started = time.perf_counter()
+    go(steps)
+    return 1e6 * (time.perf_counter() - started) / steps
+
+
+def steps_for(go: Callable[[int], object]) -> int:
+    """How many steps make a piece; they are compiled."""
+    least, most = STEPS
+    go(least)
+    steps = 2 * int(min(max(PIECE * 1e6 / timed(go, least), least), most) / 2)
+    go(steps)
+    return steps
+
+
+def cost_of_models(
+    config: mlp.Config, tokens: jax.Array, models: tuple[int, ...], rounds: int
+) -> dict[str, float]:
+    """Microseconds a model and step, of one alone and of so many side by side."""
+    recipe = train.Config()
+    pieces: dict = {"alone": piece(config, recipe, tokens)}
+    pieces |= {str(n): piece(config, recipe, tokens, n) for n in models}
+    us = take_turns(pieces, rounds, "models")
+    return {name: us[name] / (1 if name == "alone" else int(name)) for name in us}
+
+
+def cost_of_lists(letters: vocab.Vocab, table: np.ndarray, most: int) -> Iterator[ListCost]:
+    """What lists of ever more names take, each in a process of its own."""
+    predictor = Predictor(
+        bigram, bigram.Config(letters.size), bigram.from_counts(table, smoothing=1), ()
+    )
+    sizes = [FIRST_SIZE]
+    while sizes[-1] < most:
+        sizes.append(min(10 * sizes[-1], most))
+    spawn = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "names.txt"
+        for size in tqdm(sizes, desc="lists", disable=None):
+            drawn = sample.stream(predictor, letters, jax.random.key(0))
+            named = (s.name for s in drawn if s.name)
+            with path.open("w", encoding="utf-8") as file:
+                left = size
+                while left:
+                    lines = [*islice(named, min(left, sample.BATCH))]
+                    file.write("\n".join(lines) + "\n")
+                    left -= len(lines)
+            with spawn.Pool(1) as pool:
+                yield pool.apply(cost_of_list, (path,))
+
+
+def cost_of_list(path: Path) -> ListCost:
+    """What this list takes; called in a process that does nothing else."""
+    marks = [time.perf_counter()]
+    names = corpus.read_names(path)
+    letters = vocab.build(names)
+    marks.append(time.perf_counter())
+    parts = split_with_unseen(names, seed=42, shuffles=2)
+    marks.append(time.perf_counter())
+    tokens = {part: corpus.encode(letters, some) for part, some in parts.items()}
+    marks.append(time.perf_counter())
+    peak = peak_memory()
+    on_device = jnp.asarray(tokens["train"])
+    go = piece(mlp.Config(vocab_size=letters.size), train.Config(), on_device)
+    go(STEPS[1])
+    us = median(timed(go, STEPS[1]) for _ in range(5))
+    read, split, encode = np.diff(marks).tolist()
+    return ListCost(len(names), read, split, encode, peak, on_device.dtype.itemsize, us)
+
+
+def peak_memory() -> float:
+    """The most memory that this process has held so far, in megabytes."""
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage counts there what the parent held, too
+        high_water = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        if high_water:
+            return int(high_water[1]) * 1_024 / 1e6
+    unit = 1 if sys.platform == "darwin" else 1_024  # bytes there, kibibytes elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def show(costs: dict[str, Cost], side_by_side: dict[str, float], lists: list[ListCost]) -> None:
+    """Print the tables."""
+    for axis, cost in costs.items():
+        rows = [
+            (f"{size:,}", f"{us:,.0f}", f"{floor:,.0f}", f"{us / floor:.2f}")
+            for size, us, floor in zip(*cost, strict=True)
+        ]
+        print(f"{Table([axis, 'µs a step', 'its products', 'ratio'], rows)}\n")
+    alone = side_by_side["alone"]
+    rows = [(name, f"{us:,.0f}", f"{alone / us:.2f}") for name, us in side_by_side.items()]
+    print(f"{Table(['models', 'µs a model and step', 'times as fast'], rows)}\n")
+    header = ["names", "read, s", "split, s", "encode, s", "peak, MB", "bytes an example"]
+    rows = []
+    for cost in lists:
+        times = (f"{cost.read:.2f}", f"{cost.split:.2f}", f"{cost.encode:.2f}")
+        rest = (f"{cost.peak:,.0f}", cost.bytes_an_example, f"{cost.step:,.0f}")
+        rows.append((f"{cost.names:,}", *times, *rest))
+    print(Table([*header, "µs a step"], rows))
+
+
+if __name__ == "__main__":
+    main("experiments.scaling", Options, program)
