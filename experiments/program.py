@@ -45,9 +45,9 @@ def split_with_unseen(names: list[str], *, seed: int, shuffles: int) -> dict[str
     Raises `InputError` as `corpus.split` does.
     """
     splits = corpus.split(names, seed=seed, shuffles=shuffles)
-    parts = splits._asdict()
+    parts, known = splits._asdict(), frozenset(splits.train)
     for part in ("val", "test"):
-        parts[f"{part}_unseen"] = corpus.unseen(parts[part], splits.train)
+        parts[f"{part}_unseen"] = corpus.unseen(parts[part], known)
     return parts
 
 

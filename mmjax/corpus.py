@@ -6,7 +6,8 @@ letters in all are N + L examples, one byte each, for any `block_size`; a bigram
 """
 
 import random
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ from jaxtyping import Array, Integer
 from mmjax import vocab as vocabulary
 from mmjax.errors import InputError, require
 from mmjax.vocab import BOUNDARY, Vocab
+
+PIECE = 2**17  # names encoded at once, which bounds the memory
 
 
 class Splits(NamedTuple):
@@ -72,22 +75,30 @@ def split(names: Sequence[str], *, seed: int = 42, shuffles: int = 2) -> Splits:
     Raises `InputError` if a part would be empty (fewer than 6 names).
     """
     require(shuffles >= 0, f"shuffles must be 0 or more, not {shuffles}")
-    shuffled = list(names)
-    for _ in range(shuffles):
-        random.Random(seed).shuffle(shuffled)
-    first, second = int(0.8 * len(shuffled)), int(0.9 * len(shuffled))
-    splits = Splits(shuffled[:first], shuffled[first:second], shuffled[second:])
+    order = _order(len(names), seed, shuffles)
+    first, second = int(0.8 * len(names)), int(0.9 * len(names))
+    parts = (order[:first], order[first:second], order[second:])
+    splits = Splits(*([names[i] for i in part.data] for part in parts))
     require(
         all(splits),
-        f"a list of {len(shuffled)} name{'s' * (len(shuffled) != 1)} is too short to be split into "
+        f"a list of {len(names)} name{'s' * (len(names) != 1)} is too short to be split into "
         "training, validation and test names (80 : 10 : 10); give at least 6",
     )
     return splits
 
 
-def unseen(names: Iterable[str], train: Iterable[str]) -> list[str]:
-    """Those of `names` that do not occur in `train`, in order."""
-    known = set(train)
+def _order(length: int, seed: int, shuffles: int) -> np.ndarray:
+    """Where the names come from: the same shuffle again and again is one permutation again and again."""
+    places = array("i", range(length))
+    random.Random(seed).shuffle(places)
+    shuffled, order = np.array(places), np.arange(length, dtype=np.int32)
+    for _ in range(shuffles):
+        order = order[shuffled]
+    return order
+
+
+def unseen(names: Iterable[str], known: Set[str]) -> list[str]:
+    """Those of `names` that are not known, in order."""
     return [name for name in names if name not in known]
 
 
@@ -96,13 +107,15 @@ def encode(vocab: Vocab, names: Sequence[str]) -> np.ndarray:
 
     Raises `InputError` if a name has a character that the vocabulary lacks.
     """
-    lengths = np.fromiter(map(len, names), np.int64, len(names))
-    is_letter = np.ones(lengths.sum() + len(names) + 1, bool)
-    is_letter[0] = False
-    is_letter[np.cumsum(lengths + 1)] = False
-    tokens = np.full(len(is_letter), BOUNDARY, vocab.dtype)
-    tokens[is_letter] = vocabulary.encode(vocab, "".join(names))
-    return tokens
+    apart = next(c for c in map(chr, range(vocab.size)) if c not in vocab.characters)
+    pieces = [vocabulary.encode(vocab, apart, boundary=apart)]
+    for start in range(0, len(names), PIECE):
+        piece = [*names[start : start + PIECE], ""]
+        tokens = vocabulary.encode(vocab, apart.join(piece), boundary=apart)
+        if np.count_nonzero(tokens == BOUNDARY) != len(piece) - 1:
+            vocabulary.encode(vocab, next(name for name in piece if apart in name))  # raises
+        pieces.append(tokens)
+    return np.concatenate(pieces)
 
 
 def decode(vocab: Vocab, tokens: np.ndarray) -> list[str]:

@@ -13,6 +13,7 @@ from mmjax import corpus
 from mmjax.errors import require
 from mmjax.vocab import Vocab
 
+PIECE = 2**22  # tokens counted at once, which bounds the memory
 MAX_VOCAB = 2**13  # a table of that size takes half a gigabyte
 Table = Real[np.ndarray, "vocab vocab"]
 
@@ -29,8 +30,11 @@ def bigrams(
         f"{vocab_size - 1:,} distinct characters are too many for a table of all their pairs, which "
         f"may have {MAX_VOCAB:,} rows; use a list in fewer scripts",
     )
-    pairs = tokens[:-1].astype(np.int64) * vocab_size + tokens[1:]
-    return np.bincount(pairs, minlength=vocab_size**2).reshape(vocab_size, vocab_size)
+    table = np.zeros(vocab_size**2, np.int64)
+    for start in range(0, len(tokens) - 1, PIECE):
+        piece = tokens[start : start + PIECE + 1].astype(np.int64)
+        table += np.bincount(piece[:-1] * vocab_size + piece[1:], minlength=len(table))
+    return table.reshape(vocab_size, vocab_size)
 
 
 def probabilities(counts: Table, *, smoothing: float = 0.0) -> Float[np.ndarray, "vocab vocab"]:

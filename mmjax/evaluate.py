@@ -11,7 +11,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Integer
 
-from mmjax import corpus, counts
+from mmjax import corpus, counts, lookup
 from mmjax.model import Predictor
 
 CHUNK = 8192  # examples looked at together, which bounds the memory whatever the list's size
@@ -36,6 +36,7 @@ def loss(predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]) -> float:
     """Mean negative log-likelihood over all examples of `tokens`, in nats; NaN if there is none."""
     if len(tokens) == 1:
         return math.nan
+    predictor = lookup.for_many(predictor, len(tokens) - 1)
     total = sum(
         float(_nll_sum(predictor, piece, size))
         for piece, size in _pieces(tokens, predictor.config.block_size)
@@ -73,6 +74,7 @@ def expected_bigrams(
     Divided by their row sums they are the mean predicted distribution after each token.
     """
     size = predictor.config.vocab_size
+    predictor = lookup.for_many(predictor, len(tokens) - 1)
     total = np.zeros((size, size))
     for piece, examples in _pieces(tokens, predictor.config.block_size):
         total += np.asarray(_expected_sum(predictor, piece, examples))

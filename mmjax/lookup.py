@@ -77,6 +77,12 @@ def apply(
     return params.logits[index(config, contexts)], stats
 
 
+def for_many(predictor: Predictor, examples: int) -> Predictor:
+    """The predictor for so many examples: as a table where that is less work, otherwise as it is."""
+    worthwhile = fits(predictor.config) and size(predictor.config) < examples
+    return tabulate(predictor) if worthwhile else predictor
+
+
 @jax.jit
 def tabulate(predictor: Predictor) -> Predictor:
     """The same predictor as a table. Raises `InputError` if `fits` says that it is too large."""

@@ -50,17 +50,20 @@ def build(names: Iterable[str]) -> Vocab:
     return Vocab("".join(sorted(set("".join(names)))))
 
 
-def encode(vocab: Vocab, text: str) -> np.ndarray:
-    """The tokens of `text`, without boundaries: an array [len(text)] of `vocab.dtype`.
+def encode(vocab: Vocab, text: str, *, boundary: str | None = None) -> np.ndarray:
+    """The tokens of `text`: an array [len(text)] of `vocab.dtype`.
 
-    Raises `InputError`, naming the character, if the vocabulary does not have it.
+    `boundary`, a character that is none of the vocabulary's, stands for the boundary, if it is given. Raises `InputError`, naming the character, if the vocabulary does not have it.
     """
     known, wanted = _code_points(vocab.characters), _code_points(text)
     token_of = np.zeros(max(known.max(initial=0), wanted.max(initial=0)) + 1, vocab.dtype)
     token_of[known] = np.arange(1, vocab.size)
     tokens = token_of[wanted]
-    if not tokens.all():
-        character = text[int(np.argmin(tokens))]
+    unknown = tokens == BOUNDARY
+    if boundary is not None:
+        unknown &= wanted != ord(boundary)
+    if unknown.any():
+        character = text[int(np.argmax(unknown))]
         raise InputError(
             f"{text[:40]!r} has the character {character!r} (U+{ord(character):04X}), which is not "
             f"among the {vocab.size - 1} characters of the list; use those only"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmjax import InputError, corpus, vocab
+from mmjax import InputError, corpus, counts, vocab
 
 jitted_windows = jax.jit(corpus.windows, static_argnums=2)
 NAMES = st.lists(st.text("abcdé. -", max_size=7), min_size=1, max_size=11)
@@ -94,7 +94,7 @@ def test_a_list_too_short_to_split(n):
 
 
 def test_unseen_keeps_order_and_duplicates():
-    assert corpus.unseen(["c", "a", "b", "c"], ["a"]) == ["c", "b", "c"]
+    assert corpus.unseen(["c", "a", "b", "c"], {"a"}) == ["c", "b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -151,3 +151,35 @@ def test_no_file_and_a_folder(tmp_path):
         corpus.read_names(tmp_path / "none")
     with pytest.raises(InputError, match="is a folder"):
         corpus.read_names(tmp_path)
+
+
+def test_split_is_the_shuffles_one_after_the_other():
+    """The permutation is applied again and again; here the list itself is shuffled as often."""
+    names = [str(i) for i in range(1_009)]
+    for shuffles in range(4):
+        shuffled = list(names)
+        for _ in range(shuffles):
+            random.Random(7).shuffle(shuffled)
+        splits = corpus.split(names, seed=7, shuffles=shuffles)
+        assert [*splits.train, *splits.val, *splits.test] == shuffled
+
+
+def test_pieces_do_not_show(monkeypatch, shipped_names):
+    letters = vocab.build(shipped_names)
+    whole = corpus.encode(letters, shipped_names)
+    table = counts.bigrams(whole, letters.size)
+    monkeypatch.setattr(corpus, "PIECE", 7)
+    monkeypatch.setattr(counts, "PIECE", 13)
+    np.testing.assert_array_equal(corpus.encode(letters, shipped_names), whole)
+    np.testing.assert_array_equal(counts.bigrams(whole, letters.size), table)
+    assert corpus.decode(letters, whole) == shipped_names
+
+
+def test_no_character_of_a_name_passes_for_a_boundary():
+    """Names are joined with a character that the vocabulary lacks, the first there is."""
+    letters = vocab.build(["\0a", "b\1"])
+    names = ["\0a", "b", "\1", ""]
+    assert corpus.decode(letters, corpus.encode(letters, names)) == names
+    for character in ("\2", "\n", "z"):
+        with pytest.raises(InputError, match="which is not among the 4 characters"):
+            corpus.encode(letters, ["ab", f"a{character}b"])

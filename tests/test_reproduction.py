@@ -55,7 +55,7 @@ def test_splits(makemore_names, letters, shuffles, examples):
 
 def test_398_validation_names_also_stand_in_the_training_part(makemore_names):
     splits = corpus.split(makemore_names)
-    assert len(splits.val) - len(corpus.unseen(splits.val, splits.train)) == 398
+    assert len(splits.val) - len(corpus.unseen(splits.val, {*splits.train})) == 398
 
 
 def test_the_floor_and_the_smoothed_table(table):
