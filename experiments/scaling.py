@@ -144,11 +144,15 @@ def piece(
     return go
 
 
-def take_turns(pieces: dict, rounds: int, title: str) -> dict:
-    """Microseconds a step of each, the median over rounds in which they take turns."""
+def take_turns(pieces: dict, rounds: int, title: str, together: int | None = None) -> dict:
+    """Microseconds a step of each, the median over rounds in which they take turns.
+
+    So many steps are taken together, by default as many as fit into `PIECE`.
+    """
     steps, times = {}, {name: [] for name in pieces}
     for name, go in tqdm(pieces.items(), desc=f"{title}: compile", disable=None):
-        steps[name] = steps_for(go)
+        steps[name] = together or steps_for(go)
+        go(steps[name])
     for _ in tqdm(range(rounds), desc=f"{title}: measure", disable=None):
         for name, go in pieces.items():
             times[name].append(timed(go, steps[name]))
@@ -163,12 +167,10 @@ def timed(go: Callable[[int], object], steps: int) -> float:
 
 
 def steps_for(go: Callable[[int], object]) -> int:
-    """How many steps make a piece; they are compiled."""
+    """How many steps make a piece."""
     least, most = STEPS
     go(least)
-    steps = 2 * int(min(max(PIECE * 1e6 / timed(go, least), least), most) / 2)
-    go(steps)
-    return steps
+    return 2 * int(min(max(PIECE * 1e6 / timed(go, least), least), most) / 2)
 
 
 def cost_of_models(
@@ -178,7 +180,7 @@ def cost_of_models(
     recipe = train.Config()
     pieces: dict = {"alone": piece(config, recipe, tokens)}
     pieces |= {str(n): piece(config, recipe, tokens, n) for n in models}
-    us = take_turns(pieces, rounds, "models")
+    us = take_turns(pieces, rounds, "models", together=STEPS[1])
     return {name: us[name] / (1 if name == "alone" else int(name)) for name in us}
 
 

@@ -97,7 +97,9 @@ def fit(
                     "loss_high": float(losses[i].max()),
                 }
                 if watch:
-                    record |= {f"update_ratio/{name}": float(r[i]) for name, r in ratios.items()}
+                    # jit hands dicts back sorted by name; here they are in the order of the network.
+                    names = diagnostics.weights(state.params)
+                    record |= {f"update_ratio/{name}": float(ratios[name][i]) for name in names}
                     record |= saturations(config, state, some)
                 if validate:
                     predictor = Predictor(mlp, config, state.params, state.stats)
@@ -148,9 +150,7 @@ def advance(
         return Chunk(states, np.atleast_2d(losses), {})
     go, ratios = many.watch if several else train.watch, diagnostics.update_ratios
     states, (losses, said) = go(mlp, config, recipe, states, data, ratios, steps=steps)
-    # jit hands dicts back sorted by name; here they are in the order of the network.
-    names = diagnostics.weights(members(states)[0].params)
-    means = {name: np.atleast_2d(said[name]).mean(axis=1) for name in names}
+    means = {name: np.atleast_2d(ratio).mean(axis=1) for name, ratio in said.items()}
     return Chunk(states, np.atleast_2d(losses), means)
 
 

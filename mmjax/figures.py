@@ -257,13 +257,15 @@ def list_costs(costs: Mapping[str, np.ndarray]) -> Figure:
     )
     panels[0].legend(fontsize=8)
     panels[0].set_ylabel("seconds")
-    panels[1].semilogx(names, costs["peak"], marker="o", markersize=4, **_line(0))
+    panels[1].loglog(names, costs["peak"], marker="o", markersize=4, **_line(0))
+    panels[1].yaxis.set_major_formatter("{x:g}")
+    panels[1].yaxis.set_minor_formatter("{x:g}")
     panels[1].set_ylabel("most memory, MB")
     panels[2].semilogx(names, costs["step"], marker="o", markersize=4, **_line(0))
+    panels[2].set_ylim(0, 1.3 * costs["step"].max())
     panels[2].set_ylabel("µs a training step")
     for axes in panels:
         axes.set_xlabel("names in the list")
-        axes.set_ylim(bottom=None if axes is panels[0] else 0)
         axes.grid(alpha=0.3)
     figure.suptitle(
         "Long lists: time in proportion to the names, and a training step that does not notice"

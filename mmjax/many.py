@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from jax.sharding import AxisType, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, ArrayLike, Float, Key
 
 from mmjax import train
@@ -34,28 +34,44 @@ def init(
     `learning_rates` take the place of the recipe's, each for its member, and fall at the same step by the same
     factor. Raises `InputError` if they are given with an `optimizer`, which has its own, or for a recipe whose rate is 0.
     """
-    states = _init(model, config, recipe, keys, optimizer=optimizer)
-    if learning_rates is None:
-        return states
-    require(
-        optimizer is None and isinstance(recipe, Config) and recipe.learning_rate > 0,
-        "learning rates of each member need the built-in sgd and a recipe whose learning rate is not 0; "
-        "with an optimizer of optax, put each member's rate into its opt_state (optax.inject_hyperparams)",
-    )
-    factors = jnp.asarray(learning_rates, jnp.float32) / recipe.learning_rate
-    return states._replace(opt_state=states.opt_state._replace(factor=factors))
+    if learning_rates is not None:
+        require(
+            optimizer is None and isinstance(recipe, Config) and recipe.learning_rate > 0,
+            "learning rates of each member need the built-in sgd and a recipe whose learning rate is not 0; "
+            "with an optimizer of optax, put each member's rate into its opt_state (optax.inject_hyperparams)",
+        )
+        learning_rates = jnp.asarray(learning_rates, jnp.float32)
+    devices = min(len(keys), jax.device_count())
+    return _init(model, config, recipe, keys, learning_rates, optimizer=optimizer, devices=devices)
 
 
-@partial(jax.jit, static_argnames=("model", "config", "recipe", "optimizer"))
+@partial(jax.jit, static_argnames=("model", "config", "recipe", "optimizer", "devices"))
 def _init(
     model: Model,
     config: ModelConfig,
-    recipe: Recipe,
-    keys: Key[Array, "members"],
+    recipe: Any,
+    keys: Array,
+    learning_rates: Array | None,
     *,
-    optimizer: Any,
+    optimizer: optax.GradientTransformation | None,
+    devices: int,
 ) -> TrainState:
-    return jax.vmap(lambda key: train.init(model, config, recipe, key, optimizer=optimizer))(keys)
+    states = jax.vmap(lambda key: train.init(model, config, recipe, key, optimizer=optimizer))(keys)
+    if learning_rates is not None:
+        factors = learning_rates / recipe.learning_rate
+        states = states._replace(opt_state=states.opt_state._replace(factor=factors))
+    return _placed(states, devices)
+
+
+def _mesh(devices: int) -> Mesh:
+    return jax.make_mesh((devices,), ("members",), axis_types=(AxisType.Auto,))
+
+
+def _placed(states: TrainState, devices: int) -> TrainState:
+    """The states where every call leaves them, so that the next one finds them as it was compiled for."""
+    even = len(states.step) % devices == 0
+    each = PartitionSpec("members") if even else PartitionSpec()
+    return jax.lax.with_sharding_constraint(states, NamedSharding(_mesh(devices), each))
 
 
 def advance(
@@ -134,12 +150,13 @@ def _advance(
     each, whole = PartitionSpec("members"), PartitionSpec()
     out = jax.shard_map(
         jax.vmap(run, in_axes=(0, None)),
-        mesh=jax.make_mesh((devices,), ("members",), axis_types=(AxisType.Auto,)),
+        mesh=_mesh(devices),
         in_specs=(each, whole),
         out_specs=each,
         check_vma=False,
     )(filled, data)
-    return jax.tree.map(lambda x: x[:count], out)
+    states, said = jax.tree.map(lambda x: x[:count], out)
+    return _placed(states, devices), said
 
 
 @jax.jit

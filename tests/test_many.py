@@ -101,3 +101,15 @@ def test_any_model_and_any_optimizer(tokens):
     )
     np.testing.assert_allclose(losses[2], alone_losses, rtol=1e-4)
     assert_close(many.members(states)[2], alone)
+
+
+@pytest.mark.parametrize("count", [1, 4, 5])
+def test_all_chunks_of_a_length_are_compiled_once(tokens, count, caplog):
+    """Even where states lie on the devices is the same before the first chunk as after it."""
+    config = mlp.Config(vocab_size=27, embedding_dim=2, hidden_size=11 + count, hidden_layers=1)
+    states = many.init(mlp, config, RECIPE, KEYS[:count])
+    with jax.log_compiles(), caplog.at_level("WARNING"):
+        for _ in range(3):
+            states, _ = many.advance(mlp, config, RECIPE, states, tokens, steps=4)
+    compiled = [r for r in caplog.messages if "Finished XLA compilation of jit(_advance)" in r]
+    assert len(compiled) == 1
