@@ -165,12 +165,14 @@ def program(
         if on_metrics:
             on_metrics(together)
 
+    examples = training_data(config, options.recipe, data.tokens["train"])
     with interruptible() as interruption:
         fitted = training.fit(
-            *(config, options.recipe, seeds, data.tokens, log, interruption), watch=options.watch
+            *(config, options.recipe, seeds, examples, data.tokens["val"], log, interruption),
+            watch=options.watch,
         )
     runs = {
-        seed: finish(replace(options, seed=seed), config, data, folders[seed], *fit)
+        seed: finish(replace(options, seed=seed), config, data, examples, folders[seed], *fit)
         for seed, fit in zip(seeds, fitted, strict=True)
     }
     first = runs[options.seed]
@@ -208,6 +210,7 @@ def finish(
     options: Options,
     config: mlp.Config,
     data: Data,
+    examples: train.Data,
     folder: RunFolder,
     state: train.TrainState,
     training: Training,
@@ -223,9 +226,7 @@ def finish(
     sampled = corpus.encode(data.vocab, [name for name, _ in samples])
     check = evaluate.count_check(predictor, data.tokens["train"], sampled)
     losses = {part: evaluate.loss(predictor, tokens) for part, tokens in data.tokens.items()}
-    seen = inside.look(
-        config, options.recipe, state, training_data(config, options.recipe, data.tokens["train"])
-    )
+    seen = inside.look(config, options.recipe, state, examples)
     figures = {
         "names": len(data.names),
         "parameters": parameter_count(predictor.params),

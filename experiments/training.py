@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -46,14 +46,14 @@ def fit(
     config: mlp.Config,
     recipe: train.Recipe,
     seeds: Sequence[int],
-    tokens: Mapping[str, np.ndarray],
+    data: train.Data,
+    validation: np.ndarray,
     log: Callable[[list[Record]], None],
     interruption: Interruption,
     *,
     watch: bool = True,
 ) -> list[tuple[train.TrainState, Training]]:
-    """Train until the last step, an interruption or a loss that is no number, and log every chunk, a record each seed."""
-    data = training_data(config, recipe, tokens["train"])
+    """Train on `data` until the last step, an interruption or a loss that is no number, and log every chunk, a record each seed."""
     schedule = recipe.schedule()
     states = init(config, recipe, seeds)
     some = inside.next_contexts(config, members(states)[0], data)
@@ -103,7 +103,7 @@ def fit(
                     record |= saturations(config, state, some)
                 if validate:
                     predictor = Predictor(mlp, config, state.params, state.stats)
-                    record["loss_val"] = evaluate.loss(predictor, tokens["val"])
+                    record["loss_val"] = evaluate.loss(predictor, validation)
                 records.append(record)
             log(records)
             shown["loss"] = f"{losses.mean():.4f}"

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Integer
 
-from mmjax import corpus
 from mmjax.corpus import BOUNDARY
 from mmjax.errors import require
 
+PIECE = 2**22  # examples looked at together, which bounds the memory
 MAX_NUMBERS = 2**28  # distinct contexts times tokens: a gibibyte in float32
 
 
@@ -33,37 +33,49 @@ def collect(tokens: Integer[np.ndarray, "tokens"], vocab_size: int, block_size: 
 
     Raises `InputError` if there are so many that their distributions would not fit into a gibibyte.
     """
-    ranks = _ranks(tokens[:-1], vocab_size, block_size)
-    _, first, ranks, count = np.unique(
-        ranks, return_index=True, return_inverse=True, return_counts=True
-    )
+    counted = [
+        _distinct(_rows(tokens, start, block_size)) for start in range(0, len(tokens) - 1, PIECE)
+    ]
+    rows, counts = counted[0]
+    if len(counted) > 1:
+        rows, counts = _distinct(*map(np.concatenate, zip(*counted, strict=True)))
+    contexts, targets = rows[:, :-1], rows[:, -1]
+    first = np.append(True, (contexts[1:] != contexts[:-1]).any(axis=1))
+    distinct = int(np.count_nonzero(first))
     require(
-        len(count) * vocab_size <= MAX_NUMBERS,
-        f"{len(count):,} distinct contexts of {block_size} characters are too many to keep what follows each; "
+        distinct * vocab_size <= MAX_NUMBERS,
+        f"{distinct:,} distinct contexts of {block_size} characters are too many to keep what follows each; "
         "use a smaller block_size, or train on the tokens themselves",
     )
-    pairs = ranks * vocab_size + tokens[1:]
-    following = np.bincount(pairs, minlength=len(count) * vocab_size).reshape(-1, vocab_size)
-    contexts, _ = corpus.windows(jnp.asarray(tokens), jnp.asarray(first), block_size)
+    following = np.zeros((distinct, vocab_size), np.float32)
+    following[np.cumsum(first) - 1, targets] = counts
+    frequency = np.add.reduceat(counts, np.flatnonzero(first))
     return Contexts(
-        contexts,
-        jnp.asarray(np.cumsum(count), jnp.int32),
-        jnp.asarray(following / count[:, None], jnp.float32),
+        jnp.asarray(contexts[first]),
+        jnp.asarray(np.cumsum(frequency), jnp.int32),
+        jnp.asarray(following / frequency[:, None].astype(np.float32)),
     )
 
 
-def _ranks(tokens: np.ndarray, vocab_size: int, block_size: int) -> np.ndarray:
-    """A number for the context that ends with each token: equal for equal contexts, greater for greater ones.
+def _rows(tokens: np.ndarray, start: int, block_size: int) -> np.ndarray:
+    """A piece of the examples from the one at `start` on, as rows of a context and its target [n, block_size + 1]."""
+    index = np.arange(start, min(start + PIECE, len(tokens) - 1))
+    rows = np.zeros((len(index), block_size + 1), tokens.dtype)
+    rows[:, -1] = tokens[index + 1]
+    in_name = np.ones(len(index), bool)
+    for back in range(block_size):
+        previous = tokens[np.maximum(index - back, 0)]
+        in_name &= previous != BOUNDARY
+        rows[in_name, -2 - back] = previous[in_name]
+    return rows
 
-    Read as a number with vocab_size as its base; where that would not fit into 64 bits its place among those there are.
-    """
-    ranks = tokens.astype(np.int64)
-    bound = vocab_size
-    for _ in range(block_size - 1):
-        if bound > 2**62 // vocab_size:
-            ranks = np.unique(ranks, return_inverse=True)[1]
-            bound = len(ranks)
-        ranks = np.append(0, ranks[:-1]) * vocab_size + tokens
-        ranks[tokens == BOUNDARY] = 0  # nothing before a boundary is seen
-        bound *= vocab_size
-    return ranks
+
+def _distinct(rows: np.ndarray, counts: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The different rows in ascending order, and how often each is there or the sum of its counts."""
+    # Read as numbers of 64 bits, which are sorted sooner than rows are.
+    wide = rows.astype(rows.dtype.newbyteorder(">"))
+    missing = -wide.strides[0] % 8 // wide.itemsize
+    words = np.pad(wide, ((0, 0), (0, missing))).view(">u8").astype(np.uint64)
+    words = words[:, 0] if words.shape[1] == 1 else words
+    _, first, inverse = np.unique(words, return_index=True, return_inverse=True, axis=0)
+    return rows[first], np.bincount(inverse.ravel(), counts).astype(np.int64)

@@ -26,10 +26,14 @@ def windows(tokens, block_size):
         yield tuple(context), int(tokens[i + 1])
 
 
-# 13 tokens before are 27**13 > 2**61 contexts, so that ranks have to be counted anew on the way.
-@pytest.mark.parametrize("block_size", [1, 2, 3, 5, 13, 29])
-def test_collected_contexts_are_the_counted_ones(tokens, block_size):
-    found = contexts.collect(tokens, 27, block_size)
+# A row of 8 bytes or fewer is one number, of more it is several.
+@pytest.mark.parametrize("block_size", [1, 2, 3, 5, 7, 8, 13, 29])
+@pytest.mark.parametrize("piece", [2**22, 101])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_collected_contexts_are_the_counted_ones(tokens, block_size, piece, dtype, monkeypatch):
+    monkeypatch.setattr(contexts, "PIECE", piece)
+    found = contexts.collect(tokens.astype(dtype), 27, block_size)
+    assert found.contexts.dtype == dtype
     examples = list(windows(tokens, block_size))
     counted = Counter(context for context, _ in examples)
     pairs = Counter(examples)
