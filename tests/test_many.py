@@ -7,7 +7,7 @@ import pytest
 from mmjax import InputError, bigram, corpus, diagnostics, many, mlp, train, vocab
 
 CONFIG = mlp.Config(vocab_size=27, embedding_dim=3, hidden_size=17, hidden_layers=2)
-RECIPE = train.Config(steps=22, batch_size=13, drop_step=9)
+RECIPE = train.Config(steps=24, batch_size=13, drop_step=9)
 KEYS = jax.random.split(jax.random.key(5), 5)
 
 
@@ -27,13 +27,13 @@ def test_there_are_devices_to_spread_over():
     assert jax.device_count() == 2
 
 
-# 1 needs one of the devices, 2 and 4 come out even, 5 does not.
-@pytest.mark.parametrize("count", [1, 2, 4, 5])
+# 1 needs one of the devices, 4 come out even, 5 do not.
+@pytest.mark.parametrize("count", [1, 4, 5])
 def test_each_member_is_its_own_single_run(tokens, count):
     states = many.init(mlp, CONFIG, RECIPE, KEYS[:count])
     states, losses = many.advance(mlp, CONFIG, RECIPE, states, tokens, steps=12)
-    states, more = many.advance(mlp, CONFIG, RECIPE, states, tokens, steps=10)
-    assert more.shape == (count, 10)
+    states, more = many.advance(mlp, CONFIG, RECIPE, states, tokens, steps=12)
+    assert more.shape == (count, 12)
     for i, member in enumerate(many.members(states)):
         alone, alone_losses = train.run(mlp, CONFIG, RECIPE, KEYS[i], tokens)
         np.testing.assert_allclose(np.append(losses[i], more[i]), alone_losses, rtol=1e-4)
@@ -42,7 +42,7 @@ def test_each_member_is_its_own_single_run(tokens, count):
 
 def test_members_of_other_seeds_differ(tokens):
     states = many.init(mlp, CONFIG, RECIPE, KEYS)
-    _, losses = many.advance(mlp, CONFIG, RECIPE, states, tokens, steps=2)
+    _, losses = many.advance(mlp, CONFIG, RECIPE, states, tokens, steps=12)
     assert len(set(np.asarray(losses)[:, 1].tolist())) == len(KEYS)
 
 
@@ -52,7 +52,7 @@ def test_each_learning_rate_is_its_own_single_run(tokens):
     states = many.init(mlp, CONFIG, RECIPE, same, learning_rates=rates)
     states, losses = many.advance(mlp, CONFIG, RECIPE, states, tokens, steps=RECIPE.steps)
     for i, rate in enumerate(rates):
-        recipe = train.Config(steps=22, batch_size=13, drop_step=9, learning_rate=float(rate))
+        recipe = train.Config(steps=24, batch_size=13, drop_step=9, learning_rate=float(rate))
         alone, alone_losses = train.run(mlp, CONFIG, recipe, KEYS[0], tokens)
         np.testing.assert_allclose(losses[i], alone_losses, rtol=1e-4)
         assert_close(many.members(states)[i].params, alone.params)

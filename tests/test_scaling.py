@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT
 
 from experiments import race, scaling
-from mmjax import corpus, counts, train, vocab
+from mmjax import corpus, train
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +72,3 @@ def test_costs_of_every_size_are_measured(short_list, tmp_path, monkeypatch, cap
     assert 50 < cost["peak"] < 1_000
     assert {"steps.svg", "lists.svg"} < {path.name for path in out.iterdir()}
     assert "10,000" in capsys.readouterr().out
-
-
-def test_drawn_lists_have_the_names_they_should(short_list):
-    names = corpus.read_names(short_list)
-    letters = vocab.build(names)
-    table = counts.bigrams(corpus.encode(letters, names), letters.size)
-    costs = [*scaling.cost_of_lists(letters, table, scaling.FIRST_SIZE)]
-    assert [cost.names for cost in costs] == [scaling.FIRST_SIZE]
