@@ -13,8 +13,8 @@ from experiments.program import main, split_with_unseen
 from experiments.report import Report
 from experiments.run_folder import (
     FIGURES,
-    MODEL,
     REPORT,
+    model_of,
     read_config,
     read_metrics,
     read_summary,
@@ -41,7 +41,7 @@ class Options:
 def program(options: Options) -> int:
     """Load, look, show and draw; the exit status."""
     run = options.run
-    predictor, vocab = weights.load(run / MODEL)
+    predictor, vocab = weights.load(model_of(run))
     saved = read_config(run, ["names", "unique"] if predictor.model is mlp else ["names"])
     names = corpus.read_names(options.names or saved["names"], unique=saved.get("unique", False))
     made = report_on(run, predictor, vocab, names)

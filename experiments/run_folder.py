@@ -108,6 +108,16 @@ def make_folder(path: Path) -> None:
         raise InputError(f"{path}: cannot be made a folder: {reason}") from None
 
 
+def model_of(path: Path) -> Path:
+    """The weights in a run folder. Raises `InputError` if it is one of several seeds, which have theirs below it."""
+    members = sorted(path.glob(f"{MEMBER}*/{MODEL}"))
+    if members and not (path / MODEL).exists():
+        raise InputError(
+            f"{path}: has a network for each of several seeds; give one, {members[0].parent}"
+        )
+    return path / MODEL
+
+
 def read_config(path: Path, needed: Sequence[str] = ()) -> dict[str, Any]:
     """A run's options. Raises `InputError` if they cannot be read or one that is needed is missing."""
     return _read_json(path / CONFIG, needed, "does not tell the run's options")

@@ -11,7 +11,7 @@ import jax
 import tyro
 
 from experiments.program import main, sample_lines
-from experiments.run_folder import MODEL, read_config
+from experiments.run_folder import model_of, read_config
 from mmjax import InputError, corpus, sample, weights
 from mmjax.errors import require, require_ranges
 from mmjax.sample import Sample
@@ -55,7 +55,7 @@ class Options:
 def program(options: Options) -> int:
     """Load, draw and show; the exit status."""
     is_folder = options.run.is_dir()
-    predictor, vocab = weights.load(options.run / MODEL if is_folder else options.run)
+    predictor, vocab = weights.load(model_of(options.run) if is_folder else options.run)
     folder = options.run if is_folder else options.run.parent
     known = frozenset(corpus.read_names(options.names or list_of(folder)))
     samples = sample.stream(

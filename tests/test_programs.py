@@ -244,6 +244,10 @@ def test_each_of_several_seeds_is_its_own_single_run(monkeypatch, capsys, tmp_pa
         assert together[f"{figure}_std"] == pytest.approx(stdev(found))
         assert re.search(rf"{figure} +{sum(found) / 3:.4f} +{stdev(found):.4f}", printed)
     assert run(monkeypatch, capsys, "diagnose", out / "seed-4")[0] == 0
+    for program in ("diagnose", "sample"):
+        status, _, err = run(monkeypatch, capsys, program, out)
+        assert status == 2
+        assert f"has a network for each of several seeds; give one, {out / 'seed-3'}" in err
     lines = (out / "seed-4/metrics.jsonl").read_text().splitlines()
     # A single run in the same place leaves nothing of them.
     run(monkeypatch, capsys, "mlp", *options, "--out", out, "--seed", 4)
