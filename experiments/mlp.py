@@ -87,7 +87,7 @@ class Options:
     calibrate: bool = False
     """After training, recompute BatchNorm's statistics over the whole training part."""
     report: bool = True
-    """Write report.html and its pictures; takes a few seconds."""
+    """Write report.html and its pictures, of each seed; takes a few seconds each."""
 
     def __post_init__(self):
         require_ranges(
@@ -181,11 +181,13 @@ def program(
         seeds_together.show(folder, {f"{MEMBER}{seed}": run.figures for seed, run in runs.items()})
     else:
         show(data, first)
-        if options.report:
+    if options.report:
+        for seed, run in runs.items():
+            path = folders[seed].path
             made = report.of_mlp(
-                *(options.out, first.predictor, data.vocab, data.tokens, first.seen, first.findings)
+                path, run.predictor, data.vocab, data.tokens, run.seen, run.findings
             )
-            report.write(made, options.out)
+            report.write(made, path)
     print(f"\n{folder.contents()}")
     stopped = {
         seed: run.training for seed, run in runs.items() if run.training.stopped_at is not None
