@@ -2,6 +2,7 @@
 
 from mmjax import (
     bigram,
+    checkpoint,
     contexts,
     corpus,
     counts,
@@ -28,6 +29,7 @@ __all__ = [
     "Vocab",
     "__version__",
     "bigram",
+    "checkpoint",
     "contexts",
     "corpus",
     "counts",

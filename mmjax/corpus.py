@@ -15,10 +15,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Integer
 
+from mmjax import files
 from mmjax import vocab as vocabulary
 from mmjax.errors import InputError, require
 from mmjax.vocab import BOUNDARY, Vocab
 
+MEMORY = 30  # bytes that a byte of the list takes, at most: names of three letters are the worst
 PIECE = 2**17  # names encoded at once, which bounds the memory
 
 
@@ -34,17 +36,10 @@ def read_names(path: str | Path, *, unique: bool = False) -> list[str]:
     """The names in a UTF-8 text file, one a line; with `unique` each only where it first stands.
 
     A byte order mark, CRLF line ends, blank lines and white space around a name are dropped.
-    Raises `InputError` if the file cannot be read, is not UTF-8 text (naming line and byte) or
+    Raises `InputError` if the file cannot be read as `files.read` says, is not UTF-8 text (naming line and byte) or
     holds no name.
     """
-    try:
-        data = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; give a text file with one name a line") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: is a folder; give a text file with one name a line") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    data = files.read(path, "give a text file with one name a line", weight=MEMORY)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

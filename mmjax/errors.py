@@ -24,6 +24,6 @@ def require_ranges(config: object, **ranges: tuple[float, float]) -> None:
         kind = int if isinstance(low, int) else (int, float)
         # A NaN is in no range.
         require(
-            isinstance(value, kind) and low <= value <= high,
+            isinstance(value, kind) and not isinstance(value, bool) and low <= value <= high,
             f"{name} must be {'a whole' if kind is int else 'a'} number from {low:,} to {high:,}, not {value!r}",
         )

@@ -74,6 +74,14 @@ def _placed(states: TrainState, devices: int) -> TrainState:
     return jax.lax.with_sharding_constraint(states, NamedSharding(_mesh(devices), each))
 
 
+def placed(states: TrainState) -> TrainState:
+    """States from elsewhere, a checkpoint say, spread over the devices as `init` leaves them."""
+    return _place(states, _devices(states))
+
+
+_place = jax.jit(_placed, static_argnums=1)
+
+
 def advance(
     model: Model,
     config: ModelConfig,

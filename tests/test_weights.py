@@ -1,12 +1,12 @@
 import dataclasses
 import json
-import struct
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from safetensors.numpy import load_file, save
+from safetensors.numpy import load_file
+from tampered import rewrite
 
 from mmjax import InputError, Predictor, Vocab, bigram, mlp, weights
 
@@ -62,17 +62,6 @@ def test_tensors_are_named_by_their_place(path, predictor):
     assert {tensor.dtype for tensor in tensors.values()} == {np.dtype("float32")}
 
 
-def rewritten(path, *, metadata=None, **tensors):
-    """The file with some metadata and tensors replaced, or left out where None."""
-    header_size = struct.unpack("<Q", path.read_bytes()[:8])[0]
-    header = json.loads(path.read_bytes()[8 : 8 + header_size])
-    new_metadata = header["__metadata__"] | (metadata or {})
-    new_tensors = load_file(path) | tensors
-    path.write_bytes(
-        save({name: t for name, t in new_tensors.items() if t is not None}, new_metadata)
-    )
-
-
 def test_a_file_cut_off_anywhere_is_refused(path):
     whole = path.read_bytes()
     for size in [0, 1, 7, 8, 9, 100, len(whole) // 2, len(whole) - 1]:
@@ -88,7 +77,7 @@ def test_a_file_cut_off_anywhere_is_refused(path):
         ({"extra": np.zeros(3, np.float32)}, "has a tensor extra that its model does not have"),
         (
             {"params.embedding": np.zeros((11, 5), np.float32)},
-            r"params.embedding is float32 \(11, 5\), not float \(11, 3\)",
+            r"params.embedding is float32 \(11, 5\), not float32 \(11, 3\)",
         ),
         ({"params.embedding": np.zeros((11, 3), np.int32)}, r"params.embedding is int32"),
         ({"metadata": {"format": "other"}}, "was not written by mmjax"),
@@ -102,7 +91,7 @@ def test_a_file_cut_off_anywhere_is_refused(path):
     ],
 )
 def test_files_of_another_kind_or_shape_are_refused(path, change, message):
-    rewritten(path, **change)
+    rewrite(path, **change)
     with pytest.raises(InputError, match=f"model.safetensors: .*{message}"):
         weights.load(path)
 
@@ -110,7 +99,7 @@ def test_files_of_another_kind_or_shape_are_refused(path, change, message):
 def test_no_file_and_a_folder(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         weights.load(tmp_path / "none.safetensors")
-    with pytest.raises(InputError, match="no whole safetensors file"):
+    with pytest.raises(InputError, match="is a folder"):
         weights.load(tmp_path)
 
 

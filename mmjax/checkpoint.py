@@ -1,0 +1,150 @@
+"""A training run at rest: all that the next step needs, in one file that is written whole or not at all.
+
+Tensors are those of the `TrainState`, named by their place as in `weights`, which reads a checkpoint's network too. The metadata holds
+model, config, recipe and vocabulary, the step, the key, a checksum of the list of names, notes of the program's own, and a checksum over all
+of the file. Going on from a checkpoint is the same run as if it had never stopped: see `train.advance`.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from mmjax import many, tensors, train, weights
+from mmjax.errors import require
+from mmjax.model import Config as ModelConfig
+from mmjax.model import Model, named
+from mmjax.train import Recipe, TrainState
+from mmjax.vocab import Vocab
+
+RECIPES: dict[str, type[Recipe]] = {"document": train.Config, "fast": train.Fast}
+KEYS = ("threefry2x32", "rbg", "unsafe_rbg")  # the kinds of random keys
+
+
+class Checkpoint(NamedTuple):
+    """A training run: what is trained how and on which list, and how far it has come."""
+
+    model: Model
+    config: ModelConfig
+    recipe: Recipe
+    vocab: Vocab
+    names: str
+    """`checksum` of the list."""
+    state: TrainState
+    """Of one network, or of several with a leading axis, as in `many`."""
+    notes: Mapping[str, Any]
+    """What else is to be kept, as JSON."""
+
+
+def checksum(names: Iterable[str]) -> str:
+    """SHA-256 of a list of names, in hexadecimal: of the names in UTF-8, each with a line end."""
+    digest = hashlib.sha256()
+    for name in names:
+        digest.update(f"{name}\n".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def save(path: str | Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint; until it is whole and on the disk the file has its old content.
+
+    Raises `InputError` if the model is none of `weights.MODELS` or the file cannot be written.
+    """
+    model, config, recipe, vocab, names, state, notes = checkpoint
+    kinds = [kind for kind, type_ in RECIPES.items() if isinstance(recipe, type_)]
+    key = {
+        "kind": str(jax.random.key_impl(state.key)),
+        "data": np.asarray(jax.random.key_data(state.key)).tolist(),
+    }
+    metadata = {
+        **weights.describe(model, config, vocab),
+        "recipe": json.dumps({"kind": kinds[0], **asdict(recipe)}),
+        "names": names,
+        "step": json.dumps(np.asarray(state.step).tolist()),
+        "key": json.dumps(key),
+        "notes": json.dumps(dict(notes)),
+    }
+    arrays = {name: np.asarray(leaf) for name, leaf in named(_trained(state)).items()}
+    tensors.write(path, arrays, metadata)
+
+
+def load(path: str | Path, *, optimizer: optax.GradientTransformation | None = None) -> Checkpoint:
+    """What `save` wrote; with `optimizer` if the run was trained by one in place of its recipe's.
+
+    Raises `InputError` if there is no such file, it is cut off or damaged, of another kind, version or shape, or holds a
+    number that is not finite.
+    """
+    shapes: Any = None
+
+    def expect(metadata: tensors.Metadata) -> Mapping[str, Any]:
+        nonlocal shapes
+        shapes = _shapes(metadata, optimizer)
+        return named(_trained(shapes))
+
+    arrays, metadata = tensors.read(path, expect)
+    leaves = [jnp.asarray(array) for array in arrays.values()]
+    trained = jax.tree.unflatten(jax.tree.structure(_trained(shapes)), leaves)
+    state = TrainState(step=_step(metadata), key=_key(metadata), **trained)
+    recipe, notes = _recipe(metadata), json.loads(metadata["notes"])
+    return Checkpoint(
+        *weights.described(metadata)[:2],
+        recipe,
+        Vocab(metadata["vocab"]),
+        metadata["names"],
+        many.placed(state) if state.step.ndim else state,
+        notes,
+    )
+
+
+def _trained(state: TrainState) -> dict[str, Any]:
+    """The trees that are kept as tensors."""
+    return {"params": state.params, "stats": state.stats, "opt_state": state.opt_state}
+
+
+def _shapes(metadata: tensors.Metadata, optimizer: optax.GradientTransformation | None) -> Any:
+    """The state that the metadata speaks of, as shapes alone; anything wrong with the metadata is raised."""
+    model, config, _ = weights.described(metadata)
+    recipe, step, keys = _recipe(metadata), _step(metadata), _key(metadata)
+    require(step.shape == keys.shape, "there are not as many steps as keys")
+    require(metadata["names"].isalnum(), "the checksum of the list is none")
+    require(isinstance(json.loads(metadata["notes"]), dict), "the notes are no JSON object")
+
+    def init(key: jax.Array) -> TrainState:
+        return train.init(model, config, recipe, key, optimizer=optimizer)
+
+    return jax.eval_shape(jax.vmap(init) if keys.ndim else init, keys)
+
+
+def _recipe(metadata: tensors.Metadata) -> Recipe:
+    fields = json.loads(metadata["recipe"])
+    kind = fields.pop("kind")
+    require(kind in RECIPES, f"a recipe {kind!r} is not known")
+    return RECIPES[kind](**fields)
+
+
+def _step(metadata: tensors.Metadata) -> jax.Array:
+    step = _whole_numbers(json.loads(metadata["step"]), 2**31, "the step is no number of steps")
+    require(step.ndim < 2, "the step is no number of steps")
+    return jnp.asarray(step, jnp.int32)
+
+
+def _key(metadata: tensors.Metadata) -> jax.Array:
+    key = json.loads(metadata["key"])
+    require(key["kind"] in KEYS, f"a random key of the kind {key['kind']!r} is not known")
+    data = _whole_numbers(key["data"], 2**32, "the random key is none")
+    require(0 < data.ndim < 3, "the random key is none")
+    return jax.random.wrap_key_data(jnp.asarray(data.astype(np.uint32)), impl=key["kind"])
+
+
+def _whole_numbers(value: Any, limit: int, problem: str) -> np.ndarray:
+    """An array of whole numbers from 0 to below `limit`, one at least."""
+    array = np.array(value)
+    require(array.dtype.kind == "i" and array.size > 0, problem)
+    require(bool(((array >= 0) & (array < limit)).all()), problem)
+    return array

@@ -1,0 +1,24 @@
+"""Files of arrays as somebody could have changed them who knows the format, the checksum included."""
+
+import json
+import struct
+
+from safetensors.numpy import load_file, save
+
+from mmjax import tensors
+
+
+def contents(path):
+    """(tensors, metadata) of a file."""
+    data = path.read_bytes()
+    header = json.loads(data[8 : 8 + struct.unpack("<Q", data[:8])[0]])
+    return load_file(path), header["__metadata__"]
+
+
+def rewrite(path, *, metadata=None, **changed):
+    """Replace some metadata and tensors, or leave them out where None, under a checksum that is right."""
+    arrays, text = contents(path)
+    arrays = {name: array for name, array in (arrays | changed).items() if array is not None}
+    text = {key: value for key, value in (text | (metadata or {})).items() if value is not None}
+    text["sha256"] = tensors.checksum(arrays, text)
+    path.write_bytes(save(arrays, text))

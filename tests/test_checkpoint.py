@@ -1,0 +1,244 @@
+"""Checkpoints: what is saved comes back to the bit, and what is not whole does not come back at all."""
+
+import itertools
+import json
+import os
+import struct
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from tampered import contents, rewrite
+
+from mmjax import InputError, Predictor, Vocab, checkpoint, contexts, many, mlp, train, weights
+from mmjax.checkpoint import Checkpoint
+
+VOCAB = Vocab("abcd")
+CONFIG = mlp.Config(vocab_size=5, block_size=2, embedding_dim=3, hidden_size=7, hidden_layers=2)
+SLOW, FAST = train.Config(steps=40, batch_size=5), train.Fast(steps=40, batch_size=5, warmup=3)
+TOKENS = np.array([0, 1, 2, 0, 3, 4, 1, 0, 2, 2, 0], np.uint8)
+
+
+def data(recipe):
+    if recipe is SLOW:
+        return jnp.asarray(TOKENS)
+    return contexts.collect(TOKENS, CONFIG.vocab_size, CONFIG.block_size)
+
+
+def key_data(state):
+    """The state with its key as numbers, for comparison."""
+    return state._replace(key=jax.random.key_data(state.key))
+
+
+def start(recipe, seeds=1):
+    if seeds == 1:
+        return train.init(mlp, CONFIG, recipe, jax.random.key(3))
+    return many.init(mlp, CONFIG, recipe, jax.random.split(jax.random.key(3), seeds))
+
+
+def of(state, recipe=SLOW, **notes):
+    names = checkpoint.checksum(["ab", "c"])
+    return Checkpoint(mlp, CONFIG, recipe, VOCAB, names, state, notes)
+
+
+@pytest.fixture
+def path(tmp_path):
+    state, _ = train.advance(mlp, CONFIG, SLOW, start(SLOW), data(SLOW), steps=4)
+    checkpoint.save(tmp_path / "c.safetensors", of(state))
+    return tmp_path / "c.safetensors"
+
+
+@pytest.mark.parametrize(("recipe", "seeds"), [*itertools.product([SLOW, FAST], [1, 3])])
+def test_a_run_goes_on_from_a_checkpoint_as_if_never_stopped(tmp_path, recipe, seeds):
+    go = train.advance if seeds == 1 else many.advance
+    with jax.numpy_dtype_promotion("standard"):  # optax.nadamw raises a float to an int
+        whole, losses = go(mlp, CONFIG, recipe, start(recipe, seeds), data(recipe), steps=20)
+        state, first = go(mlp, CONFIG, recipe, start(recipe, seeds), data(recipe), steps=8)
+        checkpoint.save(tmp_path / "c", of(state, recipe, seconds=1.5))
+        loaded = checkpoint.load(tmp_path / "c")
+        assert loaded.notes == {"seconds": 1.5}
+        assert loaded[:5] == of(state, recipe)[:5]
+        jax.tree.map(np.testing.assert_array_equal, key_data(loaded.state), key_data(state))
+        assert loaded.state.key.dtype == state.key.dtype
+        state, rest = go(mlp, CONFIG, recipe, loaded.state, data(recipe), steps=12)
+    assert jax.tree.structure(state) == jax.tree.structure(whole)
+    jax.tree.map(np.testing.assert_array_equal, key_data(state), key_data(whole))
+    np.testing.assert_array_equal(np.concatenate([first, rest], axis=-1), losses)
+
+
+def test_an_optimizer_of_optax_is_kept_too(tmp_path):
+    adam = optax.adam(0.01)
+    with jax.numpy_dtype_promotion("standard"):
+        state = train.init(mlp, CONFIG, SLOW, jax.random.key(0), optimizer=adam)
+        state, _ = train.advance(mlp, CONFIG, SLOW, state, data(SLOW), steps=4, optimizer=adam)
+        checkpoint.save(tmp_path / "c", of(state))
+        loaded = checkpoint.load(tmp_path / "c", optimizer=adam).state
+    assert jax.tree.structure(loaded) == jax.tree.structure(state)
+    jax.tree.map(np.testing.assert_array_equal, key_data(loaded), key_data(state))
+    with pytest.raises(InputError, match=r"a tensor opt_state|opt_state.* is missing"):
+        checkpoint.load(tmp_path / "c")
+
+
+def test_the_metadata_says_what_the_run_is(path):
+    _, metadata = contents(path)
+    assert json.loads(metadata["step"]) == 4
+    assert json.loads(metadata["recipe"])["batch_size"] == 5
+    assert json.loads(metadata["config"])["hidden_size"] == 7
+    assert metadata["vocab"] == "abcd"
+    assert metadata["names"] == checkpoint.checksum(["ab", "c"])
+    assert json.loads(metadata["key"])["kind"] == "threefry2x32"
+
+
+def test_a_checkpoints_network_can_be_used(path):
+    predictor, vocab = weights.load(path)
+    state = checkpoint.load(path).state
+    assert vocab == VOCAB
+    expected = Predictor(mlp, CONFIG, state.params, state.stats)
+    jax.tree.map(np.testing.assert_array_equal, predictor, expected)
+
+
+def test_lists_that_differ_have_another_checksum():
+    lists = [["ab", "c"], ["a", "bc"], ["abc"], ["c", "ab"], ["ab", "c", ""], []]
+    assert len({checkpoint.checksum(names) for names in lists}) == len(lists)
+
+
+def test_one_flipped_bit_anywhere_is_refused(path):
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        with pytest.raises(InputError, match=r"^\S*c.safetensors: .*"):
+            checkpoint.load(path)
+    path.write_bytes(whole)
+    checkpoint.load(path)
+
+
+def test_a_checkpoint_cut_off_or_with_something_behind_it_is_refused(path):
+    whole = path.read_bytes()
+    for size in [*range(0, 300, 7), *range(300, len(whole), 97)]:
+        path.write_bytes(whole[:size])
+        with pytest.raises(InputError, match="no whole safetensors file"):
+            checkpoint.load(path)
+    path.write_bytes(whole + b"\0")
+    with pytest.raises(InputError, match="no whole safetensors file"):
+        checkpoint.load(path)
+
+
+@pytest.mark.parametrize("size", [2**60, 2**63, 2**64 - 1, 100_000_001, 0, 1])
+def test_a_header_of_another_size_is_refused(path, size):
+    path.write_bytes(struct.pack("<Q", size) + path.read_bytes()[8:])
+    with pytest.raises(InputError, match="no whole safetensors file"):
+        checkpoint.load(path)
+
+
+WEIGHT = "params.output.linear.weight"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({WEIGHT: None}, f"the tensor {WEIGHT} is missing"),
+        ({"opt_state.step": None}, r"the tensor opt_state\.step is missing"),
+        ({"more": np.zeros(3, np.float32)}, "has a tensor more that"),
+        ({WEIGHT: np.zeros((7, 5), np.float64)}, r"is float64 \(7, 5\), not float32 \(7, 5\)"),
+        ({WEIGHT: np.zeros((7, 5), np.int32)}, "is int32"),
+        ({WEIGHT: np.zeros((7, 5), np.bool_)}, "is bool"),
+        ({WEIGHT: np.zeros((5, 7), np.float32)}, r"is float32 \(5, 7\)"),
+        ({WEIGHT: np.full((7, 5), np.nan, np.float32)}, f"{WEIGHT} holds a number that is not"),
+        ({WEIGHT: np.full((7, 5), np.inf, np.float32)}, f"{WEIGHT} holds a number that is not"),
+    ],
+)
+def test_other_tensors_are_refused_whatever_the_checksum(path, changes, message):
+    rewrite(path, **changes)
+    with pytest.raises(InputError, match=rf"c.safetensors: .*{message}"):
+        checkpoint.load(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("format", None, "was not written by mmjax"),
+        ("format", "mmjax 3", "is of the format 'mmjax 3', where this version of mmjax reads"),
+        ("step", None, "unusable metadata: 'step' is missing"),
+        ("step", "-1", "the step is no number of steps"),
+        ("step", "1.5", "the step is no number of steps"),
+        ("step", "2147483648", "the step is no number of steps"),
+        ("step", "[4, 4]", "not as many steps as keys"),
+        ("step", "[]", "the step is no number of steps"),
+        ("step", '"4"', "the step is no number of steps"),
+        ("step", "[[1], [2, 3]]", "unusable metadata"),
+        ("key", "3", "unusable metadata"),
+        ("key", '{"kind": "mine", "data": [0, 1]}', "random key of the kind 'mine'"),
+        ("key", '{"kind": "threefry2x32", "data": [0, 1, 2]}', "unusable metadata"),
+        ("key", '{"kind": "threefry2x32", "data": [0, -1]}', "the random key is none"),
+        ("recipe", '{"kind": "mine"}', "a recipe 'mine' is not known"),
+        ("recipe", '{"kind": ["document"]}', "unusable metadata"),
+        ("recipe", '{"kind": "document", "learning_rate": NaN}', "learning_rate must be"),
+        ("recipe", '{"kind": "document", "momentum": 1}', "unusable metadata"),
+        ("recipe", "{}", "'kind' is missing"),
+        ("config", '{"vocab_size": 5, "hidden_size": true}', "hidden_size must be"),
+        ("config", "[" * 100_000, "unusable metadata"),
+        ("notes", "[]", "the notes are no JSON object"),
+        ("names", "", "the checksum of the list is none"),
+        ("vocab", "abcde", "another size"),
+    ],
+)
+def test_other_metadata_is_refused_whatever_the_checksum(path, key, value, message):
+    rewrite(path, metadata={key: value})
+    with pytest.raises(InputError, match=f"c.safetensors: .*{message}") as error:
+        checkpoint.load(path)
+    assert len(str(error.value)) < 600
+
+
+def test_a_network_too_large_to_be_there_is_refused_without_being_made(path):
+    large = {"vocab_size": 5, "hidden_size": 65_536, "hidden_layers": 20}
+    rewrite(path, metadata={"config": json.dumps(large)})
+    with pytest.raises(InputError, match="is float32"):
+        checkpoint.load(path)
+
+
+class Crash(BaseException):
+    """The moment at which the power fails."""
+
+
+def test_a_crash_at_any_call_to_the_system_leaves_a_whole_checkpoint(path, monkeypatch):
+    """Writing stops before every call that it makes; the file is the old one or the new one, and never none."""
+    old = checkpoint.load(path)
+    new = of(old.state._replace(params=jax.tree.map(lambda x: x + 1, old.state.params)))
+    saved = path.read_bytes()
+    seen = []
+    for fatal in itertools.count(1):
+        path.write_bytes(saved)
+        calls = 0
+
+        def count(call):
+            def counted(*args, **kwargs):
+                nonlocal calls
+                calls += 1
+                if calls == fatal:  # noqa: B023
+                    raise Crash
+                return call(*args, **kwargs)
+
+            return counted
+
+        with monkeypatch.context() as patch:
+            for name in ("fsync", "replace", "open", "close"):
+                patch.setattr(os, name, count(getattr(os, name)))
+            patch.setattr("pathlib.Path.open", count(type(path).open))
+            # What a dead process leaves it leaves.
+            patch.setattr("pathlib.Path.unlink", lambda *_, **__: None)
+            try:
+                checkpoint.save(path, new)
+            except Crash:
+                pass
+            else:
+                break
+        shown = checkpoint.load(path).state.params.embedding
+        [which] = [i for i, c in enumerate((old, new)) if (shown == c.state.params.embedding).all()]
+        seen.append(which)
+    assert seen == sorted(seen)  # the old one up to some moment, from then on the new one
+    assert set(seen) == {0, 1}
+    assert len(seen) >= 5
