@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from experiments import report
 from experiments.program import Interruption, NameList, Table, interruptible, main, sample_lines
-from experiments.run_folder import RunFolder
+from experiments.run_folder import RunFolder, claimed
 from mmjax import Predictor, Vocab, bigram, corpus, counts, sample, train, vocab
 from mmjax.errors import require_ranges
 
@@ -35,7 +35,9 @@ class Options:
 
     name_list: NameList
     out: Path = Path("runs/bigram")
-    """The run folder; an earlier run in it is overwritten."""
+    """The run folder; an earlier run in it is overwritten, if it has come to its end."""
+    overwrite: bool = False
+    """Start over in the run folder of a run that has not come to its end."""
     steps: int = 10_000
     """Steps of gradient descent on the whole list."""
     learning_rate: float = 50.0
@@ -92,12 +94,21 @@ def program(options: Options) -> int:
     started = time.perf_counter()
     names = options.name_list.read()
     letters = vocab.build(names)
-    config = bigram.Config(vocab_size=letters.size)
     list_counts = counts.bigrams(corpus.encode(letters, names), letters.size)
     smoothed = counts.probabilities(list_counts, smoothing=options.smoothing)
-    spelled = spell(options, smoothed, letters)
-    folder = RunFolder(options.out, options)
+    spell(options, smoothed, letters)  # a letter that lacks is said before anything is written
+    with claimed(options.out):
+        return run(options, names, letters, list_counts, started)
 
+
+def run(
+    options: Options, names: list[str], letters: Vocab, list_counts: np.ndarray, started: float
+) -> int:
+    """The program once its list is read and its run folder its own."""
+    folder = RunFolder(options.out, options, overwrite=options.overwrite)
+    config = bigram.Config(vocab_size=letters.size)
+    smoothed = counts.probabilities(list_counts, smoothing=options.smoothing)
+    spelled = spell(options, smoothed, letters)
     init_key, sample_key = jax.random.split(jax.random.key(options.seed))
     initial, _ = bigram.init(config, init_key)
     own = Recipe("these settings", options.learning_rate, options.steps, options.penalty)

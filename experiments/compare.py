@@ -40,7 +40,11 @@ def program(options: Options) -> int:
     summaries = {label: read_summary(run) for label, run in runs.items()}
     curves = {label: losses(run) for label, run in runs.items()}
     # Where a run was written says nothing about it.
-    different = [row for row in rows(settings) if row[0] != "out" and len({*row[1:]}) > 1]
+    different = [
+        row
+        for row in rows(settings)
+        if row[0] != "out" and any(value != row[1] for value in row[2:])
+    ]
     final = [row for row in rows(summaries) if any(isinstance(value, float) for value in row)]
     if different:
         print(f"Settings that differ\n{Table(['', *runs], different)}\n")

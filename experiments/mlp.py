@@ -4,8 +4,9 @@ import argparse
 import dataclasses
 import math
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -15,6 +16,7 @@ import numpy as np
 import tyro
 
 from experiments import inside, report, seeds_together, training
+from experiments.checkpoints import BEST, Checkpoints, require_same
 from experiments.program import (
     NameList,
     Table,
@@ -22,12 +24,37 @@ from experiments.program import (
     interruptible,
     main,
     sample_lines,
+    shown,
     split_with_unseen,
 )
-from experiments.run_folder import MEMBER, RunFolder, read_metrics
-from experiments.training import Training, training_data
-from mmjax import Predictor, Vocab, corpus, counts, diagnostics, evaluate, mlp, sample, train, vocab
-from mmjax.errors import require_ranges
+from experiments.run_folder import (
+    CONFIG,
+    MEMBER,
+    SUMMARY,
+    RunFolder,
+    claimed,
+    plain,
+    read_config,
+    read_metrics,
+    surroundings,
+)
+from experiments.training import Progress, Training, training_data
+from mmjax import (
+    InputError,
+    Predictor,
+    Vocab,
+    checkpoint,
+    corpus,
+    counts,
+    diagnostics,
+    evaluate,
+    mlp,
+    sample,
+    train,
+    vocab,
+)
+from mmjax.checkpoint import Checkpoint
+from mmjax.errors import require, require_ranges
 from mmjax.model import parameter_count
 
 CHECKED_SAMPLES = 20_000
@@ -73,7 +100,13 @@ class Options:
     recipe: Document | Fast
     model: Model
     out: Path = Path("runs/mlp")
-    """The run folder; an earlier run in it is overwritten."""
+    """The run folder; an earlier run in it is overwritten, if it has come to its end."""
+    resume: bool = False
+    """Go on from the run folder's last checkpoint, with the same options; --steps may be more."""
+    overwrite: bool = False
+    """Start over in the run folder of a run that has not come to its end."""
+    keep: int = 3
+    """How many checkpoints to keep, the last ones; the best one by validation loss is kept besides."""
     seed: int = 0
     """Seed of the initial weights, the batches and the samples."""
     seeds: int = 1
@@ -94,16 +127,25 @@ class Options:
             self,
             seed=(0, 2**32 - 1),
             seeds=(1, 1_000),
+            keep=(1, 1_000_000),
             split_seed=(0, 2**63 - 1),
             shuffles=(0, 1_000),
+        )
+        require(
+            not (self.resume and self.overwrite),
+            "--resume goes on with a run and --overwrite starts over; give one of them",
+        )
+        require(
+            self.seed + self.seeds <= 2**32,
+            f"--seeds {self.seeds} from --seed {self.seed} on go beyond the last seed, {2**32 - 1}; give a lower --seed",
         )
 
 
 def of_kind(recipe: type[Document | Fast]) -> type[Options]:
     """The options with one recipe's settings among them."""
-    fields = [("recipe", recipe)]
+    added = [("recipe", recipe)]
     return dataclasses.make_dataclass(
-        "Options", fields, bases=(Options,), frozen=True, namespace={"__doc__": Options.__doc__}
+        "Options", added, bases=(Options,), frozen=True, namespace={"__doc__": Options.__doc__}
     )
 
 
@@ -149,12 +191,35 @@ def program(
         a_device_for_each_core(options.seeds)
     data = read(options)
     options = replace(options, model=replace(options.model, vocab_size=data.vocab.size))
+    require(
+        not options.resume or options.out.is_dir(),
+        f"{options.out}: is no run folder to go on with; start without --resume",
+    )
+    with claimed(options.out):
+        return run(options, data, on_metrics)
+
+
+def run(
+    options: Options, data: Data, on_metrics: Callable[[dict[str, float]], object] | None
+) -> int:
+    """The program once its list is read and its run folder its own."""
     config = mlp.Config(**asdict(options.model))
-    folder = RunFolder(options.out, options)
+    checkpoints = Checkpoints(options.out, options.keep)
+    start = started(options, config, data, checkpoints) if options.resume else None
+    folder = RunFolder(
+        options.out,
+        options,
+        resume=start is not None,
+        overwrite=options.overwrite or options.resume,
+    )
     seeds = range(options.seed, options.seed + options.seeds)
     folders = {options.seed: folder}
     if options.seeds > 1:
-        folders = {seed: member_folder(options, seed) for seed in seeds}
+        folders = {seed: member_folder(options, seed, start is not None) for seed in seeds}
+    written = [folder, *(folders.values() if options.seeds > 1 else [])]
+    if start:
+        for one in written:
+            one.cut_metrics(start[1].step)
 
     def log(records: list[dict[str, float]]) -> None:
         for seed, record in zip(seeds, records, strict=True):
@@ -165,11 +230,22 @@ def program(
         if on_metrics:
             on_metrics(together)
 
+    names = checkpoint.checksum(data.names)
+
+    def keep(states: train.TrainState, progress: Progress, best: bool) -> None:
+        for one in written:  # on the disk before the checkpoint that counts on them
+            one.sync_metrics()
+        notes = {"progress": progress._asdict(), "options": plain(options)} | surroundings()
+        saved = Checkpoint(mlp, config, options.recipe, data.vocab, names, states, notes)
+        checkpoints.save(saved, progress.step, best=best)
+
     examples = training_data(config, options.recipe, data.tokens["train"])
-    with interruptible() as interruption:
+    with interruptible() as interruption, mention(checkpoints):
         fitted = training.fit(
             *(config, options.recipe, seeds, examples, data.tokens["val"], log, interruption),
             watch=options.watch,
+            keep=keep,
+            start=start,
         )
     runs = {
         seed: finish(replace(options, seed=seed), config, data, examples, folders[seed], *fit)
@@ -192,20 +268,100 @@ def program(
     stopped = {
         seed: run.training for seed, run in runs.items() if run.training.stopped_at is not None
     }
-    for seed, (steps, *_, stopped_at) in stopped.items():
+    for seed, (steps, *_, stopped_at, began_in) in stopped.items():
         of_seed = f" of seed {seed}" if options.seeds > 1 else ""
         print(
-            f"experiments.mlp: the loss of step {stopped_at:,}{of_seed} is no finite number; stopped and kept "
-            f"the state of step {steps:,}; lower the learning rate",
+            f"experiments.mlp: the loss of step {stopped_at:,}{of_seed} is no finite number; it began in {began_in}; stopped "
+            f"and kept the state of step {steps:,}; {REMEDY}",
+            file=sys.stderr,
+        )
+    steps = first.training.steps
+    if interruption and steps < options.recipe.steps:
+        print(
+            f"experiments.mlp: stopped at step {steps:,} of {options.recipe.steps:,}; the same command with --resume "
+            "goes on from there",
             file=sys.stderr,
         )
     return 1 if stopped else interruption.status
 
 
-def member_folder(options: Options, seed: int) -> RunFolder:
-    """The folder of one seed of several: the same as if it had been trained alone."""
+REMEDY = "start over with a lower --learning-rate, a tenth say"
+
+
+@contextmanager
+def mention(checkpoints: Checkpoints) -> Iterator[None]:
+    """Within the block, an `InputError` also says from where the run can be gone on with."""
+    try:
+        yield
+    except InputError as error:
+        there = [path for path in checkpoints.paths() if path.name != BEST]
+        step = f"step {int(there[0].stem.partition('-')[2]):,}" if there else "the start"
+        raise InputError(f"{error}; once that is mended, --resume goes on from {step}") from None
+
+
+def started(
+    options: Options, config: mlp.Config, data: Data, checkpoints: Checkpoints
+) -> tuple[train.TrainState, Progress] | None:
+    """Where the run folder's run is to be gone on from; None if that is the beginning.
+
+    Raises `InputError` if there is no run or none of its checkpoints is whole, it was made with other options or from another list, or
+    has come further than it is to go.
+    """
+    path, given = options.out, plain(options)
+    saved = checkpoints.load()
+    if saved is None:
+        require(
+            (path / CONFIG).exists() and not (path / SUMMARY).exists(),
+            f"{path}: holds no checkpoint to go on from; start without --resume",
+        )
+        require_same(read_config(path), given, path)
+        print(f"{path}: was stopped before its first checkpoint; starting", file=sys.stderr)
+        return None
+    require(
+        saved.names == checkpoint.checksum(data.names),
+        f"{checkpoints.folder}: was trained on another list than {options.name_list.names}; give that one",
+    )
+    noted = saved.notes.get("options")
+    require_same(noted if isinstance(noted, dict) else {}, given, checkpoints.folder)
+    progress = Progress.of(saved.notes.get("progress"), options.seeds)
+    recipe = replace(saved.recipe, steps=options.recipe.steps)
+    if (
+        progress is None
+        or (saved.model, saved.config, saved.vocab) != (mlp, config, data.vocab)
+        or any(getattr(recipe, f.name) != getattr(options.recipe, f.name) for f in fields(recipe))
+        or saved.state.step.shape != (() if options.seeds == 1 else (options.seeds,))
+        or bool((saved.state.step != progress.step).any())
+    ):
+        raise InputError(
+            f"{checkpoints.folder}: the last checkpoint is of another run than its own notes say; "
+            "start over with --overwrite"
+        )
+    require(
+        progress.step <= options.recipe.steps,
+        f"{checkpoints.folder}: has come to step {progress.step:,} already; give --steps {progress.step} or more",
+    )
+    now = surroundings()
+    others = [
+        f"{name} {saved.notes[name]} there, {value} here"
+        for name, value in now.items()
+        if saved.notes.get(name, value) != value
+    ]
+    if others:
+        print(
+            shown(
+                f"{path}: goes on with {'; '.join(others)}: the same run to rounding, not to the bit"
+            ),
+            file=sys.stderr,
+        )
+    return saved.state, progress
+
+
+def member_folder(options: Options, seed: int, resume: bool) -> RunFolder:
+    """The folder of one seed of several: the same as if it had been trained alone, but for the checkpoints."""
     out = options.out / f"{MEMBER}{seed}"
-    return RunFolder(out, replace(options, seed=seed, seeds=1, out=out))
+    return RunFolder(
+        out, replace(options, seed=seed, seeds=1, out=out), resume=resume, overwrite=True
+    )
 
 
 def finish(
@@ -235,6 +391,7 @@ def finish(
         **{f"examples_{part}": len(data.tokens[part]) - 1 for part in ("train", "val", "test")},
         "steps": training.steps,
         "stopped_at_step": training.stopped_at,
+        "stopped_in": training.began_in,
         "initial_loss": training.initial_loss,
         "final_loss": training.final_loss,
         **{f"loss_{part}": loss for part, loss in losses.items()},

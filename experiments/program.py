@@ -198,7 +198,7 @@ def sample_lines(samples: Sequence[Sample], known: frozenset[str]) -> list[str]:
     return [f"{shown(sample.name)}\t{mark(sample, known)}" for sample in samples]
 
 
-Cell = str | int | float | None
+Cell = str | int | float | list[str] | None
 
 
 class Table(NamedTuple):
@@ -208,7 +208,7 @@ class Table(NamedTuple):
     rows: Sequence[Sequence[Cell]]
 
     def cells(self) -> list[list[str]]:
-        """The rows as they are shown: floats with 4 decimals, None as nothing."""
+        """The rows as they are shown: floats with 4 decimals, None as nothing, text as `shown`."""
         return [[cell(value) for value in row] for row in self.rows]
 
     def __str__(self) -> str:
@@ -227,4 +227,4 @@ def cell(value: Cell) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.4f}"
-    return value if isinstance(value, str) else f"{value:,}"
+    return f"{value:,}" if isinstance(value, int) else shown(str(value))

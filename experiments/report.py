@@ -228,7 +228,7 @@ def of_bigram(folder: Path, predictor: Predictor, vocab: Vocab, names: Sequence[
     return Report(
         title=f"Bigram of {Path(options['names']).name}",
         lead=f"{summary['names']:,} names, {summary['bigrams']:,} pairs of {vocab.size:,} characters. The "
-        f"trained table scores {summary['neural_nll']:.4f} nats a letter over the whole list. No bigram can "
+        f"trained table scores {number(summary['neural_nll'])} nats a letter over the whole list. No bigram can "
         f"score below {floor:.4f}, the list's conditional entropy.",
         findings=diagnostics.health(
             initial_loss=summary["initial_loss"], final_loss=summary["final_loss"]
@@ -305,7 +305,9 @@ def counted_side(table: np.ndarray, nll: Mapping[str, float]) -> Side:
 
 def neural_side(table: np.ndarray, summary: Mapping[str, Any]) -> Side:
     """A bigram trained on the whole list."""
-    return counted_side(table, {"train": summary["neural_nll"], "val": math.nan})._replace(
+    return counted_side(
+        table, {"train": summary["neural_nll"] or math.nan, "val": math.nan}
+    )._replace(
         first_loss=number(summary["initial_loss"]),
         validation_loss="nothing held back",
         training=f"{summary['steps']:,} steps",

@@ -5,10 +5,11 @@ import json
 import math
 import os
 import platform
-from collections.abc import Sequence
-from contextlib import suppress
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import jax
 import jaxlib.version
@@ -16,7 +17,10 @@ import numpy as np
 import optax
 
 import mmjax
+from experiments.checkpoints import Checkpoints
+from experiments.program import shown
 from mmjax import InputError, files, weights
+from mmjax.errors import require
 from mmjax.model import Predictor
 from mmjax.vocab import Vocab
 
@@ -28,26 +32,80 @@ METRICS = "metrics.jsonl"
 REPORT = "report.html"
 FIGURES = "figures"
 LOSSES = "losses.svg"  # of several seeds
+LARGEST = 1e38  # a figure of float32
+# What else than a figure, which may be missing, stands in a run's files.
+CONFIG_KINDS = {
+    **{"names": str, "unique": bool, "smoothing": int | float, "recipe": str},
+    **dict.fromkeys(("seed", "split_seed", "shuffles", "steps"), int),
+    **{"drop_step": int | None, "out": str},
+}
+SUMMARY_KINDS = {
+    **dict.fromkeys(("names", "bigrams", "parameters", "steps", "examples_train"), int),
+    **{"training_seconds": int | float, "seconds": int | float, "bigram_check_passed": bool},
+    **{"stopped_at_step": int | None, "findings": list},
+}
 MEMBER = "seed-"  # what the folders of several seeds begin with
 
 
-class RunFolder:
-    """One run's files. Opening it makes the folder and removes an earlier run's files from it.
+@contextmanager
+def claimed(path: Path) -> Iterator[None]:
+    """Make a run folder and keep every other program from it within the block, also should this one be killed.
 
-    Raises `InputError` if nothing can be written there; then an earlier run's files still stand.
+    Raises `InputError` if the folder cannot be made, or another program has it.
+    """
+    make_folder(path)
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        with suppress(ImportError):  # there is no such lock on Windows
+            import fcntl
+
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(
+                    f"{path}: another program is writing to it; wait for its end, or give another --out"
+                ) from None
+            except OSError:  # some network file systems know no locks of folders
+                pass
+        yield
+    finally:
+        os.close(folder)
+
+
+class RunFolder:
+    """One run's files. Opening it makes the folder and removes an earlier run's files from it, but with `resume`.
+
+    Raises `InputError` if nothing can be written there, or without `overwrite` the earlier run can be gone on with;
+    then its files still stand.
     """
 
-    def __init__(self, path: Path, options: Any) -> None:
+    def __init__(
+        self, path: Path, options: Any, *, resume: bool = False, overwrite: bool = False
+    ) -> None:
         self.path = path
         make_folder(path)
-        self.write_json(CONFIG, _plain(options))
+        checkpoints = Checkpoints(path, keep=1)
+        require(
+            resume or overwrite or not checkpoints.paths() or is_finished(path),
+            f"{path}: holds a run that has not come to its end; go on with it by --resume, start over with "
+            "--overwrite, or give another --out",
+        )
+        self.write_json(CONFIG, plain(options))
+        files.remove_unfinished(path)
+        if resume:
+            return
+        checkpoints.clear()
         files.write(path / METRICS, "")
         results = ("*.safetensors", SUMMARY, SAMPLES, REPORT, LOSSES, f"{FIGURES}/*.svg")
         members = [f"{MEMBER}*/{name}" for name in (*results, CONFIG, METRICS)]
         for old in [file for pattern in (*results, *members) for file in path.glob(pattern)]:
             old.unlink()
-        for folder in [*path.glob(f"{MEMBER}*/{FIGURES}"), *path.glob(f"{MEMBER}*")]:
-            with suppress(OSError):  # it holds something else
+        for folder in [
+            checkpoints.folder,
+            *path.glob(f"{MEMBER}*/{FIGURES}"),
+            *path.glob(f"{MEMBER}*"),
+        ]:
+            with suppress(OSError):  # it is not there, or holds something else
                 folder.rmdir()
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
@@ -66,13 +124,38 @@ class RunFolder:
     def add_metrics(self, record: dict[str, Any]) -> None:
         """Append one line to the run's metrics."""
         line = json.dumps({key: _finite(value) for key, value in record.items()})
+        with self._metrics("a") as file:
+            file.write(line + "\n")
+
+    def sync_metrics(self) -> None:
+        """Bring the metrics to the disk."""
+        with self._metrics("a") as file:
+            os.fsync(file.fileno())
+
+    def cut_metrics(self, step: int) -> None:
+        """Drop the lines of the steps behind `step`, and one that was cut off. Says so on standard error if others lack."""
+        kept = []
+        for line in _lines(self.path / METRICS):
+            with suppress(ValueError, TypeError, KeyError, RecursionError):
+                if json.loads(line)["step"] <= step:
+                    kept.append(line)
+        last = json.loads(kept[-1])["step"] if kept else 0
+        if last != step:
+            print(
+                f"{self.path / METRICS}: its last line is that of step {last:,}, not {step:,}; going on without what lacks",
+                file=sys.stderr,
+            )
+        files.write(self.path / METRICS, "".join(f"{line}\n" for line in kept))
+
+    @contextmanager
+    def _metrics(self, mode: str) -> Iterator[TextIO]:
+        path = self.path / METRICS
         try:
-            with (self.path / METRICS).open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
+            with path.open(mode, encoding="utf-8") as file:
+                yield file  # pyright: ignore[reportReturnType]
+                file.flush()
         except OSError as error:
-            raise InputError(
-                f"{self.path / METRICS}: cannot be written: {error.strerror}"
-            ) from None
+            raise InputError(f"{path}: cannot be written: {error.strerror}") from None
 
     def write_summary(self, figures: dict[str, Any]) -> None:
         """Write the final figures with the versions and the device that they were made with."""
@@ -80,7 +163,7 @@ class RunFolder:
 
     def contents(self) -> str:
         """The folder and the names of what lies in it, for a closing line."""
-        return f"{self.path}: {', '.join(sorted(file.name for file in self.path.iterdir()))}"
+        return shown(f"{self.path}: {', '.join(sorted(file.name for file in self.path.iterdir()))}")
 
 
 def surroundings() -> dict[str, Any]:
@@ -108,6 +191,15 @@ def make_folder(path: Path) -> None:
         raise InputError(f"{path}: cannot be made a folder: {reason}") from None
 
 
+def is_finished(path: Path) -> bool:
+    """Whether the run in a folder has made all its steps, or ended with a loss that is no number."""
+    try:
+        summary, config = read_summary(path), read_config(path)
+    except InputError:
+        return False
+    return summary.get("stopped_at_step") is not None or summary.get("steps") == config.get("steps")
+
+
 def model_of(path: Path) -> Path:
     """The weights in a run folder. Raises `InputError` if it is one of several seeds, which have theirs below it."""
     members = sorted(path.glob(f"{MEMBER}*/{MODEL}"))
@@ -120,55 +212,90 @@ def model_of(path: Path) -> Path:
 
 def read_config(path: Path, needed: Sequence[str] = ()) -> dict[str, Any]:
     """A run's options. Raises `InputError` if they cannot be read or one that is needed is missing."""
-    return _read_json(path / CONFIG, needed, "does not tell the run's options")
+    return _read_json(path / CONFIG, needed, CONFIG_KINDS, "does not tell the run's options")
 
 
 def read_summary(path: Path, needed: Sequence[str] = ()) -> dict[str, Any]:
     """A run's final figures. Raises `InputError` if they cannot be read or one that is needed is missing."""
-    return _read_json(path / SUMMARY, needed, "does not tell the run's figures")
+    return _read_json(path / SUMMARY, needed, SUMMARY_KINDS, "does not tell the run's figures")
 
 
 def read_samples(path: Path) -> list[tuple[str, str]]:
     """A run's samples, each with its mark. Raises `InputError` if they cannot be read."""
-    try:
-        lines = (path / SAMPLES).read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path / SAMPLES}: does not hold the run's samples ({error})") from None
-    return [(name, mark) for name, _, mark in (line.partition("\t") for line in lines)]
+    halves = [line.partition("\t") for line in _lines(path / SAMPLES)]
+    return [(shown(name), shown(mark)) for name, _, mark in halves]
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The lines of a run's metrics, none if there are none. Raises `InputError` if they cannot be read."""
-    try:
-        lines = (path / METRICS).read_text(encoding="utf-8").splitlines()
-        records = [json.loads(line) for line in lines]
-        return [{"step": r["step"], "loss_train": r["loss_train"]} | r for r in records]
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{path / METRICS}: is no metrics of a run ({error})") from None
+    path = path / METRICS
+    records = []
+    for i, line in enumerate(_lines(path) if path.exists() else [], 1):
+        try:
+            record = _object(line)
+            if not all(isinstance(value, int | float | None) for value in record.values()):
+                raise ValueError("a figure is no number")
+            records.append({"step": record["step"], "loss_train": record["loss_train"]} | record)
+        except (ValueError, KeyError) as error:
+            raise InputError(
+                f"{path}: line {i} is none of a run's metrics: {_said(error)}"
+            ) from None
+    return records
 
 
-def _read_json(path: Path, needed: Sequence[str], problem: str) -> dict[str, Any]:
+def _lines(path: Path) -> list[str]:
+    """The lines of a file of text. Raises `InputError` if it cannot be read."""
+    text = files.read(path, "give a run folder").decode(errors="replace")
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def _read_json(
+    path: Path, needed: Sequence[str], kinds: Mapping[str, Any], problem: str
+) -> dict[str, Any]:
+    data = files.read(path, "give a run folder")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        {name: content[name] for name in needed}
-        return dict(content)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{path}: {problem} ({error}); give a run folder") from None
+        content = _object(data.decode())
+        for name in (*needed, *(name for name in kinds if name in content)):
+            kind = kinds.get(name, int | float | None)
+            if not isinstance(content[name], kind):
+                raise ValueError(f"{name} is {content[name]!r}")
+    except (ValueError, KeyError) as error:
+        raise InputError(f"{path}: {problem}: {_said(error)}; give a run folder") from None
+    return content
+
+
+def _object(text: str) -> dict[str, Any]:
+    """A JSON object of figures, text and lists of text. Raises ValueError if it is none."""
+    try:
+        content = json.loads(text, parse_constant=lambda _: None)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(content, dict):
+        raise ValueError("it is no object")
+    for name, value in content.items():
+        for part in value if isinstance(value, list) else [value]:
+            number = isinstance(part, int | float) and abs(part) < LARGEST
+            if not (number or isinstance(part, str | None)):
+                raise ValueError(f"{name} is {value!r}")
+    return content
+
+
+def _said(error: Exception) -> str:
+    said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+    return said if len(said) < 200 else f"{said[:200]} ..."
 
 
 def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _plain(options: Any) -> dict[str, Any]:
-    """Nested option dataclasses as one flat dict; paths absolute, so that they hold from anywhere."""
+def plain(options: Any) -> dict[str, Any]:
+    """Nested option dataclasses as one flat dict, as it stands in config.json; paths absolute, so that they hold from anywhere."""
     flat: dict[str, Any] = {}
     for field in dataclasses.fields(options):
         value = getattr(options, field.name)
         if dataclasses.is_dataclass(value):
-            flat |= _plain(value)
+            flat |= plain(value)
         else:
             flat[field.name] = str(value.absolute()) if isinstance(value, Path) else value
     return flat

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -13,18 +13,48 @@ from tqdm import tqdm
 from experiments import inside
 from experiments.program import Interruption
 from mmjax import Predictor, contexts, diagnostics, evaluate, many, mlp, train
+from mmjax.model import named
 
-LOG_STEPS = (
-    1_000  # steps between two lines of metrics; of a shorter run than 50 of these the fiftieth part
-)
+LOG_STEPS = 1_000  # steps between two lines of metrics
+MOST_LINES = 5_000  # of metrics, however long a run is
+FEWEST_LINES = 50  # however short it is
 CHUNKS_TO_VALIDATION = 10
 FINAL = 100  # steps whose mean is the final loss
 
 Record = dict[str, float]
 
 
+class Progress(NamedTuple):
+    """How far training has come; of losses one for each seed."""
+
+    step: int
+    seconds: float
+    """Of training, the compilation included, the validation not."""
+    initial_loss: list[float | None]
+    final_loss: list[float | None]
+    best_loss_val: float | None = None
+    """The lowest validation loss so far, the mean over the seeds."""
+
+    @classmethod
+    def of(cls, notes: Any, seeds: int) -> "Progress | None":
+        """What `_asdict` gave and a stranger may have changed; None if it is no progress of so many seeds."""
+        try:
+            progress = cls(**notes)
+            losses = [progress.initial_loss, progress.final_loss]
+            sound = (
+                isinstance(progress.step, int)
+                and isinstance(progress.seconds, int | float)
+                and isinstance(progress.best_loss_val, float | None)
+                and all(len(each) == seeds for each in losses)
+                and all(isinstance(loss, float | None) for each in losses for loss in each)
+            )
+        except TypeError:
+            return None
+        return progress if sound else None
+
+
 class Training(NamedTuple):
-    """What training was like; `seconds` include the compilation, not the validation."""
+    """What the training of one seed was like; `seconds` include the compilation, not the validation."""
 
     steps: int
     seconds: float
@@ -32,6 +62,8 @@ class Training(NamedTuple):
     final_loss: float | None
     stopped_at: int | None
     """The step whose loss was no number, after which the last good state was kept."""
+    began_in: str | None
+    """The layer where that began."""
 
 
 class Chunk(NamedTuple):
@@ -40,6 +72,9 @@ class Chunk(NamedTuple):
     states: train.TrainState
     losses: np.ndarray
     ratios: dict[str, np.ndarray]
+
+
+Keep = Callable[[train.TrainState, Progress, bool], None]
 
 
 def fit(
@@ -52,43 +87,58 @@ def fit(
     interruption: Interruption,
     *,
     watch: bool = True,
+    keep: Keep = lambda states, progress, best: None,
+    start: tuple[train.TrainState, Progress] | None = None,
 ) -> list[tuple[train.TrainState, Training]]:
-    """Train on `data` until the last step, an interruption or a loss that is no number, and log every chunk, a record each seed."""
+    """Train on `data` until the last step, an interruption or a loss that is no number, and log every chunk, a record each seed.
+
+    From the beginning, or from a `start` that `keep` was given: the states so far, and whether they are the best. It is called before
+    the first step, at every validation, and at the end, with what has been logged until then.
+    """
     schedule = recipe.schedule()
-    states = init(config, recipe, seeds)
-    some = inside.next_contexts(config, members(states)[0], data)
-    done, seconds = 0, 0.0
-    initial: list[float | None] = [None for _ in seeds]
-    final, stopped_at = initial, [None for _ in seeds]
+    states, progress = start or beginning(config, recipe, seeds)
+    first = members(states)[0]
+    some = inside.next_contexts(config, first._replace(step=jnp.zeros_like(first.step)), data)
+    bad: list[int | None] = [None for _ in seeds]
+    began: list[str | None] = [None for _ in seeds]
+    if start is None:
+        keep(states, progress, False)
+    kept = progress.step
     shown = {}
-    chunk = 2 * max(1, min(LOG_STEPS, recipe.steps // 50) // 2)  # even, see train.advance
-    with tqdm(total=recipe.steps, unit="step", unit_scale=True, disable=None) as progress:
-        while done < recipe.steps and not interruption:
-            size = min(chunk, recipe.steps - done)
+    chunk = chunk_size(recipe)
+    with tqdm(total=recipe.steps, initial=kept, unit="step", unit_scale=True, disable=None) as bar:
+        while progress.step < recipe.steps and not interruption:
+            # Up to the next whole chunk, also from where another number of steps has left off.
+            size = min(chunk - progress.step % chunk, recipe.steps - progress.step)
             good = copied(states)
             started = time.perf_counter()
             states, losses, ratios = advance(config, recipe, states, data, size, watch)
-            seconds += time.perf_counter() - started
-            if done == 0:
-                initial = losses[:, 0].tolist()
+            seconds = progress.seconds + time.perf_counter() - started
+            initial = losses[:, 0].tolist() if progress.step == 0 else progress.initial_loss
             final = losses[:, -FINAL:].mean(axis=1).tolist()
             each = members(states)
             bad = [first_bad(*pair) for pair in zip(each, losses, strict=True)]
             if any(step is not None for step in bad):
                 states = good
-                stopped_at = [None if step is None else done + step for step in bad]
+                began = [
+                    None if step is None else origin(config, recipe, state, data, step)
+                    for state, step in zip(members(good), bad, strict=True)
+                ]
                 final = [
                     loss if step is None else math.nan
                     for loss, step in zip(final, bad, strict=True)
                 ]
+                progress = progress._replace(
+                    seconds=seconds, initial_loss=initial, final_loss=final
+                )
                 break
-            done += size
+            step = progress.step + size
             now: Record = {
-                "step": done,
+                "step": step,
                 "seconds": round(seconds, 3),
-                "lr": float(f"{schedule(done - 1):.6g}"),
+                "lr": float(f"{schedule(step - 1):.6g}"),
             }
-            validate = done % (chunk * CHUNKS_TO_VALIDATION) == 0
+            validate = step % (chunk * CHUNKS_TO_VALIDATION) == 0
             records = []
             for i, state in enumerate(each):
                 record = now | {
@@ -106,13 +156,38 @@ def fit(
                     record["loss_val"] = evaluate.loss(predictor, validation)
                 records.append(record)
             log(records)
+            progress = Progress(step, seconds, initial, final, progress.best_loss_val)
             shown["loss"] = f"{losses.mean():.4f}"
             if validate:
-                shown["val"] = f"{np.mean([record['loss_val'] for record in records]):.4f}"
-            progress.set_postfix(shown, refresh=False)
-            progress.update(size)
-    ends = zip(members(states), initial, final, stopped_at, strict=True)
-    return [(state, Training(done, seconds, i, f, s)) for state, i, f, s in ends]
+                loss = float(np.mean([record["loss_val"] for record in records]))
+                shown["val"] = f"{loss:.4f}"
+                best = progress.best_loss_val is None or loss < progress.best_loss_val
+                if best:
+                    progress = progress._replace(best_loss_val=loss)
+                keep(states, progress, best)
+                kept = step
+            bar.set_postfix(shown, refresh=False)
+            bar.update(size)
+    if kept < progress.step:
+        keep(states, progress, False)
+    step, seconds, initial, final, _ = progress
+    stopped = [None if inside_chunk is None else step + inside_chunk for inside_chunk in bad]
+    ends = zip(members(states), initial, final, stopped, began, strict=True)
+    return [(state, Training(step, seconds, i, f, s, b)) for state, i, f, s, b in ends]
+
+
+def beginning(
+    config: mlp.Config, recipe: train.Recipe, seeds: Sequence[int]
+) -> tuple[train.TrainState, Progress]:
+    """The states and the progress before the first step."""
+    nothing: list[float | None] = [None for _ in seeds]
+    return init(config, recipe, seeds), Progress(0, 0.0, nothing, nothing)
+
+
+def chunk_size(recipe: train.Recipe) -> int:
+    """Steps in a chunk, an even number (see `train.advance`): `LOG_STEPS`, but for very short and very long runs."""
+    steps = max(min(LOG_STEPS, recipe.steps // FEWEST_LINES), -(-recipe.steps // MOST_LINES))
+    return 2 * max(1, steps // 2)
 
 
 def training_data(config: mlp.Config, recipe: train.Recipe, tokens: np.ndarray) -> train.Data:
@@ -172,9 +247,44 @@ def first_bad(state: train.TrainState, losses: np.ndarray) -> int | None:
     bad = np.flatnonzero(~np.isfinite(losses))
     if len(bad):
         return int(bad[0])
-    return None if finite(state.params) else len(losses)
+    return None if finite(trained(state)) else len(losses)
+
+
+def trained(state: train.TrainState) -> tuple[Any, Any, Any]:
+    """What the steps change."""
+    return state.params, state.stats, state.opt_state
 
 
 def finite(tree: Any) -> bool:
     """Whether every number in a tree is finite."""
     return all(bool(np.isfinite(np.asarray(leaf)).all()) for leaf in jax.tree.leaves(tree))
+
+
+def origin(
+    config: mlp.Config, recipe: train.Recipe, state: train.TrainState, data: train.Data, bad: int
+) -> str:
+    """Where step `bad`, counted from a good `state`, first comes to a number that is not finite.
+
+    A layer of the forward pass; if the step before has left such a number, a gradient or an update of that one.
+    """
+
+    def after(steps: int) -> train.TrainState:
+        return train.advance(mlp, config, recipe, copied(state), data, steps=steps)[0]
+
+    def first(arrays: Mapping[str, Any]) -> str | None:
+        return next((name for name, array in arrays.items() if not finite(array)), None)
+
+    there = after(bad) if bad else state
+    layers = mlp.layer_names(config)
+    if finite(trained(there)):
+        outputs = inside.inspect_next(config, recipe, there, data).outputs
+        return first({name: outputs[name] for name in layers if name in outputs}) or "the loss"
+    batch = inside.inspect_next(config, recipe, after(bad - 1), data)
+    backwards = {name: batch.output_grads[name] for name in layers[::-1] if name in batch.outputs}
+    places = {
+        "the gradient at": first(backwards),
+        "the gradient of": first(named(batch.grads)),
+        "the update of": first(named(there.params)),
+        "the running statistics of": first(named(there.stats)),
+    }
+    return next((f"{what} {name}" for what, name in places.items() if name), "the optimizer")

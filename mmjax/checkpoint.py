@@ -8,7 +8,7 @@ of the file. Going on from a checkpoint is the same run as if it had never stopp
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,14 +57,16 @@ def save(path: str | Path, checkpoint: Checkpoint) -> None:
     Raises `InputError` if the model is none of `weights.MODELS` or the file cannot be written.
     """
     model, config, recipe, vocab, names, state, notes = checkpoint
-    kinds = [kind for kind, type_ in RECIPES.items() if isinstance(recipe, type_)]
+    [(kind, own)] = [(kind, own) for kind, own in RECIPES.items() if isinstance(recipe, own)]
     key = {
         "kind": str(jax.random.key_impl(state.key)),
         "data": np.asarray(jax.random.key_data(state.key)).tolist(),
     }
     metadata = {
         **weights.describe(model, config, vocab),
-        "recipe": json.dumps({"kind": kinds[0], **asdict(recipe)}),
+        "recipe": json.dumps(
+            {"kind": kind, **{field.name: getattr(recipe, field.name) for field in fields(own)}}
+        ),
         "names": names,
         "step": json.dumps(np.asarray(state.step).tolist()),
         "key": json.dumps(key),

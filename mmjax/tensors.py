@@ -34,7 +34,7 @@ def write(path: str | Path, arrays: Mapping[str, np.ndarray], metadata: Metadata
     """Write arrays and metadata to one file, whole or not at all. Raises `InputError` if that cannot be done."""
     metadata = {**metadata, "format": FORMAT}
     metadata[CHECKSUM] = checksum(arrays, metadata)
-    files.write(path, to_bytes(dict(arrays), metadata))
+    files.write(path, _sorted(to_bytes(dict(arrays), metadata)))
 
 
 def read(
@@ -99,6 +99,14 @@ def checksum(arrays: Mapping[str, np.ndarray], metadata: Metadata) -> str:
     for name in about:
         digest.update(np.ascontiguousarray(arrays[name]).data)
     return digest.hexdigest()
+
+
+def _sorted(data: bytes) -> bytes:
+    """The same file with its header in order, so that the same content is the same bytes."""
+    behind = 8 + int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8:behind]), sort_keys=True, ensure_ascii=False).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[behind:]
 
 
 def _array(tensor: Mapping[str, Any]) -> np.ndarray:

@@ -15,18 +15,11 @@ from statistics import stdev
 import jax
 import pytest
 from conftest import ROOT
+from programs import PROGRAMS, command, contents, run, summary
 
-from experiments import bigram, compare, diagnose, mlp, sample, training
-from experiments.program import main
+from experiments import compare, mlp, sample, training
 from mmjax import corpus, evaluate, vocab, weights
 
-PROGRAMS = {
-    "bigram": (bigram.Options, bigram.program),
-    "mlp": (mlp.of_recipe, mlp.program),
-    "sample": (sample.Options, sample.program),
-    "diagnose": (diagnose.Options, diagnose.program),
-    "compare": (compare.Options, compare.program),
-}
 PICTURES = {
     *("loss", "update_ratios", "saturation_over_time"),
     *("activations", "gradients", "weight_gradients", "saturation"),
@@ -42,27 +35,6 @@ def names(tmp_path):
     return path
 
 
-def run(monkeypatch, capsys, program, *options, report=False):
-    """(status, output, errors) of a program run in this process, without a report if not asked for one."""
-    if program in ("mlp", "bigram") and not report:
-        options = (*options, "--no-report")
-    monkeypatch.setattr("sys.argv", [program, *map(str, options)])
-    with pytest.raises(SystemExit) as exit_info:
-        main(f"experiments.{program}", *PROGRAMS[program])
-    out, err = capsys.readouterr()
-    return exit_info.value.code, out, err
-
-
-def command(*arguments):
-    return subprocess.Popen(
-        [sys.executable, "-m", *map(str, arguments)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 @pytest.fixture(scope="module")
 def mlp_run(tmp_path_factory):
     """A short run on the shipped list, by the command line: (folder, output)."""
@@ -72,10 +44,6 @@ def mlp_run(tmp_path_factory):
     assert process.returncode == 0, errors
     assert errors == ""  # no progress bar where there is no terminal
     return out, output
-
-
-def summary(folder):
-    return json.loads((folder / "summary.json").read_text())
 
 
 def test_mlp_leaves_a_whole_run_folder(mlp_run):
@@ -88,6 +56,7 @@ def test_mlp_leaves_a_whole_run_folder(mlp_run):
         "model.safetensors",
         "report.html",
         "figures",
+        "checkpoints",
     }
     assert {path.stem for path in (folder / "figures").iterdir()} == PICTURES
     figures = summary(folder)
@@ -169,7 +138,7 @@ def test_diagnose_shows_the_documents_tables_and_rebuilds_the_report(mlp_run, mo
     status, _, err = run(monkeypatch, capsys, "diagnose", folder)
     (folder / "away").rename(folder / "config.json")
     assert status == 2
-    assert "config.json: does not tell the run's options" in err
+    assert "config.json: no such file; give a run folder" in err
 
 
 def test_metrics_are_written_and_handed_over(tmp_path):
@@ -234,7 +203,7 @@ def test_each_of_several_seeds_is_its_own_single_run(monkeypatch, capsys, tmp_pa
     )
     assert (status, err) == (0, "")
     assert {path.name for path in out.iterdir()} == {
-        *("config.json", "metrics.jsonl", "summary.json", "losses.svg"),
+        *("config.json", "metrics.jsonl", "summary.json", "losses.svg", "checkpoints"),
         *("seed-3", "seed-4", "seed-5"),
     }
     members, together = [summary(out / f"seed-{seed}") for seed in (3, 4, 5)], summary(out)
@@ -253,6 +222,7 @@ def test_each_of_several_seeds_is_its_own_single_run(monkeypatch, capsys, tmp_pa
     run(monkeypatch, capsys, "mlp", *options, "--out", out, "--seed", 4)
     assert {path.name for path in out.iterdir()} == {
         *("config.json", "metrics.jsonl", "summary.json", "samples.txt", "model.safetensors"),
+        "checkpoints",
     }
     for figure in ("loss_train", "loss_val", "loss_test"):
         assert summary(out)[figure] == pytest.approx(members[1][figure], rel=1e-4)
@@ -478,7 +448,7 @@ BAD = [
     ("diagnose", ["{run}", "--names", "{tmp}/none.txt"], r"none\.txt: no such file"),
     ("compare", ["{run}"], r"give two or more run folders"),
     ("compare", ["{run}", "{run}"], r"a run is given twice"),
-    ("compare", ["{run}", "{tmp}"], r"config\.json: does not tell the run's options"),
+    ("compare", ["{run}", "{tmp}"], r"config\.json: no such file; give a run folder"),
     (
         "compare",
         ["{run}", "{tmp}", "--out", "x.gif"],
@@ -512,10 +482,10 @@ def test_bad_input_spares_the_run_that_is_there(monkeypatch, capsys, tmp_path, n
     out = tmp_path / "run"
     options = ("--names", names, "--out", out, "--steps", 10)
     run(monkeypatch, capsys, "mlp", *options)
-    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    before = contents(out)
     assert run(monkeypatch, capsys, "mlp", *options, "--names", tmp_path / "none")[0] == 2
     assert run(monkeypatch, capsys, "mlp", *options, "--batch-size", 0)[0] == 2
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert contents(out) == before
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,81 @@
+"""The checkpoints of a run folder: the last ones and the best, and whether a run may go on from them."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from experiments.program import shown
+from mmjax import InputError, checkpoint, files
+from mmjax.checkpoint import Checkpoint
+from mmjax.errors import require
+
+FOLDER = "checkpoints"
+BEST = "best.safetensors"
+STEPS = "step-*.safetensors"
+# Options that say nothing about the training; of steps there may be more, and of the list the checksum tells.
+FREE = ("steps", "names", "out", "report", "keep", "resume", "overwrite", "config")
+
+
+class Checkpoints:
+    """The last `keep` checkpoints below a run folder, and the one with the lowest validation loss as best.safetensors."""
+
+    def __init__(self, run: Path, keep: int) -> None:
+        self.folder = run / FOLDER
+        self.keep = keep
+
+    def paths(self) -> list[Path]:
+        """Where to go on from, the latest first and the best one, which may be an old one, last."""
+        best = self.folder / BEST
+        return [*sorted(self.folder.glob(STEPS), reverse=True), *[best] * best.exists()]
+
+    def save(self, saved: Checkpoint, step: int, *, best: bool) -> None:
+        """Write a checkpoint and remove what is too old. Raises `InputError` if it cannot be written."""
+        try:
+            self.folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{self.folder}: cannot be made: {error.strerror}") from None
+        if best:  # before the other: a run that dies between the two comes here again
+            checkpoint.save(self.folder / BEST, saved)
+        newest = self.folder / STEPS.replace("*", f"{step:010}")
+        checkpoint.save(newest, saved)
+        # Later ones are what a run that went back could not read; it will write them again.
+        until_now = [path for path in sorted(self.folder.glob(STEPS)) if path <= newest]
+        for old in until_now[: -self.keep]:
+            old.unlink(missing_ok=True)
+
+    def load(self) -> Checkpoint | None:
+        """The latest one that is whole, those that are not being named on standard error; None if there is none at all.
+
+        Raises `InputError` if none is whole.
+        """
+        paths = self.paths()
+        for path in paths:
+            try:
+                return checkpoint.load(path)
+            except InputError as error:
+                print(f"{shown(str(error))}; trying the one before it", file=sys.stderr)
+        require(
+            not paths,
+            f"{self.folder}: none of the checkpoints can be used; start over with --overwrite",
+        )
+        return None
+
+    def clear(self) -> None:
+        """Remove all of them, the latest first, and what was left half-written."""
+        for path in [*self.paths(), *self.folder.glob(f".*{files.UNFINISHED}")]:
+            path.unlink(missing_ok=True)
+
+
+def require_same(saved: Mapping[str, Any], given: Mapping[str, Any], where: Path) -> None:
+    """Raise `InputError`, naming the options that differ, unless a run with `given` ones may go on from `where`."""
+    names = [name for name in {**saved, **given} if name not in FREE]
+    different = [
+        f"--{name.replace('_', '-')} {saved.get(name)}, not {given.get(name)}"
+        for name in names
+        if saved.get(name) != given.get(name)
+    ]
+    require(
+        not different,
+        f"{where}: was trained with {'; '.join(different)}; give the same options, or another --out",
+    )
