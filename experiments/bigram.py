@@ -1,5 +1,6 @@
 """The bigram, by counting and by gradient descent: `python -m experiments.bigram --help`."""
 
+import sys
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -34,6 +35,8 @@ class Options:
     """
 
     name_list: NameList
+    config: Path | None = None
+    """Take the options, but for --out, from this file, a run's config.json; those on the command line go before it."""
     out: Path = Path("runs/bigram")
     """The run folder; an earlier run in it is overwritten, if it has come to its end."""
     overwrite: bool = False
@@ -82,6 +85,8 @@ class Fit(NamedTuple):
     loss: float
     nll: float
     max_abs_diff: float
+    stopped_at: int | None
+    """The step whose loss was no finite number, after which the last good parameters were kept."""
 
 
 DOCUMENT = Recipe("the document's settings", 0.1, 100, 0.01)
@@ -139,6 +144,7 @@ def run(
             "counts_nll": counts.entropy_floor(list_counts),
             "counts_nll_smoothed": counts.nll(smoothed, list_counts),
             "steps": fits[own].steps,
+            "stopped_at_step": fits[own].stopped_at,
             "initial_loss": fits[own].initial_loss,
             "final_loss": fits[own].loss,
             "neural_nll": fits[own].nll,
@@ -162,6 +168,14 @@ def run(
     if options.report:
         report.write(report.of_bigram(options.out, neural, letters, names), options.out)
     print(f"\n{folder.contents()}")
+    stopped_at = fits[own].stopped_at
+    if stopped_at is not None:
+        print(
+            f"experiments.bigram: the loss of step {stopped_at:,} is no finite number; stopped and kept the table of step "
+            f"{fits[own].steps:,}; start over with a lower --learning-rate, a tenth say, or a lower --penalty",
+            file=sys.stderr,
+        )
+        return 1
     return interruption.status
 
 
@@ -183,21 +197,26 @@ def fit(
     interruption: Interruption,
     folder: RunFolder | None = None,
 ) -> Fit:
-    """Descend in chunks, logged in `folder` if there is one, until the last step or an interruption."""
+    """Descend in chunks, logged in `folder` if there is one, until the last step, an interruption or what is no number."""
     loss = partial(bigram.loss, config, penalty=recipe.penalty)
     optimizer = train.sgd(optax.constant_schedule(recipe.learning_rate))
     device_counts = jnp.asarray(list_counts)
-    done, seconds, initial_loss = 0, 0.0, None
+    done, seconds, initial_loss, stopped_at = 0, 0.0, None, None
     chunk = max(1, recipe.steps // LOOKS)
     with tqdm(desc=recipe.title, total=recipe.steps, unit="step", disable=None) as progress:
         while done < recipe.steps and not interruption:
             size = min(chunk, recipe.steps - done)
             started = time.perf_counter()
-            params, losses = train.descend(loss, optimizer, params, device_counts, steps=size)
+            new, losses = train.descend(loss, optimizer, params, device_counts, steps=size)
             losses = np.asarray(losses)
             seconds += time.perf_counter() - started
             if done == 0:
                 initial_loss = float(losses[0])
+            if not np.isfinite([*losses, loss(new, device_counts)]).all():
+                bad = ~np.isfinite(losses)
+                stopped_at = done + int(bad.argmax() if bad.any() else size)
+                break
+            params = new
             done += size
             if folder:
                 record = {
@@ -219,6 +238,7 @@ def fit(
         float(loss(params, device_counts)),
         counts.nll(probs, list_counts),
         float(abs(probs - counts.probabilities(list_counts)).max()),
+        stopped_at,
     )
 
 

@@ -106,7 +106,11 @@ def findings(
     return diagnostics.health(
         inside.activations,
         inside.gradients,
-        update_ratios={k.removeprefix(prefix): v for k, v in last.items() if k.startswith(prefix)},
+        update_ratios={
+            key.removeprefix(prefix): math.nan if value is None else value
+            for key, value in last.items()
+            if key.startswith(prefix)
+        },
         initial_loss=summary["initial_loss"],
         final_loss=math.nan if summary["stopped_at_step"] is not None else summary["final_loss"],
         loss_train=summary["loss_train"],

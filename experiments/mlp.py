@@ -1,6 +1,5 @@
 """The multi-layer perceptron with BatchNorm: `python -m experiments.mlp --help`."""
 
-import argparse
 import dataclasses
 import math
 import sys
@@ -15,12 +14,13 @@ import jax
 import numpy as np
 import tyro
 
-from experiments import inside, report, seeds_together, training
+from experiments import footprint, inside, report, seeds_together, training
 from experiments.checkpoints import BEST, Checkpoints, require_same
 from experiments.program import (
     NameList,
     Table,
     a_device_for_each_core,
+    chosen,
     interruptible,
     main,
     sample_lines,
@@ -99,6 +99,8 @@ class Options:
     name_list: NameList
     recipe: Document | Fast
     model: Model
+    config: Path | None = None
+    """Take the options, but for --out, from this file, a run's config.json; those on the command line go before it."""
     out: Path = Path("runs/mlp")
     """The run folder; an earlier run in it is overwritten, if it has come to its end."""
     resume: bool = False
@@ -151,10 +153,7 @@ def of_kind(recipe: type[Document | Fast]) -> type[Options]:
 
 def of_recipe(arguments: Sequence[str]) -> type[Options]:
     """The options that belong to the recipe on a command line; what is wrong there is for others to say."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--recipe", nargs="?")
-    chosen, _ = parser.parse_known_args(arguments)
-    return of_kind(Fast if chosen.recipe == "fast" else Document)
+    return of_kind(Fast if chosen("recipe", arguments) == "fast" else Document)
 
 
 class Data(NamedTuple):
@@ -191,6 +190,7 @@ def program(
         a_device_for_each_core(options.seeds)
     data = read(options)
     options = replace(options, model=replace(options.model, vocab_size=data.vocab.size))
+    footprint.require_room(mlp.Config(**asdict(options.model)), options.recipe, options.seeds)
     require(
         not options.resume or options.out.is_dir(),
         f"{options.out}: is no run folder to go on with; start without --resume",

@@ -1,6 +1,9 @@
 """What every program does the same way: options, errors, interruption, and what it shows."""
 
+import argparse
+import dataclasses
 import io
+import json
 import os
 import signal
 import stat
@@ -12,12 +15,13 @@ from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar, get_type_hints
 
 import jax
 import tyro
 
-from mmjax import InputError, corpus
+from mmjax import InputError, corpus, files
+from mmjax.errors import require, said
 from mmjax.sample import Sample
 
 Options = TypeVar("Options")
@@ -101,6 +105,8 @@ def keep_compiled() -> None:
 
 
 Arguments = Sequence[str]
+# Which folder is written to, and how, is said anew each time; the vocabulary follows from the list.
+NOT_TAKEN = ("out", "resume", "overwrite", "config", "vocab_size")
 
 
 def main(
@@ -119,8 +125,11 @@ def main(
     compile_quickly()
     keep_compiled()
     try:
-        kind: Any = options if isinstance(options, type) else options(sys.argv[1:])
-        status = program(parse(module, kind))
+        arguments = sys.argv[1:]
+        saved = config_of(arguments)
+        if saved:
+            arguments = [*as_typed(saved, options), *arguments]
+        status = program(parse(module, kind_of(options, arguments), arguments))
         sys.stdout.flush()
     except InputError as error:
         print(f"{module}: {shown(str(error))}", file=sys.stderr)
@@ -134,12 +143,72 @@ def main(
     sys.exit(status)
 
 
-def parse(module: str, options: type[Options]) -> Options:
+def kind_of(
+    options: type[Options] | Callable[[Arguments], type[Options]], arguments: Arguments
+) -> type[Options]:
+    """The options that there are on a command line."""
+    kind: Any = options if isinstance(options, type) else options(arguments)
+    return kind
+
+
+def chosen(name: str, arguments: Arguments) -> str | None:
+    """What a command line says of one option; what is wrong there is for others to say."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument(f"--{name}", nargs="?")
+    return getattr(parser.parse_known_args(arguments)[0], name)
+
+
+def config_of(arguments: Arguments) -> Path | None:
+    """The file that options are to be taken from."""
+    path = chosen("config", arguments)
+    return Path(path) if path else None
+
+
+def as_typed(
+    path: Path, options: type[Options] | Callable[[Arguments], type[Options]]
+) -> list[str]:
+    """The options in a run's config.json as they would be typed, but for those of `NOT_TAKEN`.
+
+    Raises `InputError` if it cannot be read, or has an option that there is not, or that is no figure or text.
+    """
+    content = read_object(path)
+    recipe = content.get("recipe", "")
+    known = {field.name: field.default for field in flat(kind_of(options, [f"--recipe={recipe}"]))}
+    unknown = [name for name in content if name not in known]
+    require(not unknown, f"{path}: there is no option {', '.join(unknown)}; leave that out")
+    typed = []
+    for name, value in content.items():
+        option = name.replace("_", "-")
+        if name in NOT_TAKEN or value is None or value is known[name]:
+            continue
+        switch = isinstance(known[name], bool)
+        require(
+            isinstance(value, bool) == switch and not isinstance(value, list),
+            f"{path}: {name} is {value!r}; give {'true or false' if switch else 'a figure or text'}",
+        )
+        if isinstance(value, bool):
+            typed.append(f"--{option}" if value else f"--no-{option}")
+        else:
+            typed.append(f"--{option}={value}")
+    return typed
+
+
+def flat(kind: Any) -> Iterator[dataclasses.Field[Any]]:
+    """The fields of an options dataclass and of those within it."""
+    hints = get_type_hints(kind)
+    for field in dataclasses.fields(kind):
+        if dataclasses.is_dataclass(hints[field.name]):
+            yield from flat(hints[field.name])
+        else:
+            yield field
+
+
+def parse(module: str, options: type[Options], arguments: Arguments) -> Options:
     """The command line's options. Raises `InputError` with what tyro says in its frame, as one line."""
     framed = io.StringIO()
     try:
         with redirect_stderr(framed):
-            return tyro.cli(options, prog=f"python -m {module}", config=MARKERS)
+            return tyro.cli(options, prog=f"python -m {module}", args=arguments, config=MARKERS)
     except SystemExit as end:
         if end.code != 2:  # --help
             raise
@@ -196,6 +265,41 @@ def mark(sample: Sample, known: frozenset[str]) -> str:
 def sample_lines(samples: Sequence[Sample], known: frozenset[str]) -> list[str]:
     """A line for each sample: the name, a tab, and its mark."""
     return [f"{shown(sample.name)}\t{mark(sample, known)}" for sample in samples]
+
+
+LARGEST = 1e38  # a figure of float32
+
+
+def read_object(
+    path: Path, check: Callable[[dict[str, Any]], object] = lambda _: None
+) -> dict[str, Any]:
+    """A run's file of JSON: figures, text and lists of text by their names.
+
+    Raises `InputError` if it cannot be read or is none, or `check` raises ValueError or KeyError.
+    """
+    data = files.read(path, "give a run folder")
+    try:
+        content = parsed(data.decode())
+        check(content)
+    except (ValueError, KeyError) as error:
+        raise InputError(f"{path}: is no file of a run: {said(error)}") from None
+    return content
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """A JSON object of figures, text and lists of text. Raises ValueError if it is none."""
+    try:
+        content = json.loads(text, parse_constant=lambda _: None)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(content, dict):
+        raise ValueError("it is no object")
+    for name, value in content.items():
+        for part in value if isinstance(value, list) else [value]:
+            number = isinstance(part, int | float) and abs(part) < LARGEST
+            if not (number or isinstance(part, str | None)):
+                raise ValueError(f"{name} is {value!r}")
+    return content
 
 
 Cell = str | int | float | list[str] | None

@@ -18,9 +18,9 @@ import optax
 
 import mmjax
 from experiments.checkpoints import Checkpoints
-from experiments.program import shown
+from experiments.program import parsed, read_object, shown
 from mmjax import InputError, files, weights
-from mmjax.errors import require
+from mmjax.errors import require, said
 from mmjax.model import Predictor
 from mmjax.vocab import Vocab
 
@@ -32,7 +32,6 @@ METRICS = "metrics.jsonl"
 REPORT = "report.html"
 FIGURES = "figures"
 LOSSES = "losses.svg"  # of several seeds
-LARGEST = 1e38  # a figure of float32
 # What else than a figure, which may be missing, stands in a run's files.
 CONFIG_KINDS = {
     **{"names": str, "unique": bool, "smoothing": int | float, "recipe": str},
@@ -212,12 +211,12 @@ def model_of(path: Path) -> Path:
 
 def read_config(path: Path, needed: Sequence[str] = ()) -> dict[str, Any]:
     """A run's options. Raises `InputError` if they cannot be read or one that is needed is missing."""
-    return _read_json(path / CONFIG, needed, CONFIG_KINDS, "does not tell the run's options")
+    return _read_json(path / CONFIG, needed, CONFIG_KINDS)
 
 
 def read_summary(path: Path, needed: Sequence[str] = ()) -> dict[str, Any]:
     """A run's final figures. Raises `InputError` if they cannot be read or one that is needed is missing."""
-    return _read_json(path / SUMMARY, needed, SUMMARY_KINDS, "does not tell the run's figures")
+    return _read_json(path / SUMMARY, needed, SUMMARY_KINDS)
 
 
 def read_samples(path: Path) -> list[tuple[str, str]]:
@@ -232,13 +231,13 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     records = []
     for i, line in enumerate(_lines(path) if path.exists() else [], 1):
         try:
-            record = _object(line)
+            record = parsed(line)
             if not all(isinstance(value, int | float | None) for value in record.values()):
                 raise ValueError("a figure is no number")
             records.append({"step": record["step"], "loss_train": record["loss_train"]} | record)
         except (ValueError, KeyError) as error:
             raise InputError(
-                f"{path}: line {i} is none of a run's metrics: {_said(error)}"
+                f"{path}: line {i} is none of a run's metrics: {said(error)}"
             ) from None
     return records
 
@@ -249,40 +248,13 @@ def _lines(path: Path) -> list[str]:
     return text.removesuffix("\n").split("\n") if text else []
 
 
-def _read_json(
-    path: Path, needed: Sequence[str], kinds: Mapping[str, Any], problem: str
-) -> dict[str, Any]:
-    data = files.read(path, "give a run folder")
-    try:
-        content = _object(data.decode())
+def _read_json(path: Path, needed: Sequence[str], kinds: Mapping[str, Any]) -> dict[str, Any]:
+    def check(content: dict[str, Any]) -> None:
         for name in (*needed, *(name for name in kinds if name in content)):
-            kind = kinds.get(name, int | float | None)
-            if not isinstance(content[name], kind):
+            if not isinstance(content[name], kinds.get(name, int | float | None)):
                 raise ValueError(f"{name} is {content[name]!r}")
-    except (ValueError, KeyError) as error:
-        raise InputError(f"{path}: {problem}: {_said(error)}; give a run folder") from None
-    return content
 
-
-def _object(text: str) -> dict[str, Any]:
-    """A JSON object of figures, text and lists of text. Raises ValueError if it is none."""
-    try:
-        content = json.loads(text, parse_constant=lambda _: None)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-    if not isinstance(content, dict):
-        raise ValueError("it is no object")
-    for name, value in content.items():
-        for part in value if isinstance(value, list) else [value]:
-            number = isinstance(part, int | float) and abs(part) < LARGEST
-            if not (number or isinstance(part, str | None)):
-                raise ValueError(f"{name} is {value!r}")
-    return content
-
-
-def _said(error: Exception) -> str:
-    said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-    return said if len(said) < 200 else f"{said[:200]} ..."
+    return read_object(path, check)
 
 
 def _finite(value: Any) -> Any:

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from statistics import mean, stdev
 from typing import Any
+
+import numpy as np
 
 from experiments import pictures
 from experiments.compare import losses
@@ -16,7 +17,9 @@ def mean_of(records: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """The mean over records of every figure in them; where all have the same, that."""
     first, *others = records
     return {
-        key: value if all(record[key] == value for record in others) else mean(values(records, key))
+        key: value
+        if all(record[key] == value for record in others)
+        else float(np.mean(values(records, key)))
         for key, value in first.items()
     }
 
@@ -24,6 +27,12 @@ def mean_of(records: Sequence[Mapping[str, float]]) -> dict[str, float]:
 def values(runs: Sequence[Mapping[str, Any]], key: str) -> list[float]:
     """A figure of every run."""
     return [run[key] for run in runs]
+
+
+def spread(found: Sequence[float]) -> float:
+    """The standard deviation of a sample; NaN if one of the figures is no finite number."""
+    with np.errstate(invalid="ignore"):
+        return float(np.std(found, ddof=1))
 
 
 def show(folder: RunFolder, runs: Mapping[str, Mapping[str, Any]]) -> None:
@@ -40,15 +49,16 @@ def show(folder: RunFolder, runs: Mapping[str, Mapping[str, Any]]) -> None:
         if key not in same and all(isinstance(run[key], float) for run in each)
     ]
     rows = [
-        (key, mean(found), stdev(found), min(found), max(found))
+        (key, float(np.mean(found)), spread(found), min(found), max(found))
         for key, found in ((key, values(each, key)) for key in varying)
     ]
     print(Table([f"over {len(runs)} seeds", "mean", "std", "lowest", "highest"], rows))
     symptoms = Counter(finding for run in each for finding in run["findings"])
     for finding, count in symptoms.items():
         print(f"\nFinding: {finding}, in {count} of {len(runs)}")
-    spread = {f"{key}_std": std for key, _, std, *_ in rows}
-    folder.write_summary({"seeds": len(runs), **same, **{row[0]: row[1] for row in rows}, **spread})
+    means = {key: center for key, center, *_ in rows}
+    stds = {f"{key}_std": std for key, _, std, *_ in rows}
+    folder.write_summary({"seeds": len(runs), **same, **means, **stds})
     curves = {name: losses(folder.path / name) for name in runs if each[0]["steps"]}
     if curves:
         pictures.write(figures.losses_compared(curves), folder.path / LOSSES)

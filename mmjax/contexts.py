@@ -11,10 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Integer
 
+from mmjax import memory
 from mmjax.corpus import BOUNDARY
 from mmjax.errors import require
 
-PIECE = 2**22  # examples looked at together, which bounds the memory
+PIECE = 2**22  # examples of three letters looked at together, which bounds the memory
 MAX_NUMBERS = 2**28  # distinct contexts times tokens: a gibibyte in float32
 
 
@@ -31,10 +32,19 @@ class Contexts(NamedTuple):
 def collect(tokens: Integer[np.ndarray, "tokens"], vocab_size: int, block_size: int) -> Contexts:
     """The contexts of `block_size` tokens in a flat array of tokens.
 
-    Raises `InputError` if there are so many that their distributions would not fit into a gibibyte.
+    Raises `InputError` if there are so many that their distributions would not fit into a gibibyte, or so many
+    examples that looking for them would take more memory than there is.
     """
+    most = min(len(tokens), vocab_size ** min(block_size + 1, 8))
+    memory.require_room(
+        8 * most * (block_size + 8) * tokens.itemsize,
+        f"looking for the distinct contexts of {block_size} characters",
+        "use a smaller block_size, or train on the tokens themselves",
+    )
+    step = max(1, 4 * PIECE // (block_size + 1))
     counted = [
-        _distinct(_rows(tokens, start, block_size)) for start in range(0, len(tokens) - 1, PIECE)
+        _distinct(_rows(tokens, start, min(start + step, len(tokens) - 1), block_size))
+        for start in range(0, len(tokens) - 1, step)
     ]
     rows, counts = counted[0]
     if len(counted) > 1:
@@ -57,9 +67,9 @@ def collect(tokens: Integer[np.ndarray, "tokens"], vocab_size: int, block_size: 
     )
 
 
-def _rows(tokens: np.ndarray, start: int, block_size: int) -> np.ndarray:
-    """A piece of the examples from the one at `start` on, as rows of a context and its target [n, block_size + 1]."""
-    index = np.arange(start, min(start + PIECE, len(tokens) - 1))
+def _rows(tokens: np.ndarray, start: int, end: int, block_size: int) -> np.ndarray:
+    """The examples from `start` to before `end`, as rows of a context and its target [n, block_size + 1]."""
+    index = np.arange(start, end)
     rows = np.zeros((len(index), block_size + 1), tokens.dtype)
     rows[:, -1] = tokens[index + 1]
     in_name = np.ones(len(index), bool)

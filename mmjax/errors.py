@@ -1,5 +1,7 @@
 """The one exception that speaks to the caller."""
 
+LONGEST = 200  # characters of what others say
+
 
 class InputError(Exception):
     """What was given cannot work; one line says what, where, and what to do about it.
@@ -12,6 +14,12 @@ def require(holds: bool, message: str) -> None:
     """Raise `InputError(message)` unless `holds`."""
     if not holds:
         raise InputError(message)
+
+
+def said(error: Exception) -> str:
+    """What an exception says, as one line of a bearable length."""
+    line = " ".join((f"{error} is missing" if isinstance(error, KeyError) else str(error)).split())
+    return line if len(line) < LONGEST else f"{line[:LONGEST]} ..."
 
 
 def require_ranges(config: object, **ranges: tuple[float, float]) -> None:

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import save as to_bytes
 
 from mmjax import files
-from mmjax.errors import InputError, require
+from mmjax.errors import InputError, require, said
 
 FORMAT = "mmjax 2"
 CHECKSUM = "sha256"
@@ -51,7 +51,7 @@ def read(
         found = dict(safetensors.deserialize(data))
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     except (SafetensorError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: no whole safetensors file: {_said(error)}") from None
+        raise InputError(f"{path}: no whole safetensors file: {said(error)}") from None
     metadata: Metadata = header.get("__metadata__", {})
     version = metadata.get("format", "")
     require(
@@ -70,7 +70,7 @@ def read(
     try:
         expected = expect(metadata)
     except (KeyError, TypeError, ValueError, RecursionError, InputError) as error:
-        raise InputError(f"{path}: unusable metadata: {_said(error)}") from None
+        raise InputError(f"{path}: unusable metadata: {said(error)}") from None
     for name in [*expected, *found]:
         require(name in found, f"{path}: the tensor {name} is missing; train and save it anew")
         if name not in expected and beside and name.startswith(beside):
@@ -112,9 +112,3 @@ def _sorted(data: bytes) -> bytes:
 def _array(tensor: Mapping[str, Any]) -> np.ndarray:
     array = np.frombuffer(tensor["data"], DTYPES.get(tensor["dtype"], np.uint8))
     return array.reshape(tensor["shape"]) if tensor["dtype"] in DTYPES else array
-
-
-def _said(error: Exception) -> str:
-    said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-    said = " ".join(said.split())
-    return said if len(said) < 200 else f"{said[:200]} ..."

@@ -1,0 +1,45 @@
+"""The memory that a training run will take, reckoned before any of it is asked for."""
+
+from functools import partial
+
+import jax
+
+from mmjax import evaluate, lookup, memory, mlp, train
+from mmjax.errors import require
+from mmjax.model import parameter_count
+
+PROGRAM = 400 * 2**20  # Python, JAX, matplotlib and what XLA compiles
+FLOAT = 4
+
+
+def needed(config: mlp.Config, recipe: train.Recipe, seeds: int) -> int:
+    """Bytes at the highest, the list left out: within a factor of 2 of what XLA says of a step."""
+    state = jax.eval_shape(
+        partial(train.init, mlp, config, recipe), jax.eval_shape(jax.random.key, 0)
+    )
+    held = FLOAT * parameter_count((state.params, state.stats, state.opt_state))
+    inputs, hidden = config.block_size * config.embedding_dim, config.hidden_size
+    # Of one example: every layer's output, what the backward pass keeps of it, and their gradients.
+    floats = 2 * inputs + 4 * config.hidden_layers * hidden + 4 * config.vocab_size
+    drawn = 2 * FLOAT * min(train.TOGETHER, recipe.steps)
+    step = FLOAT * parameter_count(state.params) + recipe.batch_size * (FLOAT * floats + drawn)
+    training = seeds * (2 * held + step)  # the states, their last good copies, and a step
+    saving = 5 * seeds * held
+    looking = evaluate.CHUNK * FLOAT * (2 * inputs + 3 * hidden + 3 * config.vocab_size)
+    tables = 10 * 8 * config.vocab_size**2
+    return PROGRAM + max(training, saving, looking) + 2 * FLOAT * lookup.MAX_LOGITS + tables
+
+
+def require_room(config: mlp.Config, recipe: train.Recipe, seeds: int) -> None:
+    """Raise `InputError`, with the figure, unless the run's memory is there."""
+    bytes_needed = needed(config, recipe, seeds)
+    remedy = "give a smaller network, batch or number of seeds"
+    device = jax.devices()[0]
+    there = (device.memory_stats() or {}).get("bytes_limit")
+    if there is not None:  # an accelerator's own
+        require(
+            bytes_needed <= there,
+            f"this run would take about {memory.size(bytes_needed)} of the device's memory, and {memory.size(there)} are "
+            f"there; {remedy}",
+        )
+    memory.require_room(bytes_needed, "this run", remedy)
