@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.program import shown
-from mmjax import InputError, checkpoint, files
+from mmjax import InputError, checkpoint
 from mmjax.checkpoint import Checkpoint
 from mmjax.errors import require
 
@@ -62,8 +62,8 @@ class Checkpoints:
         return None
 
     def clear(self) -> None:
-        """Remove all of them, the latest first, and what was left half-written."""
-        for path in [*self.paths(), *self.folder.glob(f".*{files.UNFINISHED}")]:
+        """Remove all of them, the latest first."""
+        for path in self.paths():
             path.unlink(missing_ok=True)
 
 

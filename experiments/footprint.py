@@ -13,21 +13,30 @@ FLOAT = 4
 
 
 def needed(config: mlp.Config, recipe: train.Recipe, seeds: int) -> int:
-    """Bytes at the highest, the list left out: within a factor of 2 of what XLA says of a step."""
-    state = jax.eval_shape(
-        partial(train.init, mlp, config, recipe), jax.eval_shape(jax.random.key, 0)
-    )
-    held = FLOAT * parameter_count((state.params, state.stats, state.opt_state))
+    """Bytes at the highest, the list left out."""
+    held = FLOAT * _numbers(config, recipe)
+    training = seeds * (held + of_training(config, recipe))  # the last good copies, and a step
+    saving = 5 * seeds * held
+    widths = 2 * config.block_size * config.embedding_dim + 3 * config.hidden_size
+    looking = evaluate.CHUNK * FLOAT * (widths + 3 * config.vocab_size)
+    tables = 10 * 8 * config.vocab_size**2
+    return PROGRAM + max(training, saving, looking) + 2 * FLOAT * lookup.MAX_LOGITS + tables
+
+
+def of_training(config: mlp.Config, recipe: train.Recipe) -> int:
+    """Bytes of one network's training: its state, and what a step needs besides."""
     inputs, hidden = config.block_size * config.embedding_dim, config.hidden_size
     # Of one example: every layer's output, what the backward pass keeps of it, and their gradients.
     floats = 2 * inputs + 4 * config.hidden_layers * hidden + 4 * config.vocab_size
-    drawn = 2 * FLOAT * min(train.TOGETHER, recipe.steps)
-    step = FLOAT * parameter_count(state.params) + recipe.batch_size * (FLOAT * floats + drawn)
-    training = seeds * (2 * held + step)  # the states, their last good copies, and a step
-    saving = 5 * seeds * held
-    looking = evaluate.CHUNK * FLOAT * (2 * inputs + 3 * hidden + 3 * config.vocab_size)
-    tables = 10 * 8 * config.vocab_size**2
-    return PROGRAM + max(training, saving, looking) + 2 * FLOAT * lookup.MAX_LOGITS + tables
+    drawn = 2 * min(train.TOGETHER, recipe.steps)
+    return FLOAT * (2 * _numbers(config, recipe) + recipe.batch_size * (floats + drawn))
+
+
+def _numbers(config: mlp.Config, recipe: train.Recipe) -> int:
+    """How many numbers there are in a state."""
+    key = jax.eval_shape(jax.random.key, 0)
+    state = jax.eval_shape(partial(train.init, mlp, config, recipe), key)
+    return parameter_count((state.params, state.stats, state.opt_state))
 
 
 def require_room(config: mlp.Config, recipe: train.Recipe, seeds: int) -> None:

@@ -90,7 +90,8 @@ class RunFolder:
             "--overwrite, or give another --out",
         )
         self.write_json(CONFIG, plain(options))
-        files.remove_unfinished(path)
+        for folder in (path, checkpoints.folder):
+            files.remove_unfinished(folder)
         if resume:
             return
         checkpoints.clear()

@@ -138,11 +138,13 @@ def gradients(config: Config, inspection: Inspection) -> list[Gradient]:
 
 
 def weight_gradients(params: Any, grads: Any) -> list[WeightGradient]:
-    """Shape, gradient mean and std, and grad:data ratio of every weight matrix."""
+    """Shape, gradient mean and std, and grad:data ratio of every weight matrix, infinite of weights that are all the same."""
     rows = []
     for (name, weight), grad in zip(weights(params).items(), weights(grads).values(), strict=True):
         mean, std = _mean_std(grad)
-        rows.append(WeightGradient(name, weight.shape, mean, std, std / _mean_std(weight)[1]))
+        _, spread = _mean_std(weight)
+        ratio = std / spread if spread else math.inf if std else math.nan
+        rows.append(WeightGradient(name, weight.shape, mean, std, ratio))
     return rows
 
 
@@ -266,5 +268,6 @@ def _tanh_layers(config: Config) -> list[tuple[int, str]]:
 
 
 def _mean_std(values: Any) -> tuple[float, float]:
+    """The mean and the standard deviation of a sample, which of a single number is 0."""
     values = np.asarray(values, np.float64)
-    return float(values.mean()), float(values.std(ddof=1))
+    return float(values.mean()), float(values.std(ddof=min(1, values.size - 1)))

@@ -49,7 +49,7 @@ class Config:
             block_size=(1, 1_000),
             embedding_dim=(1, 65_536),
             hidden_size=(1, 65_536),
-            hidden_layers=(1, 1_000),
+            hidden_layers=(1, 100),
             gain=(0.0, 1e6),
             output_gamma=(0.0, 1e6),
             momentum=(0.0, 1.0),

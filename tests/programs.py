@@ -1,8 +1,12 @@
 """Running the programs within a test: for files of tests to share."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 
 import pytest
 from conftest import ROOT
@@ -49,3 +53,34 @@ def summary(folder):
 def contents(folder):
     """Every file of a folder with its bytes."""
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+class Forks:
+    """Runs of the MLP, one after the other, in children of a process that has imported everything."""
+
+    def __init__(self, folder):
+        self.errors = (folder / "errors.txt").open("w+")
+        self.process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", str(ROOT / "tests/forks.py")],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            text=True,
+        )
+
+    def run(self, options, kill_after=None):
+        """(status, what it said on standard error) of a run, killed after so many seconds if it is not over by then."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.errors.truncate(0)
+        print(json.dumps([*map(str, options)]), file=self.process.stdin, flush=True)
+        child = int(self.process.stdout.readline())
+        if kill_after is not None:
+            time.sleep(kill_after)
+            with suppress(ProcessLookupError):  # it is over
+                os.kill(child, signal.SIGKILL)
+        status = int(self.process.stdout.readline())
+        self.errors.seek(0)
+        return status, self.errors.read()

@@ -1,0 +1,49 @@
+"""SIGKILL at random moments, writing included: the run always goes on from a whole checkpoint and ends the same."""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+from programs import Forks
+from test_resume import NAMES, results
+
+from mmjax import checkpoint
+
+KILLS = int(os.environ.get("MMJAX_KILLS", "25"))
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_a_run_goes_on_and_ends_the_same(tmp_path):
+    draw = random.Random(0)
+    (tmp_path / "names").write_text(NAMES)
+    size = ("--embedding-dim", 3, "--hidden-size", 7, "--hidden-layers", 2, "--no-report")
+    options = ("--names", tmp_path / "names", "--steps", 20_000, *size)
+    forks = Forks(tmp_path)
+    assert forks.run((*options, "--out", tmp_path / "whole"))[0] == 0  # compiles, for the cache
+    started = time.perf_counter()
+    assert forks.run((*options, "--out", tmp_path / "whole"))[0] == 0
+    seconds = time.perf_counter() - started
+    whole = results(tmp_path / "whole")
+    kills, found = 0, {"fresh": 0, "resumed": 0, "half-written": 0, "runs": 0}
+    while kills < KILLS:
+        out = tmp_path / f"run-{kills}"
+        status = None
+        while status != 0:
+            began = any((out / "checkpoints").glob("step-*.safetensors"))
+            found["half-written"] += any(out.rglob(".*.tmp"))
+            resume = ("--resume",) if began else ("--overwrite",)
+            # A whole run would end by itself now and then.
+            status, said = forks.run((*options, "--out", out, *resume), draw.uniform(0, seconds))
+            assert status in (0, -signal.SIGKILL), said
+            assert said == ""
+            if status:
+                kills += 1
+                found["resumed" if began else "fresh"] += 1
+                for path in out.glob("checkpoints/*.safetensors"):
+                    checkpoint.load(path)  # whole, all of them
+        found["runs"] += 1
+        assert results(out) == whole
+    print(f"\n{kills} kills: {found}")
+    assert found["resumed"] > KILLS // 4
