@@ -124,10 +124,10 @@ def _shapes(metadata: tensors.Metadata, optimizer: optax.GradientTransformation 
 
 
 def _recipe(metadata: tensors.Metadata) -> Recipe:
-    fields = json.loads(metadata["recipe"])
-    kind = fields.pop("kind")
+    settings = dict(json.loads(metadata["recipe"]))
+    kind = settings.pop("kind")
     require(kind in RECIPES, f"a recipe {kind!r} is not known")
-    return RECIPES[kind](**fields)
+    return RECIPES[kind](**settings)
 
 
 def _step(metadata: tensors.Metadata) -> jax.Array:
@@ -137,7 +137,7 @@ def _step(metadata: tensors.Metadata) -> jax.Array:
 
 
 def _key(metadata: tensors.Metadata) -> jax.Array:
-    key = json.loads(metadata["key"])
+    key = dict(json.loads(metadata["key"]))
     require(key["kind"] in KEYS, f"a random key of the kind {key['kind']!r} is not known")
     data = _whole_numbers(key["data"], 2**32, "the random key is none")
     require(0 < data.ndim < 3, "the random key is none")

@@ -1,0 +1,157 @@
+"""Mutated files by the thousand: what is read is what was written, or it is refused with a line."""
+
+import json
+import os
+import struct
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tampered import contents, rewrite
+
+from mmjax import InputError, Predictor, Vocab, checkpoint, mlp, train, weights
+
+EXAMPLES = int(os.environ.get("MMJAX_FUZZ", "300"))  # of each test
+MANY = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+CONFIG = mlp.Config(vocab_size=5, block_size=2, embedding_dim=3, hidden_size=7, hidden_layers=2)
+RECIPE = train.Config(steps=40, batch_size=5)
+LOADERS = {"weights": weights.load, "checkpoint": checkpoint.load}
+
+
+class Saved:
+    def __init__(self, whole, path):
+        self.whole, self.path = whole, path
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """The bytes of a whole file of each kind, and a place for others."""
+    folder = tmp_path_factory.mktemp("files")
+    state = train.init(mlp, CONFIG, RECIPE, jax.random.key(0))
+    vocab = Vocab("abcd")
+    weights.save(folder / "weights", Predictor(mlp, CONFIG, state.params, state.stats), vocab)
+    run = checkpoint.Checkpoint(mlp, CONFIG, RECIPE, vocab, "0", state, {})
+    checkpoint.save(folder / "checkpoint", run)
+    return Saved({kind: (folder / kind).read_bytes() for kind in LOADERS}, folder / "mutated")
+
+
+def outcome(kind, path):
+    """Either "read", or the one line with which it is refused; anything else than `InputError` fails the test."""
+    try:
+        LOADERS[kind](path)
+    except InputError as error:
+        line = str(error)
+        assert line.startswith(f"{path}: ")
+        assert len(line) < 1_000
+        return line
+    return "read"
+
+
+@st.composite
+def mutations(draw):
+    """A function from bytes to other bytes: cut, overwritten, put in, taken out, doubled."""
+    places = st.integers(0, 2**16)
+    kind = draw(
+        st.sampled_from(["cut", "overwrite", "insert", "remove", "repeat", "header", "bit"])
+    )
+    start, length = draw(places), draw(st.integers(1, 64))
+    piece = draw(st.binary(min_size=1, max_size=16))
+
+    def mutate(data):
+        at = start % (len(data) + 1)
+        match kind:
+            case "cut":
+                return data[:at]
+            case "overwrite":
+                return data[:at] + piece + data[at + len(piece) :]
+            case "insert":
+                return data[:at] + piece + data[at:]
+            case "remove":
+                return data[:at] + data[at + length :]
+            case "repeat":
+                return data[:at] + data[at : at + length] + data[at:]
+            case "header":
+                return struct.pack("<Q", int.from_bytes(piece[:8], "little")) + data[8:]
+        at = start % len(data)
+        return data[:at] + bytes([data[at] ^ 1 << length % 8]) + data[at + 1 :]
+
+    return mutate
+
+
+@pytest.mark.parametrize("kind", LOADERS)
+@MANY
+@given(changes=st.lists(mutations(), min_size=1, max_size=4))
+def test_a_mutated_file_is_refused(saved, kind, changes):
+    whole, path = saved.whole, saved.path
+    data = whole[kind]
+    for change in changes:
+        data = change(data)
+    path.write_bytes(data)
+    assert (outcome(kind, path) == "read") == (data == whole[kind])
+
+
+@pytest.mark.parametrize("kind", LOADERS)
+@MANY
+@given(data=st.binary(max_size=400))
+def test_any_bytes_are_refused(saved, kind, data):
+    path = saved.path
+    for header in (b"", struct.pack("<Q", len(data))):
+        path.write_bytes(header + data)
+        assert "no whole safetensors file" in outcome(kind, path)
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@pytest.mark.parametrize("kind", LOADERS)
+@MANY
+@given(data=st.data())
+def test_metadata_of_any_kind_is_read_or_refused_under_a_checksum_that_is_right(saved, kind, data):
+    """Somebody who knows the format: a field of the metadata replaced by any JSON, or a field of that."""
+    whole, path = saved.whole, saved.path
+    path.write_bytes(whole[kind])
+    _, metadata = contents(path)
+    key = data.draw(st.sampled_from(sorted({*metadata, "more"} - {"sha256"})))
+    value = data.draw(JSON)
+    if key in ("config", "recipe", "key") and data.draw(st.booleans()):
+        inside = json.loads(metadata[key])
+        value = inside | {data.draw(st.sampled_from([*inside, "more"])): value}
+    text = value if isinstance(value, str) else json.dumps(value)
+    rewrite(path, metadata={key: text.encode(errors="replace").decode()})
+    outcome(kind, path)
+
+
+DTYPES = [np.float16, np.float32, np.float64, np.int8, np.int32, np.int64, np.uint8, np.bool_]
+
+
+@pytest.mark.parametrize("kind", LOADERS)
+@MANY
+@given(data=st.data())
+def test_tensors_of_any_kind_are_refused_under_a_checksum_that_is_right(saved, kind, data):
+    whole, path = saved.whole, saved.path
+    path.write_bytes(whole[kind])
+    arrays, _ = contents(path)
+    name = data.draw(st.sampled_from([*arrays, "more", "opt_state.more", ""]))
+    shape = data.draw(st.lists(st.integers(0, 9), max_size=4))
+    value = data.draw(st.sampled_from([0, 1, np.nan, np.inf]))
+    kind_of_number = data.draw(st.sampled_from(DTYPES))
+    with np.errstate(invalid="ignore"):
+        array = np.full(shape, value).astype(kind_of_number)
+    rewrite(path, **{name: array})
+    same = name in arrays and (array.shape, array.dtype) == (arrays[name].shape, arrays[name].dtype)
+    beside = kind == "weights" and name.startswith("opt_state.")
+    if not (same or beside):
+        assert "the tensor" in outcome(kind, path) or "has a tensor" in outcome(kind, path)
