@@ -5,7 +5,7 @@ ARGS ?=
 # A file of tests goes to one worker, since fixtures are made once a file.
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-.PHONY: run test check format slow clean
+.PHONY: run test check format slow fuzz clean
 
 run: .venv/installed
 	$(BIN)/python -m experiments.mlp $(ARGS)
@@ -24,6 +24,11 @@ check: .venv/installed
 
 slow: .venv/installed
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+# Coverage-guided, for as long as is said: make fuzz ARGS=-max_total_time=600
+fuzz: .venv/installed
+	$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
+	PYTHONPATH=. $(BIN)/python tests/fuzz_files.py $(ARGS)
 
 format: .venv/installed
 	$(BIN)/ruff format .

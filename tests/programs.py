@@ -70,6 +70,13 @@ class Forks:
             text=True,
         )
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.communicate()
+        self.errors.close()
+
     def run(self, options, kill_after=None):
         """(status, what it said on standard error) of a run, killed after so many seconds if it is not over by then."""
         assert self.process.stdin

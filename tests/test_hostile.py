@@ -269,7 +269,8 @@ def test_every_number_is_taken_or_refused_with_a_line(monkeypatch, capsys, modul
 
 @pytest.fixture(scope="module")
 def forks(tmp_path_factory):
-    return Forks(tmp_path_factory.mktemp("forks"))
+    with Forks(tmp_path_factory.mktemp("forks")) as forks:
+        yield forks
 
 
 OWN = ("--learning-rate", "--warmup", "--weight-decay", "--batch-size")  # of the fast recipe

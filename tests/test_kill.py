@@ -3,7 +3,9 @@
 import os
 import random
 import signal
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 from programs import Forks
@@ -14,13 +16,25 @@ from mmjax import checkpoint
 KILLS = int(os.environ.get("MMJAX_KILLS", "25"))
 
 
+@pytest.fixture
+def folder():
+    """In memory where that can be: a run writes hundreds of times, and waits for the disk each time."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)
+
+
 @pytest.mark.slow
-def test_killed_at_any_moment_a_run_goes_on_and_ends_the_same(tmp_path):
+def test_killed_at_any_moment_a_run_goes_on_and_ends_the_same(folder):
+    with Forks(folder) as forks:
+        kill_and_resume(folder, forks)
+
+
+def kill_and_resume(tmp_path, forks):
     draw = random.Random(0)
     (tmp_path / "names").write_text(NAMES)
     size = ("--embedding-dim", 3, "--hidden-size", 7, "--hidden-layers", 2, "--no-report")
     options = ("--names", tmp_path / "names", "--steps", 20_000, *size)
-    forks = Forks(tmp_path)
     assert forks.run((*options, "--out", tmp_path / "whole"))[0] == 0  # compiles, for the cache
     started = time.perf_counter()
     assert forks.run((*options, "--out", tmp_path / "whole"))[0] == 0

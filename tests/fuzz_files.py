@@ -1,0 +1,115 @@
+"""Coverage-guided fuzzing of everything that reads a file: `make fuzz ARGS=-runs=100000`.
+
+It installs atheris; the options are those of libFuzzer. The first byte chooses the reader, the rest is the
+file. With the highest bit of that byte set the file's checksum is made right, so that what lies behind it is reached. Anything
+but a result or an `InputError` ends the fuzzing with the input that did it.
+"""
+
+import json
+import os
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import atheris  # pyright: ignore[reportMissingImports]
+
+with atheris.instrument_imports(include=["mmjax", "experiments"]):  # pyright: ignore
+    from experiments import run_folder
+    from mmjax import (
+        InputError,
+        bigram,
+        checkpoint,
+        corpus,
+        counts,
+        mlp,
+        tensors,
+        train,
+        vocab,
+        weights,
+    )
+
+import jax
+import safetensors
+from safetensors.numpy import save
+
+PATH = Path(tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
+
+
+def read_list(path: Path) -> None:
+    """A list, up to what training would take."""
+    names = corpus.read_names(path)
+    letters = vocab.build(names)
+    tokens = corpus.encode(letters, names)
+    assert corpus.decode(letters, tokens) == names
+    corpus.split(names)
+    if letters.size < 100:
+        counts.bigrams(tokens, letters.size)
+
+
+READERS = [
+    (weights.load, "model.safetensors"),
+    (checkpoint.load, "checkpoint.safetensors"),
+    (read_list, "names.txt"),
+    (lambda path: run_folder.read_config(path.parent), run_folder.CONFIG),
+    (lambda path: run_folder.read_summary(path.parent), run_folder.SUMMARY),
+    (lambda path: run_folder.read_metrics(path.parent), run_folder.METRICS),
+    (lambda path: run_folder.read_samples(path.parent), run_folder.SAMPLES),
+]
+
+
+def signed(data: bytes) -> bytes:
+    """The file with a checksum that is right, if it is one at all."""
+    with suppress(Exception):
+        found = dict(safetensors.deserialize(data))
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        arrays = {name: tensors._array(tensor) for name, tensor in found.items()}
+        metadata = {key: value for key, value in header["__metadata__"].items() if key != "sha256"}
+        return save(arrays, metadata | {"sha256": tensors.checksum(arrays, metadata)})
+    return data
+
+
+def one(data: bytes) -> None:
+    """Read one file."""
+    if not data:
+        return
+    read, name = READERS[(data[0] & 0x7F) % len(READERS)]
+    (PATH / name).write_bytes(signed(data[1:]) if data[0] & 0x80 else data[1:])
+    with suppress(InputError):
+        read(PATH / name)
+
+
+def seeds(folder: Path) -> None:
+    """Files as they are written, to begin with."""
+    letters = vocab.Vocab("abcd")
+    config = mlp.Config(vocab_size=5, block_size=1, embedding_dim=1, hidden_size=2, hidden_layers=1)
+    recipe = train.Config(steps=4)
+    state = train.init(mlp, config, recipe, jax.random.key(0))
+    small = bigram.Config(vocab_size=5)
+    table = bigram.init(small, jax.random.key(0))
+    weights.save(folder / "bigram", weights.Predictor(bigram, small, *table), letters)
+    weights.save(folder / "mlp", weights.Predictor(mlp, config, state.params, state.stats), letters)
+    run = checkpoint.Checkpoint(mlp, config, recipe, letters, "0", state, {})
+    checkpoint.save(folder / "run", run)
+    (folder / "names").write_text("ann\nbob\nZoë\nO'Neil\nli-li\nbo\ncy\n")
+    (folder / "json").write_text(
+        '{"step": 1, "loss_train": 2.5, "names": "x", "findings": ["a"]}\n'
+    )
+    for name, choices in {
+        "bigram": (0, 0x80),
+        "mlp": (0, 0x80),
+        "run": (1, 0x81, 0),
+        "names": (2,),
+        "json": (3, 4, 5, 6),
+    }.items():
+        data = (folder / name).read_bytes()
+        (folder / name).unlink()
+        for choice in choices:
+            (folder / f"{name}-{choice}").write_bytes(bytes([choice]) + data)
+
+
+if __name__ == "__main__":
+    begin = Path(tempfile.mkdtemp())
+    seeds(begin)
+    atheris.Setup([*sys.argv, str(begin), "-max_len=8192"], one)
+    atheris.Fuzz()
