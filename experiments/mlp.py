@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import islice
@@ -17,6 +17,7 @@ import tyro
 from experiments import footprint, inside, report, seeds_together, training
 from experiments.checkpoints import BEST, Checkpoints, require_same
 from experiments.program import (
+    Interruption,
     NameList,
     Table,
     a_device_for_each_core,
@@ -240,17 +241,30 @@ def run(
         checkpoints.save(saved, progress.step, best=best)
 
     examples = training_data(config, options.recipe, data.tokens["train"])
-    with interruptible() as interruption, mention(checkpoints):
-        fitted = training.fit(
-            *(config, options.recipe, seeds, examples, data.tokens["val"], log, interruption),
-            watch=options.watch,
-            keep=keep,
-            start=start,
-        )
-    runs = {
-        seed: finish(replace(options, seed=seed), config, data, examples, folders[seed], *fit)
-        for seed, fit in zip(seeds, fitted, strict=True)
-    }
+    with mention(checkpoints):
+        with interruptible() as interruption:
+            fitted = training.fit(
+                *(config, options.recipe, seeds, examples, data.tokens["val"], log, interruption),
+                watch=options.watch,
+                keep=keep,
+                start=start,
+            )
+        runs = {
+            seed: finish(replace(options, seed=seed), config, data, examples, folders[seed], *fit)
+            for seed, fit in zip(seeds, fitted, strict=True)
+        }
+        conclude(options, data, folder, folders, runs)
+    return status_of(options, runs, interruption)
+
+
+def conclude(
+    options: Options,
+    data: Data,
+    folder: RunFolder,
+    folders: Mapping[int, RunFolder],
+    runs: Mapping[int, Finished],
+) -> None:
+    """Print what the runs have come to, and write the reports."""
     first = runs[options.seed]
     print(heading(options, data, first))
     if options.seeds > 1:
@@ -265,6 +279,10 @@ def run(
             )
             report.write(made, path)
     print(f"\n{folder.contents()}")
+
+
+def status_of(options: Options, runs: Mapping[int, Finished], interruption: Interruption) -> int:
+    """The exit status, and on standard error why it is not 0."""
     stopped = {
         seed: run.training for seed, run in runs.items() if run.training.stopped_at is not None
     }
@@ -275,7 +293,7 @@ def run(
             f"and kept the state of step {steps:,}; {REMEDY}",
             file=sys.stderr,
         )
-    steps = first.training.steps
+    steps = runs[options.seed].training.steps
     if interruption and steps < options.recipe.steps:
         print(
             f"experiments.mlp: stopped at step {steps:,} of {options.recipe.steps:,}; the same command with --resume "
@@ -290,13 +308,19 @@ REMEDY = "start over with a lower --learning-rate, a tenth say"
 
 @contextmanager
 def mention(checkpoints: Checkpoints) -> Iterator[None]:
-    """Within the block, an `InputError` also says from where the run can be gone on with."""
+    """Within the block, an `InputError` and a Ctrl-C also say from where the run can be gone on with."""
+
+    def where() -> str:
+        there = [path for path in checkpoints.paths() if path.name != BEST]
+        step = f"step {int(there[0].stem.partition('-')[2]):,}" if there else "the start"
+        return f"--resume goes on from {step}"
+
     try:
         yield
     except InputError as error:
-        there = [path for path in checkpoints.paths() if path.name != BEST]
-        step = f"step {int(there[0].stem.partition('-')[2]):,}" if there else "the start"
-        raise InputError(f"{error}; once that is mended, --resume goes on from {step}") from None
+        raise InputError(f"{error}; once that is mended, {where()}") from None
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"; {where()}") from None
 
 
 def started(

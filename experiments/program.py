@@ -134,8 +134,8 @@ def main(
     except InputError as error:
         print(f"{module}: {shown(str(error))}", file=sys.stderr)
         status = 2
-    except KeyboardInterrupt:
-        print(f"{module}: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"{module}: interrupted{stop}", file=sys.stderr)
         status = 128 + signal.SIGINT
     except BrokenPipeError:  # the reader of our output has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -135,7 +135,7 @@ class RunFolder:
     def cut_metrics(self, step: int) -> None:
         """Drop the lines of the steps behind `step`, and one that was cut off. Says so on standard error if others lack."""
         kept = []
-        for line in _lines(self.path / METRICS):
+        for line in _lines(self.path / METRICS) if (self.path / METRICS).exists() else []:
             with suppress(ValueError, TypeError, KeyError, RecursionError):
                 if json.loads(line)["step"] <= step:
                     kept.append(line)

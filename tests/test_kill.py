@@ -13,7 +13,7 @@ from test_resume import NAMES, results
 
 from mmjax import checkpoint
 
-KILLS = int(os.environ.get("MMJAX_KILLS", "25"))
+KILLS = int(os.environ.get("MMJAX_KILLS", "12"))
 
 
 @pytest.fixture

@@ -303,17 +303,33 @@ def test_notes_that_lie_are_refused(monkeypatch, capsys, names, copy, notes):
     assert len(err.splitlines()) == 1
 
 
-def test_metrics_that_were_cut_off_are_mended_and_missing_ones_said(
-    monkeypatch, capsys, tmp_path, names, copy
-):
+def test_a_line_of_metrics_that_was_cut_off_is_mended(monkeypatch, capsys, names, copy):
     metrics = copy / "metrics.jsonl"
     whole = metrics.read_text()
     metrics.write_text(whole + '{"step": 181, "los')
     assert run(monkeypatch, capsys, "mlp", *arguments(names, copy, "--resume"))[::2] == (0, "")
     steps = [json.loads(line)["step"] for line in metrics.read_text().splitlines()]
     assert steps == list(range(4, 201, 4))
-    shutil.rmtree(copy)
-    copy.mkdir()
+
+
+def test_metrics_that_lack_are_said_and_gone_on_without(monkeypatch, capsys, names, copy):
+    (copy / "metrics.jsonl").unlink()
+    status, _, err = run(monkeypatch, capsys, "mlp", *arguments(names, copy, "--resume"))
+    assert status == 0
+    assert "its last line is that of step 0, not 160; going on without what lacks" in err
+    steps = [json.loads(line)["step"] for line in (copy / "metrics.jsonl").read_text().splitlines()]
+    assert steps == list(range(164, 201, 4))
+
+
+def test_ctrl_c_after_the_training_says_how_to_go_on(monkeypatch, capsys, names, copy):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlp, "finish", interrupted)
+        status, _, err = run(patch, capsys, "mlp", *arguments(names, copy, "--resume"))
+    assert (status, err) == (130, "experiments.mlp: interrupted; --resume goes on from step 200\n")
+    assert run(monkeypatch, capsys, "mlp", *arguments(names, copy, "--resume"))[::2] == (0, "")
 
 
 def test_a_folder_in_use_is_refused(monkeypatch, capsys, tmp_path, names):
