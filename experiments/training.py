@@ -13,11 +13,12 @@ from tqdm import tqdm
 from experiments import inside
 from experiments.program import Interruption
 from mmjax import Predictor, contexts, diagnostics, evaluate, many, mlp, train
-from mmjax.model import named
+from mmjax.model import named, parameter_count
 
 LOG_STEPS = 1_000  # steps between two lines of metrics
 MOST_LINES = 5_000  # of metrics, however long a run is
 FEWEST_LINES = 50  # however short it is
+MOST_WORK = 3e11  # parameters times examples between two lines: about half a minute
 CHUNKS_TO_VALIDATION = 10
 FINAL = 100  # steps whose mean is the final loss
 
@@ -105,7 +106,7 @@ def fit(
         keep(states, progress, False)
     kept = progress.step
     shown = {}
-    chunk = chunk_size(recipe)
+    chunk = chunk_size(recipe, parameter_count(states.params))
     with tqdm(total=recipe.steps, initial=kept, unit="step", unit_scale=True, disable=None) as bar:
         while progress.step < recipe.steps and not interruption:
             # Up to the next whole chunk, also from where another number of steps has left off.
@@ -184,9 +185,10 @@ def beginning(
     return init(config, recipe, seeds), Progress(0, 0.0, nothing, nothing)
 
 
-def chunk_size(recipe: train.Recipe) -> int:
-    """Steps in a chunk, an even number (see `train.advance`): `LOG_STEPS`, but for very short and very long runs."""
-    steps = max(min(LOG_STEPS, recipe.steps // FEWEST_LINES), -(-recipe.steps // MOST_LINES))
+def chunk_size(recipe: train.Recipe, parameters: int) -> int:
+    """Steps in a chunk, an even number (see `train.advance`): `LOG_STEPS`, but for very short, very long and very heavy runs."""
+    light = int(MOST_WORK / (parameters * recipe.batch_size))
+    steps = max(min(LOG_STEPS, recipe.steps // FEWEST_LINES, light), -(-recipe.steps // MOST_LINES))
     return 2 * max(1, steps // 2)
 
 

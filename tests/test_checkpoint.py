@@ -50,7 +50,10 @@ def path(tmp_path):
     return tmp_path / "c.safetensors"
 
 
-@pytest.mark.parametrize(("recipe", "seeds"), [*itertools.product([SLOW, FAST], [1, 3])])
+@pytest.mark.parametrize(
+    ("recipe", "seeds"),
+    [(SLOW, 1), (FAST, 1), *(pytest.param(r, 3, marks=pytest.mark.slow) for r in (SLOW, FAST))],
+)
 def test_a_run_goes_on_from_a_checkpoint_as_if_never_stopped(tmp_path, recipe, seeds):
     go = train.advance if seeds == 1 else many.advance
     with jax.numpy_dtype_promotion("standard"):  # optax.nadamw raises a float to an int

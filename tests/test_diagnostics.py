@@ -149,6 +149,7 @@ def test_a_gain_of_ten_saturates(tokens):
     assert ("saturated tanh", "layer 1") in symptoms(mlp.Config(gain=10.0), RECIPE, tokens)
 
 
+@pytest.mark.slow
 def test_a_very_deep_network_explodes(tokens):
     config = mlp.Config(hidden_layers=26)
     assert ("exploding gradients", "layer 1") in symptoms(config, RECIPE, tokens)

@@ -13,7 +13,7 @@ from tampered import contents, rewrite
 
 from mmjax import InputError, Predictor, Vocab, checkpoint, mlp, train, weights
 
-EXAMPLES = int(os.environ.get("MMJAX_FUZZ", "100"))  # of each test
+EXAMPLES = int(os.environ.get("MMJAX_FUZZ", "50"))  # of each test
 MANY = settings(
     max_examples=EXAMPLES,
     deadline=None,

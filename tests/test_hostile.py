@@ -233,14 +233,14 @@ def numeric(kind):
 
 OPTIONS = [
     *(("mlp", "document", option) for option in numeric(mlp.of_recipe([]))),
-    *(("mlp", "fast", option) for option in numeric(mlp.of_recipe(["--recipe", "fast"]))),
+    *(("mlp", "fast", option) for option in numeric(train.Fast)),
     *(("bigram", None, option) for option in numeric(PROGRAMS["bigram"][0])),
     *(("sample", None, option) for option in ("--count", "--seed")),  # test_sample has the others
 ]
 
 
 def test_there_are_the_numeric_options_that_one_would_think():
-    assert len(OPTIONS) > 40
+    assert len(OPTIONS) >= 30
     assert ("mlp", "fast", "--weight-decay") in OPTIONS
 
 
@@ -273,17 +273,10 @@ def forks(tmp_path_factory):
         yield forks
 
 
-OWN = ("--learning-rate", "--warmup", "--weight-decay", "--batch-size")  # of the fast recipe
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "option"),
-    [
-        (recipe, option)
-        for module, recipe, option in OPTIONS
-        if module == "mlp" and (recipe == "document" or option in OWN)
-    ],
+    [(recipe, option) for module, recipe, option in OPTIONS if module == "mlp"],
 )
 def test_at_the_ends_of_its_range_a_run_ends_well(forks, tmp_path, recipe, option):
     """Or is refused for the memory that it would take; a loss that is no number is said so."""
@@ -345,6 +338,7 @@ def test_what_cannot_end_well_is_not_begun(monkeypatch, capsys, tmp_path, option
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "size", [{}, {"hidden_size": 1_000}, {"vocab_size": 3_000}, {"block_size": 90}]
 )

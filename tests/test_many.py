@@ -46,6 +46,7 @@ def test_members_of_other_seeds_differ(tokens):
     assert len(set(np.asarray(losses)[:, 1].tolist())) == len(KEYS)
 
 
+@pytest.mark.slow
 def test_each_learning_rate_is_its_own_single_run(tokens):
     rates = np.array([0.03, 0.1, 0.7], np.float32)
     same = jnp.broadcast_to(KEYS[:1], 3)
@@ -74,6 +75,7 @@ def test_learning_rates_need_the_built_in_sgd():
             )
 
 
+@pytest.mark.slow
 def test_watching_says_the_same_of_each_member(tokens):
     def fresh():
         return many.init(mlp, CONFIG, RECIPE, KEYS[:2])

@@ -12,6 +12,7 @@ from conftest import ROOT
 import mmjax
 
 
+@pytest.mark.slow
 def test_the_example_in_the_readme_runs_as_it_stands_there(monkeypatch, capsys):
     example, *_ = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert len(example.strip().splitlines()) <= 15

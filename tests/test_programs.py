@@ -271,6 +271,7 @@ def test_each_recipe_has_its_own_settings(monkeypatch, capsys, options, said):
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_bigrams_report_is_rebuilt_too(monkeypatch, capsys, tmp_path, names):
     out = tmp_path / "run"
     options = ("--names", names, "--out", out, "--steps", 200)

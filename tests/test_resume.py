@@ -136,6 +136,7 @@ def test_the_last_checkpoints_are_kept_and_the_best(monkeypatch, capsys, tmp_pat
     )
 
 
+@pytest.mark.slow
 def test_a_finished_run_goes_on_to_more_steps(monkeypatch, capsys, tmp_path, names):
     options = ("--names", names, *TINY)
     run(monkeypatch, capsys, "mlp", *options, "--out", tmp_path / "a", "--steps", 100)

@@ -86,6 +86,7 @@ def test_chunk_boundaries_change_nothing(tokens, pieces):
         np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_batches_drawn_together_are_those_drawn_one_by_one(tokens, monkeypatch):
     whole = train.advance(
         mlp, CONFIG, RECIPE, train.init(mlp, CONFIG, RECIPE, KEY), tokens, steps=22
