@@ -63,7 +63,8 @@ class Forks:
         self.process = subprocess.Popen(
             [sys.executable, "-W", "ignore", str(ROOT / "tests/forks.py")],
             cwd=ROOT,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            env=os.environ
+            | {"PYTHONPATH": str(ROOT), "XLA_FLAGS": "--xla_backend_optimization_level=0"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from programs import Forks, command, summary
 
-STEPS = int(os.environ.get("MMJAX_SOAK", "600_000"))
+STEPS = int(os.environ.get("MMJAX_SOAK", "400_000"))
+CROWD = int(os.environ.get("MMJAX_CROWD", "12"))
 NAMES = "ann\nbob\nzoe\nneil\nanna\nives\nlili\nbo\ncy\ndee\neve\nfay\n"
 TINY = ("--embedding-dim", 3, "--hidden-size", 7, "--hidden-layers", 2, "--no-report")
 
@@ -49,16 +50,16 @@ def test_a_long_run_takes_no_more_memory_than_its_beginning(tmp_path):
 
 @pytest.mark.slow
 def test_programs_beside_each_other_do_not_meet(tmp_path):
-    """Twelve at once, each in a folder of its own, all with one compilation cache; then two for one folder."""
+    """Twelve at once (MMJAX_CROWD), each in a folder of its own, all with one compilation cache; then two for one folder."""
     (tmp_path / "names").write_text(NAMES)
     options = ("--names", tmp_path / "names", "--steps", 200, *TINY)
-    crowd = [command("experiments.mlp", *options, "--out", tmp_path / f"{i}") for i in range(12)]
+    crowd = [command("experiments.mlp", *options, "--out", tmp_path / f"{i}") for i in range(CROWD)]
     for process in crowd:
         assert process.communicate(timeout=300)[1] == ""
         assert process.returncode == 0
-    models = {(tmp_path / f"{i}/model.safetensors").read_bytes() for i in range(12)}
+    models = {(tmp_path / f"{i}/model.safetensors").read_bytes() for i in range(CROWD)}
     assert len(models) == 1
-    assert all(summary(tmp_path / f"{i}")["steps"] == 200 for i in range(12))
+    assert all(summary(tmp_path / f"{i}")["steps"] == 200 for i in range(CROWD))
     long = (*options, "--steps", 2_000_000, "--out", tmp_path / "one")
     with Forks(tmp_path) as forks:
         first = command("experiments.mlp", *long)
