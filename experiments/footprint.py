@@ -5,7 +5,6 @@ from functools import partial
 import jax
 
 from mmjax import evaluate, lookup, memory, mlp, train
-from mmjax.errors import require
 from mmjax.model import parameter_count
 
 PROGRAM = 400 * 2**20  # Python, JAX, matplotlib and what XLA compiles
@@ -41,14 +40,7 @@ def _numbers(config: mlp.Config, recipe: train.Recipe) -> int:
 
 def require_room(config: mlp.Config, recipe: train.Recipe, seeds: int) -> None:
     """Raise `InputError`, with the figure, unless the run's memory is there."""
-    bytes_needed = needed(config, recipe, seeds)
     remedy = "give a smaller network, batch or number of seeds"
-    device = jax.devices()[0]
-    there = (device.memory_stats() or {}).get("bytes_limit")
-    if there is not None:  # an accelerator's own
-        require(
-            bytes_needed <= there,
-            f"this run would take about {memory.size(bytes_needed)} of the device's memory, and {memory.size(there)} are "
-            f"there; {remedy}",
-        )
-    memory.require_room(bytes_needed, "this run", remedy)
+    limit = (jax.devices()[0].memory_stats() or {}).get("bytes_limit")  # of an accelerator
+    for there in (limit, None) if limit is not None else (None,):
+        memory.require_room(needed(config, recipe, seeds), "this run", remedy, there)

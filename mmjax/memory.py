@@ -18,9 +18,9 @@ def available() -> int:
     return min(_of_the_system(), _of_the_control_group(), _of_the_process())
 
 
-def require_room(needed: float, what: str, remedy: str) -> None:
-    """Raise `InputError` unless `needed` bytes are available for `what`."""
-    there = available()
+def require_room(needed: float, what: str, remedy: str, there: int | None = None) -> None:
+    """Raise `InputError` unless `needed` bytes are `there`, by default `available`, for `what`."""
+    there = available() if there is None else there
     require(
         needed <= there,
         f"{what} would take about {size(needed)} of memory, and {size(there)} are there; {remedy}",

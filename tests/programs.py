@@ -14,6 +14,8 @@ from conftest import ROOT
 from experiments import bigram, compare, diagnose, mlp, sample
 from experiments.program import main
 
+# A list just long enough to be split.
+NAMES = "ann\nbob\nzoe\nneil\nanna\nives\nlili\nbo\ncy\ndee\neve\nfay\n"
 PROGRAMS = {
     "bigram": (bigram.Options, bigram.program),
     "mlp": (mlp.of_recipe, mlp.program),

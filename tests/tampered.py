@@ -3,9 +3,19 @@
 import json
 import struct
 
+from hypothesis import strategies as st
 from safetensors.numpy import load_file, save
 
 from mmjax import tensors
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
 
 
 def contents(path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tampered import contents, rewrite
+from tampered import JSON, contents, rewrite
 
 from mmjax import InputError, Predictor, Vocab, checkpoint, mlp, train, weights
 
@@ -27,6 +27,11 @@ LOADERS = {"weights": weights.load, "checkpoint": checkpoint.load}
 class Saved:
     def __init__(self, whole, path):
         self.whole, self.path = whole, path
+
+    def afresh(self, kind):
+        """The place, with a whole file of a kind in it, and that file's tensors and metadata."""
+        self.path.write_bytes(self.whole[kind])
+        return self.path, *contents(self.path)
 
 
 @pytest.fixture(scope="module")
@@ -106,24 +111,12 @@ def test_any_bytes_are_refused(saved, kind, data):
         assert "no whole safetensors file" in outcome(kind, path)
 
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9)
-JSON = st.recursive(
-    SCALARS,
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3)
-    ),
-    max_leaves=6,
-)
-
-
 @pytest.mark.parametrize("kind", LOADERS)
 @MANY
 @given(data=st.data())
 def test_metadata_of_any_kind_is_read_or_refused_under_a_checksum_that_is_right(saved, kind, data):
     """Somebody who knows the format: a field of the metadata replaced by any JSON, or a field of that."""
-    whole, path = saved.whole, saved.path
-    path.write_bytes(whole[kind])
-    _, metadata = contents(path)
+    path, _, metadata = saved.afresh(kind)
     key = data.draw(st.sampled_from(sorted({*metadata, "more"} - {"sha256"})))
     value = data.draw(JSON)
     if key in ("config", "recipe", "key") and data.draw(st.booleans()):
@@ -141,9 +134,7 @@ DTYPES = [np.float16, np.float32, np.float64, np.int8, np.int32, np.int64, np.ui
 @MANY
 @given(data=st.data())
 def test_tensors_of_any_kind_are_refused_under_a_checksum_that_is_right(saved, kind, data):
-    whole, path = saved.whole, saved.path
-    path.write_bytes(whole[kind])
-    arrays, _ = contents(path)
+    path, arrays, _ = saved.afresh(kind)
     name = data.draw(st.sampled_from([*arrays, "more", "opt_state.more", ""]))
     shape = data.draw(st.lists(st.integers(0, 9), max_size=4))
     value = data.draw(st.sampled_from([0, 1, np.nan, np.inf]))

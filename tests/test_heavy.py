@@ -7,11 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from programs import Forks, command, summary
+from programs import NAMES, Forks, command, summary
 
 STEPS = int(os.environ.get("MMJAX_SOAK", "400_000"))
 CROWD = int(os.environ.get("MMJAX_CROWD", "12"))
-NAMES = "ann\nbob\nzoe\nneil\nanna\nives\nlili\nbo\ncy\ndee\neve\nfay\n"
 TINY = ("--embedding-dim", 3, "--hidden-size", 7, "--hidden-layers", 2, "--no-report")
 
 

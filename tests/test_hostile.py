@@ -18,8 +18,8 @@ import pytest
 from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
-from programs import PROGRAMS, Forks, command, contents, run
-from tampered import rewrite
+from programs import NAMES, PROGRAMS, Forks, command, contents, run
+from tampered import JSON, rewrite
 
 from experiments import footprint, mlp, program
 from experiments.run_folder import read_config, read_metrics, read_samples, read_summary
@@ -27,7 +27,6 @@ from mmjax import InputError, corpus, counts, files, memory, train, vocab, weigh
 from mmjax import mlp as network
 
 TINY = ("--embedding-dim", 2, "--hidden-size", 3, "--hidden-layers", 1, "--steps", 0)
-NAMES = "ann\nbob\nzoe\nneil\nanna\nives\nlili\nbo\ncy\ndee\neve\nfay\n"
 
 
 def refused(status, out, err):
@@ -425,15 +424,6 @@ def folder(tmp_path_factory):
     process = command("experiments.mlp", *given)
     assert process.communicate(timeout=100)[1] == ""
     return path / "run"
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3)
-    ),
-    max_leaves=5,
-)
 
 
 @given(st.data())

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from programs import Forks
-from test_resume import NAMES, results
+from programs import NAMES, Forks
+from test_resume import results
 
 from mmjax import checkpoint
 

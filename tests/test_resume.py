@@ -14,14 +14,13 @@ import jax
 import numpy as np
 import pytest
 from conftest import ROOT
-from programs import command, contents, run, summary
+from programs import NAMES, command, contents, run, summary
 from tampered import rewrite
 
 from experiments import mlp, training
 from experiments.checkpoints import Checkpoints
 from mmjax import checkpoint, weights
 
-NAMES = "ann\nbob\nzoe\nneil\nanna\nives\nlili\nbo\ncy\ndee\neve\nfay\n"
 TINY = ("--embedding-dim", 3, "--hidden-size", 7, "--hidden-layers", 2)
 RECIPES = {"document": ("--drop-step", 170), "fast": ("--recipe", "fast", "--batch-size", 8)}
 

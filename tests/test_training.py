@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from programs import contents, run, summary
+from programs import NAMES, contents, run, summary
 
 from experiments import training
 from mmjax import checkpoint, mlp, train
@@ -14,7 +14,6 @@ from mmjax import checkpoint, mlp, train
 CONFIG = mlp.Config(vocab_size=5, block_size=2, embedding_dim=3, hidden_size=7, hidden_layers=3)
 RECIPE = train.Config(steps=40, batch_size=5)
 TOKENS = jnp.asarray(np.array([0, 1, 2, 0, 3, 4, 1, 0, 2, 2, 0], np.uint8))
-NAMES = "ann\nbob\nzoe\nneil\nanna\nives\nlili\nbo\ncy\ndee\neve\nfay\n"
 
 
 def beginning():
