@@ -39,33 +39,29 @@ def linear_init(key: PRNGKeyArray, fan_in: int, fan_out: int, *, gain: float = 1
     return Linear(weight, jnp.zeros(fan_out))
 
 
-def linear(params: Linear, x: Float[Array, "batch fan_in"]) -> Float[Array, "batch fan_out"]:
-    """X @ weight + bias."""
-    return matmul(x, params.weight) + params.bias[None, :]
-
-
 @jax.custom_vjp
-def matmul(
-    x: Float[Array, "batch fan_in"], weight: Float[Array, "fan_in fan_out"]
-) -> Float[Array, "batch fan_out"]:
-    """The matrix product, with a backward pass that takes 7 % off a training step on a CPU.
+def linear(params: Linear, x: Float[Array, "batch fan_in"]) -> Float[Array, "batch fan_out"]:
+    """X @ weight + bias, with a backward pass that takes a tenth off a training step on a CPU.
 
-    The gradient of the weights is x.T @ grad. XLA would fold the transposition into the product, whose
-    kernel for that is a slow one; the barrier has x transposed before.
+    The gradients of weight and bias are one product, [x 1].T @ grad. XLA would fold the transposition into it, whose kernel
+    for that is a slow one; the barrier has it done before. And it would compute all of the BatchNorm behind a second time
+    for a sum of `grad`, the gradient of the bias on its own.
     """
-    return x @ weight
+    return x @ params.weight + params.bias[None, :]
 
 
-def _matmul_forward(x: Array, weight: Array) -> tuple[Array, tuple[Array, Array]]:
-    return x @ weight, (x, weight)
+def _linear_forward(params: Linear, x: Array) -> tuple[Array, tuple[Array, Array]]:
+    return linear(params, x), (params.weight, x)
 
 
-def _matmul_backward(saved: tuple[Array, Array], grad: Array) -> tuple[Array, Array]:
-    x, weight = saved
-    return grad @ weight.T, jax.lax.optimization_barrier(x.T) @ grad
+def _linear_backward(saved: tuple[Array, Array], grad: Array) -> tuple[Linear, Array]:
+    weight, x = saved
+    x_and_one = jnp.concatenate([x, jnp.ones((len(x), 1), x.dtype)], axis=1)
+    both = jax.lax.optimization_barrier(x_and_one.T) @ grad
+    return Linear(weight=both[:-1], bias=both[-1]), grad @ weight.T
 
 
-matmul.defvjp(_matmul_forward, _matmul_backward)
+linear.defvjp(_linear_forward, _linear_backward)
 
 
 def batch_norm_init(features: int, *, gamma: float = 1.0) -> tuple[BatchNorm, Moments]:
@@ -134,10 +130,11 @@ def _normalise_backward(
     grad, _ = grads
     size = len(x)
     inverse_std = jax.lax.rsqrt(var + eps)
-    standard = (x - mean[None, :]) * inverse_std[None, :]
+    deviation = x - mean[None, :]
     beta_grad = jnp.sum(grad, axis=0)
-    gamma_grad = jnp.sum(grad * standard, axis=0)
-    centred = grad - (beta_grad / size)[None, :] - standard * (gamma_grad / (size - 1))[None, :]
+    gamma_grad = inverse_std * jnp.sum(grad * deviation, axis=0)
+    slope = inverse_std * gamma_grad / (size - 1)
+    centred = grad - (beta_grad / size)[None, :] - deviation * slope[None, :]
     return BatchNorm(gamma_grad, beta_grad), (gamma * inverse_std)[None, :] * centred
 
 

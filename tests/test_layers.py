@@ -139,30 +139,36 @@ def test_whether_it_trains_has_to_be_said(params, running, x):
 
 
 def test_the_closed_form_of_the_backward_pass_is_the_formula_differentiated():
-    """Of the normalisation and of the matrix product, in float64, against JAX's own differentiation."""
+    """Of the linear layer and of the normalisation, in float64, against JAX's own differentiation."""
     with jax.enable_x64(True):
         rng = np.random.default_rng(0)
-        x, weight, wanted = (jnp.asarray(rng.normal(2, 3, s)) for s in ((11, 7), (7, 5), (11, 5)))
+        shapes = ((11, 7), (7, 5), (5,), (11, 5), (11, 5))
+        x, weight, bias, wanted, before = (jnp.asarray(rng.normal(2, 3, s)) for s in shapes)
+        affine = Linear(weight, bias)
         params = layers.BatchNorm(jnp.asarray(rng.normal(size=5)), jnp.asarray(rng.normal(size=5)))
 
-        def ours(params, x, weight):
-            z: Any = layers.normalise(params, layers.matmul(x, weight), 1e-5)
-            y, running = z
-            return jnp.sum(y * wanted + y**2) + 0.0 * jnp.sum(jax.lax.stop_gradient(running.var))
+        def ours(params, x, affine):
+            z = layers.linear(affine, x)
+            normalised: Any = layers.normalise(params, z, 1e-5)
+            y, running = normalised
+            unused = 0.0 * jnp.sum(jax.lax.stop_gradient(running.var))
+            return (
+                jnp.sum(y * wanted + y**2 + z * before) + unused
+            )  # without z the bias has no slope
 
-        def formula(params, x, weight):
-            z = x @ weight
+        def formula(params, x, affine):
+            z = x @ affine.weight + affine.bias[None]
             mean = z.mean(axis=0)
             var = ((z - mean[None]) ** 2).sum(axis=0) / (len(z) - 1)
             y = (
                 params.gamma[None] * (z - mean[None]) / jnp.sqrt(var + 1e-5)[None]
                 + params.beta[None]
             )
-            return jnp.sum(y * wanted + y**2)
+            return jnp.sum(y * wanted + y**2 + z * before)
 
         for argument in (0, 1, 2):
             jax.tree.map(
                 lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10),
-                jax.grad(ours, argument)(params, x, weight),
-                jax.grad(formula, argument)(params, x, weight),
+                jax.grad(ours, argument)(params, x, affine),
+                jax.grad(formula, argument)(params, x, affine),
             )
