@@ -13,7 +13,7 @@ run: .venv/installed
 test: .venv/installed
 	$(PYTEST) $(ARGS)
 
-# As the programs compile; the tests alone compile as quickly as can be.
+# Nearly what users run, level 3; the tests alone compile as quickly as can be.
 check slow: export XLA_FLAGS ?= --xla_backend_optimization_level=2
 
 check: .venv/installed

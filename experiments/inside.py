@@ -25,10 +25,6 @@ class Inside(NamedTuple):
     batch: Inspection
 
 
-# For what runs a few times at most: a third less of compilation for code that is slower.
-QUICKLY = {"xla_backend_optimization_level": 0}
-
-
 def look(
     config: mlp.Config, recipe: train.Recipe, state: train.TrainState, data: train.Data
 ) -> Inside:
@@ -45,7 +41,7 @@ def look(
     )
 
 
-@partial(jax.jit, static_argnums=(0, 1), compiler_options=QUICKLY)
+@partial(jax.jit, static_argnums=(0, 1))
 def inspect_next(
     config: mlp.Config, recipe: train.Recipe, state: train.TrainState, data: train.Data
 ) -> Inspection:
@@ -54,7 +50,7 @@ def inspect_next(
     return diagnostics.inspect(config, state.params, state.stats, *batch)
 
 
-@partial(jax.jit, static_argnums=0, compiler_options=QUICKLY)
+@partial(jax.jit, static_argnums=0)
 def next_contexts(config: mlp.Config, state: train.TrainState, data: train.Data) -> jax.Array:
     """Contexts of `LOOK` examples."""
     contexts, _ = train.draw_batch(config, train.Config(batch_size=LOOK), state, data)

@@ -55,16 +55,6 @@ def split_with_unseen(names: list[str], *, seed: int, shuffles: int) -> dict[str
     return parts
 
 
-def compile_quickly() -> None:
-    """Let XLA leave out the last level of optimisation, here and in the programs started from here.
-
-    Compilation takes two thirds of the time, and the code is as fast. What the user has set stands.
-    """
-    flags = os.environ.get("XLA_FLAGS", "")
-    if "xla_backend_optimization_level" not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_optimization_level=2".strip()
-
-
 def a_device_for_each_core(most: int) -> None:
     """Let JAX take each core, `most` of them at most, for a device of its own, if there is no accelerator.
 
@@ -122,7 +112,6 @@ def main(
     """
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
-    compile_quickly()
     keep_compiled()
     try:
         arguments = sys.argv[1:]

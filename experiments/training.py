@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -202,8 +203,16 @@ def training_data(config: mlp.Config, recipe: train.Recipe, tokens: np.ndarray) 
 def init(config: mlp.Config, recipe: train.Recipe, seeds: Sequence[int]) -> train.TrainState:
     """The state of one seed, or of all of them with a leading axis."""
     if len(seeds) == 1:
-        return train.init(mlp, config, recipe, jax.random.key(seeds[0]))
-    return many.init(mlp, config, recipe, jax.vmap(jax.random.key)(np.array(seeds, np.uint32)))
+        return first_state(config, recipe, jax.random.key(seeds[0]))
+    return first_states(config, recipe, jax.vmap(jax.random.key)(np.array(seeds, np.uint32)))
+
+
+# It runs once: the same numbers, to the bit, after half the time to compile.
+once = partial(
+    jax.jit, static_argnums=(0, 1), compiler_options={"xla_backend_optimization_level": 1}
+)
+first_state = once(partial(train.init, mlp))
+first_states = once(partial(many.init, mlp))
 
 
 def members(states: train.TrainState) -> list[train.TrainState]:

@@ -549,8 +549,7 @@ def test_a_name_cannot_drive_the_terminal(monkeypatch, capsys, tmp_path):
 
 KEEP = """
 import jax, jax.numpy as jnp
-from experiments.program import compile_quickly, keep_compiled
-compile_quickly()
+from experiments.program import keep_compiled
 keep_compiled()
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.jit(lambda x: jnp.sin(x) @ x)(jnp.ones((97, 97)))
