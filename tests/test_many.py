@@ -27,9 +27,10 @@ def test_there_are_devices_to_spread_over():
     assert jax.device_count() == 2
 
 
-# 1 needs one of the devices, 4 come out even, 5 do not.
-@pytest.mark.parametrize("count", [1, 4, 5])
-def test_each_member_is_its_own_single_run(tokens, count):
+# 1 needs one of the devices, 4 come out even, 5 do not; and as an accelerator takes them.
+@pytest.mark.parametrize(("count", "at_once"), [(1, False), (4, False), (5, False), (5, True)])
+def test_each_member_is_its_own_single_run(tokens, monkeypatch, count, at_once):
+    monkeypatch.setattr(many, "_at_once", lambda: at_once)
     states = many.init(mlp, CONFIG, RECIPE, KEYS[:count])
     states, losses = many.advance(mlp, CONFIG, RECIPE, states, tokens, steps=12)
     states, more = many.advance(mlp, CONFIG, RECIPE, states, tokens, steps=12)
