@@ -1,9 +1,7 @@
 """The checkpoints of a run folder: the last ones and the best, and whether a run may go on from them."""
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from experiments.program import shown
 from mmjax import InputError, checkpoint
@@ -13,8 +11,6 @@ from mmjax.errors import require
 FOLDER = "checkpoints"
 BEST = "best.safetensors"
 STEPS = "step-*.safetensors"
-# Options that say nothing about the training; of steps there may be more, and of the list the checksum tells.
-FREE = ("steps", "names", "out", "report", "keep", "resume", "overwrite", "config")
 
 
 class Checkpoints:
@@ -65,17 +61,3 @@ class Checkpoints:
         """Remove all of them, the latest first."""
         for path in self.paths():
             path.unlink(missing_ok=True)
-
-
-def require_same(saved: Mapping[str, Any], given: Mapping[str, Any], where: Path) -> None:
-    """Raise `InputError`, naming the options that differ, unless a run with `given` ones may go on from `where`."""
-    names = [name for name in {**saved, **given} if name not in FREE]
-    different = [
-        f"--{name.replace('_', '-')} {saved.get(name)}, not {given.get(name)}"
-        for name in names
-        if saved.get(name) != given.get(name)
-    ]
-    require(
-        not different,
-        f"{where}: was trained with {'; '.join(different)}; give the same options, or another --out",
-    )

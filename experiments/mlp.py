@@ -1,47 +1,37 @@
 """The multi-layer perceptron with BatchNorm: `python -m experiments.mlp --help`."""
 
-import dataclasses
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from itertools import islice
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-import tyro
 
-from experiments import footprint, inside, report, seeds_together, training
-from experiments.checkpoints import BEST, Checkpoints, require_same
+from experiments import footprint, inside, report, resume, seeds_together, training
+from experiments.checkpoints import Checkpoints
+from experiments.mlp_options import Options, of_recipe
 from experiments.program import (
     Interruption,
-    NameList,
     Table,
     a_device_for_each_core,
-    chosen,
     interruptible,
     main,
     sample_lines,
-    shown,
     split_with_unseen,
 )
 from experiments.run_folder import (
-    CONFIG,
     MEMBER,
-    SUMMARY,
     RunFolder,
     claimed,
     plain,
-    read_config,
     read_metrics,
     surroundings,
 )
 from experiments.training import Progress, Training, training_data
 from mmjax import (
-    InputError,
     Predictor,
     Vocab,
     checkpoint,
@@ -55,106 +45,11 @@ from mmjax import (
     vocab,
 )
 from mmjax.checkpoint import Checkpoint
-from mmjax.errors import require, require_ranges
+from mmjax.errors import require
 from mmjax.model import parameter_count
 
 CHECKED_SAMPLES = 20_000
 SHOWN_SAMPLES = 20
-
-
-@dataclass(frozen=True)
-class Model(mlp.Config):
-    """The network; the defaults are the document's, with 47,351 parameters for 26 letters."""
-
-    vocab_size: tyro.conf.Suppress[int] = 27  # follows from the list
-
-
-RecipeName = Literal["document", "fast"]
-
-
-@dataclass(frozen=True)
-class Document(train.Config):
-    """The document's recipe."""
-
-    recipe: RecipeName = "document"
-    """document: SGD with step decay, as in the lecture. fast: NAdamW on the distinct contexts of the list, seconds
-    instead of a minute; its own settings: --recipe fast --help."""
-
-
-@dataclass(frozen=True)
-class Fast(train.Fast):
-    """The fast recipe."""
-
-    recipe: RecipeName = "fast"
-    """document: SGD with step decay, as in the lecture. fast: NAdamW on the distinct contexts of the list."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """Train the MLP on a list of names, hold it against counting, and draw new names from it.
-
-    Leaves its figures, samples and weights in the run folder. Ctrl-C ends the training early and keeps
-    what was trained.
-    """
-
-    name_list: NameList
-    recipe: Document | Fast
-    model: Model
-    config: Path | None = None
-    """Take the options, but for --out, from this file, a run's config.json; those on the command line go before it."""
-    out: Path = Path("runs/mlp")
-    """The run folder; an earlier run in it is overwritten, if it has come to its end."""
-    resume: bool = False
-    """Go on from the run folder's last checkpoint, with the same options; --steps may be more."""
-    overwrite: bool = False
-    """Start over in the run folder of a run that has not come to its end."""
-    keep: int = 3
-    """How many checkpoints to keep, the last ones; the best one by validation loss is kept besides."""
-    seed: int = 0
-    """Seed of the initial weights, the batches and the samples."""
-    seeds: int = 1
-    """Train as many networks side by side, of this seed and the next ones, and show mean and spread."""
-    split_seed: int = 42
-    """Seed of the shuffles before the list is split 80 : 10 : 10."""
-    shuffles: int = 2
-    """How often it is shuffled: 2 gives the document's split, 1 that of the lecture's later parts."""
-    watch: bool = True
-    """Record update ratios of every step and saturation; costs a fifteenth of the training time."""
-    calibrate: bool = False
-    """After training, recompute BatchNorm's statistics over the whole training part."""
-    report: bool = True
-    """Write report.html and its pictures, of each seed; takes a few seconds each."""
-
-    def __post_init__(self):
-        require_ranges(
-            self,
-            seed=(0, 2**32 - 1),
-            seeds=(1, 1_000),
-            keep=(1, 1_000_000),
-            split_seed=(0, 2**63 - 1),
-            shuffles=(0, 1_000),
-        )
-        require(
-            not (self.resume and self.overwrite),
-            "--resume goes on with a run and --overwrite starts over; give one of them",
-        )
-        require(
-            self.seed + self.seeds <= 2**32,
-            f"--seeds {self.seeds} from --seed {self.seed} on go beyond the last seed, {2**32 - 1}; give a lower --seed",
-        )
-
-
-def of_kind(recipe: type[Document | Fast]) -> type[Options]:
-    """The options with one recipe's settings among them."""
-    added = [("recipe", recipe)]
-    return dataclasses.make_dataclass(
-        "Options", added, bases=(Options,), frozen=True, namespace={"__doc__": Options.__doc__}
-    )
-
-
-def of_recipe(arguments: Sequence[str]) -> type[Options]:
-    """The options that belong to the recipe on a command line; what is wrong there is for others to say."""
-    return of_kind(Fast if chosen("recipe", arguments) == "fast" else Document)
 
 
 class Data(NamedTuple):
@@ -206,7 +101,11 @@ def run(
     """The program once its list is read and its run folder its own."""
     config = mlp.Config(**asdict(options.model))
     checkpoints = Checkpoints(options.out, options.keep)
-    start = started(options, config, data, checkpoints) if options.resume else None
+    start = (
+        resume.started(options, config, data.names, data.vocab, checkpoints)
+        if options.resume
+        else None
+    )
     folder = RunFolder(
         options.out,
         options,
@@ -241,7 +140,7 @@ def run(
         checkpoints.save(saved, progress.step, best=best)
 
     examples = training_data(config, options.recipe, data.tokens["train"])
-    with mention(checkpoints):
+    with resume.mention(checkpoints):
         with interruptible() as interruption:
             fitted = training.fit(
                 *(config, options.recipe, seeds, examples, data.tokens["val"], log, interruption),
@@ -304,80 +203,6 @@ def status_of(options: Options, runs: Mapping[int, Finished], interruption: Inte
 
 
 REMEDY = "start over with a lower --learning-rate, a tenth say"
-
-
-@contextmanager
-def mention(checkpoints: Checkpoints) -> Iterator[None]:
-    """Within the block, an `InputError` and a Ctrl-C also say from where the run can be gone on with."""
-
-    def where() -> str:
-        there = [path for path in checkpoints.paths() if path.name != BEST]
-        step = f"step {int(there[0].stem.partition('-')[2]):,}" if there else "the start"
-        return f"--resume goes on from {step}"
-
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{error}; once that is mended, {where()}") from None
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"; {where()}") from None
-
-
-def started(
-    options: Options, config: mlp.Config, data: Data, checkpoints: Checkpoints
-) -> tuple[train.TrainState, Progress] | None:
-    """Where the run folder's run is to be gone on from; None if that is the beginning.
-
-    Raises `InputError` if there is no run or none of its checkpoints is whole, it was made with other options or from another list, or
-    has come further than it is to go.
-    """
-    path, given = options.out, plain(options)
-    saved = checkpoints.load()
-    if saved is None:
-        require(
-            (path / CONFIG).exists() and not (path / SUMMARY).exists(),
-            f"{path}: holds no checkpoint to go on from; start without --resume",
-        )
-        require_same(read_config(path), given, path)
-        print(f"{path}: was stopped before its first checkpoint; starting", file=sys.stderr)
-        return None
-    require(
-        saved.names == checkpoint.checksum(data.names),
-        f"{checkpoints.folder}: was trained on another list than {options.name_list.names}; give that one",
-    )
-    noted = saved.notes.get("options")
-    require_same(noted if isinstance(noted, dict) else {}, given, checkpoints.folder)
-    progress = Progress.of(saved.notes.get("progress"), options.seeds)
-    recipe = replace(saved.recipe, steps=options.recipe.steps)
-    if (
-        progress is None
-        or (saved.model, saved.config, saved.vocab) != (mlp, config, data.vocab)
-        or any(getattr(recipe, f.name) != getattr(options.recipe, f.name) for f in fields(recipe))
-        or saved.state.step.shape != (() if options.seeds == 1 else (options.seeds,))
-        or bool((saved.state.step != progress.step).any())
-    ):
-        raise InputError(
-            f"{checkpoints.folder}: the last checkpoint is of another run than its own notes say; "
-            "start over with --overwrite"
-        )
-    require(
-        progress.step <= options.recipe.steps,
-        f"{checkpoints.folder}: has come to step {progress.step:,} already; give --steps {progress.step} or more",
-    )
-    now = surroundings()
-    others = [
-        f"{name} {saved.notes[name]} there, {value} here"
-        for name, value in now.items()
-        if saved.notes.get(name, value) != value
-    ]
-    if others:
-        print(
-            shown(
-                f"{path}: goes on with {'; '.join(others)}: the same run to rounding, not to the bit"
-            ),
-            file=sys.stderr,
-        )
-    return saved.state, progress
 
 
 def member_folder(options: Options, seed: int, resume: bool) -> RunFolder:

@@ -18,6 +18,7 @@ from conftest import ROOT
 from programs import PROGRAMS, command, contents, run, summary
 
 from experiments import compare, mlp, sample, training
+from experiments.mlp_options import Document, Model, NameList, Options
 from mmjax import corpus, evaluate, vocab, weights
 
 PICTURES = {
@@ -143,10 +144,10 @@ def test_diagnose_shows_the_documents_tables_and_rebuilds_the_report(mlp_run, mo
 
 def test_metrics_are_written_and_handed_over(tmp_path):
     seen = []
-    options = mlp.Options(
-        name_list=mlp.NameList(ROOT / "data/names.txt"),
-        recipe=mlp.Document(steps=1_100),
-        model=mlp.Model(hidden_size=13, hidden_layers=2),
+    options = Options(
+        name_list=NameList(ROOT / "data/names.txt"),
+        recipe=Document(steps=1_100),
+        model=Model(hidden_size=13, hidden_layers=2),
         report=False,
         out=tmp_path / "run",
     )

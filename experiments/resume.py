@@ -1,0 +1,107 @@
+"""Going on with a run: from where, and whether it is the same run."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from experiments.checkpoints import BEST, Checkpoints
+from experiments.mlp_options import Options
+from experiments.program import shown
+from experiments.run_folder import CONFIG, SUMMARY, plain, read_config, surroundings
+from experiments.training import Progress
+from mmjax import InputError, Vocab, checkpoint, mlp, train
+from mmjax.errors import require
+
+# Options that say nothing about the training; of steps there may be more, and of the list the checksum tells.
+FREE = ("steps", "names", "out", "report", "keep", "resume", "overwrite", "config")
+
+
+def started(
+    options: Options, config: mlp.Config, names: list[str], letters: Vocab, checkpoints: Checkpoints
+) -> tuple[train.TrainState, Progress] | None:
+    """Where the run folder's run is to be gone on from; None if that is the beginning.
+
+    Raises `InputError` if there is no run or none of its checkpoints is whole, it was made with other options or from another list, or
+    has come further than it is to go.
+    """
+    path, given = options.out, plain(options)
+    saved = checkpoints.load()
+    if saved is None:
+        require(
+            (path / CONFIG).exists() and not (path / SUMMARY).exists(),
+            f"{path}: holds no checkpoint to go on from; start without --resume",
+        )
+        require_same(read_config(path), given, path)
+        print(f"{path}: was stopped before its first checkpoint; starting", file=sys.stderr)
+        return None
+    require(
+        saved.names == checkpoint.checksum(names),
+        f"{checkpoints.folder}: was trained on another list than {options.name_list.names}; give that one",
+    )
+    noted = saved.notes.get("options")
+    require_same(noted if isinstance(noted, dict) else {}, given, checkpoints.folder)
+    progress = Progress.of(saved.notes.get("progress"), options.seeds)
+    recipe = replace(saved.recipe, steps=options.recipe.steps)
+    if (
+        progress is None
+        or (saved.model, saved.config, saved.vocab) != (mlp, config, letters)
+        or any(getattr(recipe, f.name) != getattr(options.recipe, f.name) for f in fields(recipe))
+        or saved.state.step.shape != (() if options.seeds == 1 else (options.seeds,))
+        or bool((saved.state.step != progress.step).any())
+    ):
+        raise InputError(
+            f"{checkpoints.folder}: the last checkpoint is of another run than its own notes say; "
+            "start over with --overwrite"
+        )
+    require(
+        progress.step <= options.recipe.steps,
+        f"{checkpoints.folder}: has come to step {progress.step:,} already; give --steps {progress.step} or more",
+    )
+    now = surroundings()
+    others = [
+        f"{name} {saved.notes[name]} there, {value} here"
+        for name, value in now.items()
+        if saved.notes.get(name, value) != value
+    ]
+    if others:
+        print(
+            shown(
+                f"{path}: goes on with {'; '.join(others)}: the same run to rounding, not to the bit"
+            ),
+            file=sys.stderr,
+        )
+    return saved.state, progress
+
+
+@contextmanager
+def mention(checkpoints: Checkpoints) -> Iterator[None]:
+    """Within the block, an `InputError` and a Ctrl-C also say from where the run can be gone on with."""
+
+    def where() -> str:
+        there = [path for path in checkpoints.paths() if path.name != BEST]
+        step = f"step {int(there[0].stem.partition('-')[2]):,}" if there else "the start"
+        return f"--resume goes on from {step}"
+
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{error}; once that is mended, {where()}") from None
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"; {where()}") from None
+
+
+def require_same(saved: Mapping[str, Any], given: Mapping[str, Any], where: Path) -> None:
+    """Raise `InputError`, naming the options that differ, unless a run with `given` ones may go on from `where`."""
+    names = [name for name in {**saved, **given} if name not in FREE]
+    different = [
+        f"--{name.replace('_', '-')} {saved.get(name)}, not {given.get(name)}"
+        for name in names
+        if saved.get(name) != given.get(name)
+    ]
+    require(
+        not different,
+        f"{where}: was trained with {'; '.join(different)}; give the same options, or another --out",
+    )
