@@ -57,8 +57,9 @@ def path(tmp_path):
 def test_a_run_goes_on_from_a_checkpoint_as_if_never_stopped(tmp_path, recipe, seeds):
     go = train.advance if seeds == 1 else many.advance
     with jax.numpy_dtype_promotion("standard"):  # optax.nadamw raises a float to an int
-        whole, losses = go(mlp, CONFIG, recipe, start(recipe, seeds), data(recipe), steps=20)
-        state, first = go(mlp, CONFIG, recipe, start(recipe, seeds), data(recipe), steps=8)
+        whole, _ = go(mlp, CONFIG, recipe, start(recipe, seeds), data(recipe), steps=8)
+        whole, losses = go(mlp, CONFIG, recipe, whole, data(recipe), steps=12)
+        state, _ = go(mlp, CONFIG, recipe, start(recipe, seeds), data(recipe), steps=8)
         checkpoint.save(tmp_path / "c", of(state, recipe, seconds=1.5))
         loaded = checkpoint.load(tmp_path / "c")
         assert loaded.notes == {"seconds": 1.5}
@@ -68,7 +69,7 @@ def test_a_run_goes_on_from_a_checkpoint_as_if_never_stopped(tmp_path, recipe, s
         state, rest = go(mlp, CONFIG, recipe, loaded.state, data(recipe), steps=12)
     assert jax.tree.structure(state) == jax.tree.structure(whole)
     jax.tree.map(np.testing.assert_array_equal, key_data(state), key_data(whole))
-    np.testing.assert_array_equal(np.concatenate([first, rest], axis=-1), losses)
+    np.testing.assert_array_equal(rest, losses)
 
 
 def test_an_optimizer_of_optax_is_kept_too(tmp_path):
