@@ -23,7 +23,7 @@ check: .venv/installed
 	$(PYTEST)
 
 slow: .venv/installed
-	$(BIN)/python -m pytest -m slow $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m slow $(ARGS)
 
 # Coverage-guided, for as long as is said: make fuzz ARGS=-max_total_time=600
 fuzz: .venv/installed

@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 
 import pytest
-from conftest import ROOT
+from conftest import QUICKLY, ROOT
 
 from experiments import bigram, compare, diagnose, mlp, sample
 from experiments.program import main
@@ -65,8 +65,7 @@ class Forks:
         self.process = subprocess.Popen(
             [sys.executable, "-W", "ignore", str(ROOT / "tests/forks.py")],
             cwd=ROOT,
-            env=os.environ
-            | {"PYTHONPATH": str(ROOT), "XLA_FLAGS": "--xla_backend_optimization_level=0"},
+            env=os.environ | {"PYTHONPATH": str(ROOT), "XLA_FLAGS": QUICKLY},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
