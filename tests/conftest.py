@@ -13,6 +13,8 @@ install_import_hook("mmjax", "strict.check")
 # Most of the time goes into compiling, so kernels are made the quickest way. CI makes them nearly as users do.
 QUICKLY = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
 os.environ.setdefault("XLA_FLAGS", QUICKLY)
+# For what holds to the bit only with the kernels that users have.
+AS_USERS = {"xla_cpu_use_fusion_emitters": True}
 jax.config.update("jax_num_cpu_devices", 2)  # something to spread many models over
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")

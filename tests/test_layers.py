@@ -152,9 +152,8 @@ def test_the_closed_form_of_the_backward_pass_is_the_formula_differentiated():
             normalised: Any = layers.normalise(params, z, 1e-5)
             y, running = normalised
             unused = 0.0 * jnp.sum(jax.lax.stop_gradient(running.var))
-            return (
-                jnp.sum(y * wanted + y**2 + z * before) + unused
-            )  # without z the bias has no slope
+            # Without a term of z itself the bias would have no slope.
+            return jnp.sum(y * wanted + y**2 + z * before) + unused
 
         def formula(params, x, affine):
             z = x @ affine.weight + affine.bias[None]

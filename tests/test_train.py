@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from conftest import AS_USERS
 
 from mmjax import InputError, bigram, corpus, evaluate, mlp, train, vocab
 from mmjax.model import Predictor
@@ -66,9 +67,8 @@ def test_a_loop_of_steps_is_the_scan(tokens):
         np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-6)
 
 
-@partial(jax.jit, static_argnames="steps", compiler_options={"xla_cpu_use_fusion_emitters": True})
+@partial(jax.jit, static_argnames="steps", compiler_options=AS_USERS)
 def advance(state, tokens, steps):
-    """As users compile it; the other way is not exact."""
     return train.advance(mlp, CONFIG, RECIPE, state, tokens, steps=steps)
 
 
@@ -94,28 +94,22 @@ def test_chunk_boundaries_change_nothing(tokens, pieces):
 
 @pytest.mark.slow
 def test_batches_drawn_together_are_those_drawn_one_by_one(tokens, monkeypatch):
-    whole = train.advance(
-        mlp, CONFIG, RECIPE, train.init(mlp, CONFIG, RECIPE, KEY), tokens, steps=22
-    )
+    whole = advance(train.init(mlp, CONFIG, RECIPE, KEY), tokens, 22)
     for together in (6, 22):  # with a rest and without
         monkeypatch.setattr(train, "TOGETHER", together)
         jax.clear_caches()
-        start = train.init(mlp, CONFIG, RECIPE, KEY)
-        blocks = train.advance(mlp, CONFIG, RECIPE, start, tokens, steps=22)
+        blocks = advance(train.init(mlp, CONFIG, RECIPE, KEY), tokens, 22)
         np.testing.assert_array_equal(blocks[1], whole[1])
         assert_equal(blocks[0], whole[0])
 
 
 def test_resumed_from_saved_numbers_is_uninterrupted(tokens):
-    start = train.init(mlp, CONFIG, RECIPE, KEY)
-    half, _ = train.advance(mlp, CONFIG, RECIPE, start, tokens, steps=10)
+    half, _ = advance(train.init(mlp, CONFIG, RECIPE, KEY), tokens, 10)
     saved = jax.tree.map(np.asarray, half._replace(key=jax.random.key_data(half.key)))
     loaded = jax.tree.map(jnp.asarray, saved)
     loaded = loaded._replace(key=jax.random.wrap_key_data(loaded.key))
-    resumed, _ = train.advance(mlp, CONFIG, RECIPE, loaded, tokens, steps=12)
-    whole = train.init(mlp, CONFIG, RECIPE, KEY)
-    for steps in (10, 12):
-        whole, _ = train.advance(mlp, CONFIG, RECIPE, whole, tokens, steps=steps)
+    resumed, _ = advance(loaded, tokens, 12)
+    whole, _ = advance(train.init(mlp, CONFIG, RECIPE, KEY), tokens, 22)
     assert_equal(resumed, whole)
 
 
