@@ -9,6 +9,7 @@ from mmjax.model import parameter_count
 
 PROGRAM = 400 * 2**20  # Python, JAX, matplotlib and what XLA compiles
 FLOAT = 4
+TOKEN = 2  # at most
 
 
 def needed(config: mlp.Config, recipe: train.Recipe, seeds: int) -> int:
@@ -27,8 +28,10 @@ def of_training(config: mlp.Config, recipe: train.Recipe) -> int:
     inputs, hidden = config.block_size * config.embedding_dim, config.hidden_size
     # Of one example: every layer's output, what the backward pass keeps of it, and their gradients.
     floats = 2 * inputs + 4 * config.hidden_layers * hidden + 4 * config.vocab_size
-    drawn = 2 * min(train.TOGETHER, recipe.steps)
-    return FLOAT * (2 * _numbers(config, recipe) + recipe.batch_size * (floats + drawn))
+    # Of one that is drawn: the random number, the index, and the window that is cut there.
+    drawn = 2 * FLOAT + TOKEN * (config.block_size + 1)
+    drawn *= min(recipe.steps, train.together(recipe, config.block_size))
+    return FLOAT * 2 * _numbers(config, recipe) + recipe.batch_size * (FLOAT * floats + drawn)
 
 
 def _numbers(config: mlp.Config, recipe: train.Recipe) -> int:

@@ -125,8 +125,22 @@ def windows(
     tokens: Integer[Array, "tokens"], index: Integer[Array, "batch"], block_size: int
 ) -> tuple[Integer[Array, "batch block_size"], Integer[Array, "batch"]]:
     """The examples at `index` as (contexts, targets); index 0 is the first, `len(tokens) - 2` the last."""
-    back = jnp.arange(block_size - 1, -1, -1)[None, :]
-    contexts = tokens[jnp.maximum(index[:, None] - back, 0)]
+    return examples(cut(tokens, index, block_size))
+
+
+def cut(
+    tokens: Integer[Array, "tokens"], index: Integer[Array, "batch"], block_size: int
+) -> Integer[Array, "batch block_size_and_1"]:
+    """The `block_size` tokens up to each at `index`, whatever names they are of, and the one behind it."""
+    back = jnp.arange(block_size - 1, -2, -1)[None, :]
+    return tokens[jnp.maximum(index[:, None] - back, 0)]
+
+
+def examples(
+    cuts: Integer[Array, "batch block_size_and_1"],
+) -> tuple[Integer[Array, "batch block_size"], Integer[Array, "batch"]]:
+    """What has been cut out, as (contexts, targets)."""
+    contexts, targets = cuts[:, :-1], cuts[:, -1]
     # Going back from the newest token, everything from the first boundary on is blank.
     in_name = jnp.cumprod((contexts != BOUNDARY)[:, ::-1], axis=1)[:, ::-1]
-    return jnp.where(in_name, contexts, jnp.zeros_like(contexts)), tokens[index + 1]
+    return jnp.where(in_name, contexts, jnp.zeros_like(contexts)), targets

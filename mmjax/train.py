@@ -100,7 +100,8 @@ class Fast:
 Recipe = Config | Fast
 Targets = Integer[Array, "batch"] | Float[Array, "batch vocab"]  # tokens, or distributions of them
 Data = Integer[Array, "tokens"] | Integer[np.ndarray, "tokens"] | Contexts
-TOGETHER = 1_000  # steps whose batches are drawn at once
+TOGETHER = 1_000  # steps whose batches are drawn at once, at most
+DRAWN = 2**24  # tokens that are drawn at once, at most
 Observer = Callable[[Any, Any], Any]
 
 
@@ -191,7 +192,7 @@ def draw_batch(
     config: ModelConfig, recipe: Recipe, state: TrainState, data: Data
 ) -> tuple[Integer[Array, "batch block_size"], Targets]:
     """(contexts, targets) of the state's next step, drawn with replacement."""
-    return _batch(config, data, draw_index(recipe, state.key, state.step, data))
+    return _batch(data, _draw(config, recipe, state.key, state.step, data))
 
 
 def draw_index(
@@ -205,10 +206,25 @@ def draw_index(
     return jax.random.randint(key, (recipe.batch_size,), 0, len(data) - 1)
 
 
-def _batch(config: ModelConfig, data: Any, index: Array) -> tuple[Array, Array]:
+def together(recipe: Recipe, block_size: int) -> int:
+    """How many steps' batches are drawn at once: an even number, since two steps are compiled as one."""
+    return 2 * max(1, min(TOGETHER, DRAWN // (recipe.batch_size * (block_size + 1))) // 2)
+
+
+def _draw(
+    config: ModelConfig, recipe: Recipe, key: PRNGKeyArray, step: Int[Array, ""], data: Data
+) -> Array:
+    """What a batch is made from: rows of the contexts by number, or what is cut out of the tokens."""
+    index = draw_index(recipe, key, step, data)
     if isinstance(data, Contexts):
-        return data.contexts[index], data.following[index]
-    return corpus.windows(data, index, config.block_size)
+        return index
+    return corpus.cut(jnp.asarray(data), index, config.block_size)
+
+
+def _batch(data: Data, drawn: Array) -> tuple[Array, Array]:
+    if isinstance(data, Contexts):
+        return data.contexts[drawn], data.following[drawn]
+    return corpus.examples(drawn)
 
 
 @partial(jax.jit, static_argnames=("model", "config", "recipe", "optimizer"))
@@ -299,21 +315,23 @@ def scan(
     """What `advance` and `watch` compile; as it is, for those who compile it into something of their own."""
     optimizer = optimizer or recipe.optimizer()
 
-    def step(state: TrainState, index: Array) -> tuple[TrainState, Any]:
-        batch = _batch(config, data, index)
+    def step(state: TrainState, drawn: Array) -> tuple[TrainState, Any]:
+        batch = _batch(data, drawn)
         new, loss, updates = _step(model, config, optimizer, state, *batch)
         return new, (loss, observe(new.params, updates)) if observe else loss
 
     def several(state: TrainState, _: None, *, steps: int) -> tuple[TrainState, Any]:
-        draw = jax.vmap(lambda ahead: draw_index(recipe, state.key, state.step + ahead, data))
-        # Drawn together the indices cost a tenth of the step less, and two steps in one pass of the loop save
-        # copies of the weights: a quarter.
-        return jax.lax.scan(step, state, draw(jnp.arange(steps)), unroll=2)
+        draw = jax.vmap(lambda step: _draw(config, recipe, state.key, step, data))
+        # Drawn together the batches cost a tenth of the step less; a step that cuts its windows itself is taken
+        # to read the whole list, and where that is long two threads share it, at a loss. And two steps in one
+        # pass of the loop save copies of the weights: a quarter.
+        return jax.lax.scan(step, state, draw(state.step + jnp.arange(steps)), unroll=2)
 
-    whole, rest = divmod(steps, TOGETHER)
+    at_once = together(recipe, config.block_size)
+    whole, rest = divmod(steps, at_once)
     if not whole:
         return several(state, None, steps=rest)
-    state, out = jax.lax.scan(partial(several, steps=TOGETHER), state, length=whole)
+    state, out = jax.lax.scan(partial(several, steps=at_once), state, length=whole)
     out = jax.tree.map(jnp.concatenate, out)
     if rest:
         state, last = several(state, None, steps=rest)

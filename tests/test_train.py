@@ -93,14 +93,35 @@ def test_chunk_boundaries_change_nothing(tokens, pieces):
 
 
 @pytest.mark.slow
-def test_batches_drawn_together_are_those_drawn_one_by_one(tokens, monkeypatch):
+@pytest.mark.parametrize(
+    ("limit", "at_most", "steps"),
+    [
+        ("TOGETHER", 6, 6),
+        ("TOGETHER", 22, 22),
+        ("DRAWN", 5 * 13 * 4, 4),
+        ("DRAWN", 1, 2),
+    ],  # 13 windows of 4 tokens
+)
+def test_batches_drawn_together_are_those_drawn_one_by_one(
+    tokens, monkeypatch, limit, at_most, steps
+):
     whole = advance(train.init(mlp, CONFIG, RECIPE, KEY), tokens, 22)
-    for together in (6, 22):  # with a rest and without
-        monkeypatch.setattr(train, "TOGETHER", together)
-        jax.clear_caches()
-        blocks = advance(train.init(mlp, CONFIG, RECIPE, KEY), tokens, 22)
-        np.testing.assert_array_equal(blocks[1], whole[1])
-        assert_equal(blocks[0], whole[0])
+    monkeypatch.setattr(train, limit, at_most)
+    assert train.together(RECIPE, CONFIG.block_size) == steps
+    jax.clear_caches()
+    blocks = advance(train.init(mlp, CONFIG, RECIPE, KEY), tokens, 22)
+    np.testing.assert_array_equal(blocks[1], whole[1])
+    assert_equal(blocks[0], whole[0])
+
+
+def test_no_step_holds_the_list(tokens):
+    """Or XLA counts it as read by every step, and a step on a long list takes longer."""
+    state = train.init(mlp, CONFIG, RECIPE, KEY)
+    run = partial(train.scan, mlp, CONFIG, RECIPE, steps=6, optimizer=None)
+    (loop,) = (
+        eqn for eqn in jax.make_jaxpr(run)(state, tokens).eqns if eqn.primitive.name == "scan"
+    )
+    assert tokens.shape not in [var.aval.shape for var in loop.invars]
 
 
 def test_resumed_from_saved_numbers_is_uninterrupted(tokens):
