@@ -6,7 +6,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -68,7 +68,7 @@ class Cost(NamedTuple):
 
 
 class ListCost(NamedTuple):
-    """What a list of so many names takes to read, split and encode, and a training step on it."""
+    """What a list of so many names takes to read, split and encode."""
 
     names: int
     read: float
@@ -78,8 +78,6 @@ class ListCost(NamedTuple):
     peak: float
     """Megabytes of memory at most, until then."""
     bytes_an_example: int
-    step: float
-    """Microseconds."""
 
 
 def program(options: Options) -> int:
@@ -93,21 +91,25 @@ def program(options: Options) -> int:
     costs = {axis: cost_along(axis, config, tokens, options.rounds) for axis in AXES}
     side_by_side = cost_of_models(config, tokens, options.models, options.rounds)
     table = counts.bigrams(np.asarray(tokens), letters.size)
-    lists = [*cost_of_lists(letters, table, options.most_names)]
-    show(costs, side_by_side, lists)
+    lists, examples = zip(*cost_of_lists(letters, table, options.most_names), strict=True)
+    steps = cost_of_steps(config, examples, options.rounds)
+    show(costs, side_by_side, lists, steps)
     folder.write_json(
         "scaling.json",
         {
             **{f"us_by_{axis}": cost._asdict() for axis, cost in costs.items()},
             "us_by_models": side_by_side,
             "lists": [cost._asdict() for cost in lists],
+            "us_by_lists": steps,
             **surroundings(),
         },
     )
     panels = {axis: np.array(cost) for axis, cost in costs.items()}
     pictures.write(figures.step_costs(panels), options.out / "steps.svg")
-    times = {name: np.array([getattr(c, name) for c in lists]) for name in ListCost._fields}
-    pictures.write(figures.list_costs(times), options.out / "lists.svg")
+    of_lists = {name: np.array([getattr(c, name) for c in lists]) for name in ListCost._fields}
+    pictures.write(
+        figures.list_costs(of_lists | {"step": np.array(steps)}), options.out / "lists.svg"
+    )
     print(f"\n{options.out}: scaling.json, steps.svg, lists.svg")
     return 0
 
@@ -184,8 +186,10 @@ def cost_of_models(
     return {name: us[name] / (1 if name == "alone" else int(name)) for name in us}
 
 
-def cost_of_lists(letters: vocab.Vocab, table: np.ndarray, most: int) -> Iterator[ListCost]:
-    """What lists of ever more names take, each in a process of its own."""
+def cost_of_lists(
+    letters: vocab.Vocab, table: np.ndarray, most: int
+) -> Iterator[tuple[ListCost, np.ndarray]]:
+    """What lists of ever more names take, each in a process of its own, and their training tokens."""
     predictor = Predictor(
         bigram, bigram.Config(letters.size), bigram.from_counts(table, smoothing=1), ()
     )
@@ -208,8 +212,8 @@ def cost_of_lists(letters: vocab.Vocab, table: np.ndarray, most: int) -> Iterato
                 yield pool.apply(cost_of_list, (path,))
 
 
-def cost_of_list(path: Path) -> ListCost:
-    """What this list takes; called in a process that does nothing else."""
+def cost_of_list(path: Path) -> tuple[ListCost, np.ndarray]:
+    """What this list takes, and its training tokens; called in a process that does nothing else."""
     marks = [time.perf_counter()]
     names = corpus.read_names(path)
     letters = vocab.build(names)
@@ -219,12 +223,15 @@ def cost_of_list(path: Path) -> ListCost:
     tokens = {part: corpus.encode(letters, some) for part, some in parts.items()}
     marks.append(time.perf_counter())
     peak = peak_memory()
-    on_device = jnp.asarray(tokens["train"])
-    go = piece(mlp.Config(vocab_size=letters.size), train.Config(), on_device)
-    go(STEPS[1])
-    us = median(timed(go, STEPS[1]) for _ in range(5))
     read, split, encode = np.diff(marks).tolist()
-    return ListCost(len(names), read, split, encode, peak, on_device.dtype.itemsize, us)
+    examples = tokens["train"]
+    return ListCost(len(names), read, split, encode, peak, examples.itemsize), examples
+
+
+def cost_of_steps(config: mlp.Config, lists: Sequence[np.ndarray], rounds: int) -> list[float]:
+    """Microseconds of a step of the document's network on each list."""
+    pieces = {len(tokens): piece(config, train.Config(), jnp.asarray(tokens)) for tokens in lists}
+    return [*take_turns(pieces, rounds, "lists", together=STEPS[1]).values()]
 
 
 def peak_memory() -> float:
@@ -238,7 +245,12 @@ def peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-def show(costs: dict[str, Cost], side_by_side: dict[str, float], lists: list[ListCost]) -> None:
+def show(
+    costs: dict[str, Cost],
+    side_by_side: dict[str, float],
+    lists: Sequence[ListCost],
+    steps: Sequence[float],
+) -> None:
     """Print the tables."""
     for axis, cost in costs.items():
         rows = [
@@ -251,9 +263,9 @@ def show(costs: dict[str, Cost], side_by_side: dict[str, float], lists: list[Lis
     print(f"{Table(['models', 'µs a model and step', 'times as fast'], rows)}\n")
     header = ["names", "read, s", "split, s", "encode, s", "peak, MB", "bytes an example"]
     rows = []
-    for cost in lists:
+    for cost, us in zip(lists, steps, strict=True):
         times = (f"{cost.read:.2f}", f"{cost.split:.2f}", f"{cost.encode:.2f}")
-        rest = (f"{cost.peak:,.0f}", cost.bytes_an_example, f"{cost.step:,.0f}")
+        rest = (f"{cost.peak:,.0f}", cost.bytes_an_example, f"{us:,.0f}")
         rows.append((f"{cost.names:,}", *times, *rest))
     print(Table([*header, "µs a step"], rows))
 

@@ -268,7 +268,7 @@ def list_costs(costs: Mapping[str, np.ndarray]) -> Figure:
         axes.set_xlabel("names in the list")
         axes.grid(alpha=0.3)
     figure.suptitle(
-        "Long lists: time in proportion to the names, and a training step that hardly notices"
+        "Long lists: time in proportion to the names, and a training step that does not notice"
     )
     return figure
 

@@ -70,5 +70,7 @@ def test_costs_of_every_size_are_measured(short_list, tmp_path, monkeypatch, cap
     (cost,) = left["lists"]
     assert (cost["names"], cost["bytes_an_example"]) == (10_000, 1)
     assert 50 < cost["peak"] < 1_000
+    assert len(left["us_by_lists"]) == 1
+    assert left["us_by_lists"][0] > 0
     assert {"steps.svg", "lists.svg"} < {path.name for path in out.iterdir()}
     assert "10,000" in capsys.readouterr().out
