@@ -48,7 +48,7 @@ class Options:
     """The list that the examples, and the pairs of letters of longer lists, come from."""
     out: Path = Path("runs/scaling")
     """Where scaling.json and the pictures go."""
-    rounds: int = 5
+    rounds: int = 11
     """How often each size has its turn."""
     most_names: int = 10_000_000
     """The longest list; 10 million take some minutes, a gigabyte of memory and 80 MB of disk for a while."""
