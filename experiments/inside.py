@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 
 from experiments.program import Table
-from mmjax import diagnostics, mlp, train
+from mmjax import batches, diagnostics, mlp, train
 from mmjax.diagnostics import Activation, Finding, Gradient, Inspection, WeightGradient
 
 # Examples on which activations are measured; gradients are those of one training batch.
@@ -26,7 +26,7 @@ class Inside(NamedTuple):
 
 
 def look(
-    config: mlp.Config, recipe: train.Recipe, state: train.TrainState, data: train.Data
+    config: mlp.Config, recipe: train.Recipe, state: train.TrainState, data: batches.Data
 ) -> Inside:
     """The tables for a training state, on the batch that its next step would draw."""
     batch = inspect_next(config, recipe, state, data)
@@ -43,7 +43,7 @@ def look(
 
 @partial(jax.jit, static_argnums=(0, 1))
 def inspect_next(
-    config: mlp.Config, recipe: train.Recipe, state: train.TrainState, data: train.Data
+    config: mlp.Config, recipe: train.Recipe, state: train.TrainState, data: batches.Data
 ) -> Inspection:
     """The batch of the state's next step, seen from inside."""
     batch = train.draw_batch(config, recipe, state, data)
@@ -51,7 +51,7 @@ def inspect_next(
 
 
 @partial(jax.jit, static_argnums=0)
-def next_contexts(config: mlp.Config, state: train.TrainState, data: train.Data) -> jax.Array:
+def next_contexts(config: mlp.Config, state: train.TrainState, data: batches.Data) -> jax.Array:
     """Contexts of `LOOK` examples."""
     contexts, _ = train.draw_batch(config, train.Config(batch_size=LOOK), state, data)
     return contexts

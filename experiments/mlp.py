@@ -34,6 +34,7 @@ from experiments.training import Progress, Training, training_data
 from mmjax import (
     Predictor,
     Vocab,
+    batches,
     checkpoint,
     corpus,
     counts,
@@ -217,7 +218,7 @@ def finish(
     options: Options,
     config: mlp.Config,
     data: Data,
-    examples: train.Data,
+    examples: batches.Data,
     folder: RunFolder,
     state: train.TrainState,
     training: Training,

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from experiments import inside
 from experiments.program import Interruption
-from mmjax import Predictor, contexts, diagnostics, evaluate, many, mlp, train
+from mmjax import Predictor, batches, contexts, diagnostics, evaluate, many, mlp, train
 from mmjax.model import named, parameter_count
 
 LOG_STEPS = 1_000  # steps between two lines of metrics
@@ -83,7 +83,7 @@ def fit(
     config: mlp.Config,
     recipe: train.Recipe,
     seeds: Sequence[int],
-    data: train.Data,
+    data: batches.Data,
     validation: np.ndarray,
     log: Callable[[list[Record]], None],
     interruption: Interruption,
@@ -193,7 +193,7 @@ def chunk_size(recipe: train.Recipe, parameters: int) -> int:
     return 2 * max(1, steps // 2)
 
 
-def training_data(config: mlp.Config, recipe: train.Recipe, tokens: np.ndarray) -> train.Data:
+def training_data(config: mlp.Config, recipe: train.Recipe, tokens: np.ndarray) -> batches.Data:
     """What the recipe draws its batches from."""
     if isinstance(recipe, train.Fast):
         return contexts.collect(tokens, config.vocab_size, config.block_size)
@@ -224,7 +224,7 @@ def advance(
     config: mlp.Config,
     recipe: train.Recipe,
     states: train.TrainState,
-    data: train.Data,
+    data: batches.Data,
     steps: int,
     watch: bool,
 ) -> Chunk:
@@ -272,7 +272,7 @@ def finite(tree: Any) -> bool:
 
 
 def origin(
-    config: mlp.Config, recipe: train.Recipe, state: train.TrainState, data: train.Data, bad: int
+    config: mlp.Config, recipe: train.Recipe, state: train.TrainState, data: batches.Data, bad: int
 ) -> str:
     """Where step `bad`, counted from a good `state`, first comes to a number that is not finite.
 

@@ -1,6 +1,7 @@
 """makemore, the character-level language models of the lecture, as pure JAX functions."""
 
 from mmjax import (
+    batches,
     bigram,
     checkpoint,
     contexts,
@@ -28,6 +29,7 @@ __all__ = [
     "Predictor",
     "Vocab",
     "__version__",
+    "batches",
     "bigram",
     "checkpoint",
     "contexts",

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Integer
 
 from mmjax import mlp, train
+from mmjax.batches import Targets
 from mmjax.mlp import Config, Params, Stats
 from mmjax.model import named
 
@@ -93,7 +94,7 @@ def inspect(
     params: Params,
     stats: Stats,
     contexts: Integer[Array, "batch block_size"],
-    targets: train.Targets,
+    targets: Targets,
 ) -> Inspection:
     """A training batch's loss, every layer's output, and the gradients of outputs and parameters.
 

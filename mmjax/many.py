@@ -15,10 +15,11 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, ArrayLike, Float, Key
 
 from mmjax import train
+from mmjax.batches import Data
 from mmjax.errors import require
 from mmjax.model import Config as ModelConfig
 from mmjax.model import Model
-from mmjax.train import Config, Data, Observer, Recipe, TrainState
+from mmjax.train import Config, Observer, Recipe, TrainState
 
 
 def init(

@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Integer, PRNGKeyArray
 
-from mmjax import corpus
-from mmjax.contexts import Contexts
+from mmjax import batches
+from mmjax.batches import Data, Targets
 from mmjax.errors import require_ranges
 from mmjax.model import Config as ModelConfig
 from mmjax.model import Model
@@ -98,10 +97,6 @@ class Fast:
 
 
 Recipe = Config | Fast
-Targets = Integer[Array, "batch"] | Float[Array, "batch vocab"]  # tokens, or distributions of them
-Data = Integer[Array, "tokens"] | Integer[np.ndarray, "tokens"] | Contexts
-TOGETHER = 1_000  # steps whose batches are drawn at once, at most
-DRAWN = 2**24  # tokens that are drawn at once, at most
 Observer = Callable[[Any, Any], Any]
 
 
@@ -192,39 +187,8 @@ def draw_batch(
     config: ModelConfig, recipe: Recipe, state: TrainState, data: Data
 ) -> tuple[Integer[Array, "batch block_size"], Targets]:
     """(contexts, targets) of the state's next step, drawn with replacement."""
-    return _batch(data, _draw(config, recipe, state.key, state.step, data))
-
-
-def draw_index(
-    recipe: Recipe, key: PRNGKeyArray, step: Int[Array, ""], data: Data
-) -> Int[Array, "batch"]:
-    """Which examples, or which rows of the contexts, step `step` is trained on."""
-    key = jax.random.fold_in(key, step)
-    if isinstance(data, Contexts):
-        example = jax.random.randint(key, (recipe.batch_size,), 0, data.ends[-1])
-        return jnp.searchsorted(data.ends, example, side="right")
-    return jax.random.randint(key, (recipe.batch_size,), 0, len(data) - 1)
-
-
-def together(recipe: Recipe, block_size: int) -> int:
-    """How many steps' batches are drawn at once: an even number, since two steps are compiled as one."""
-    return 2 * max(1, min(TOGETHER, DRAWN // (recipe.batch_size * (block_size + 1))) // 2)
-
-
-def _draw(
-    config: ModelConfig, recipe: Recipe, key: PRNGKeyArray, step: Int[Array, ""], data: Data
-) -> Array:
-    """What a batch is made from: rows of the contexts by number, or what is cut out of the tokens."""
-    index = draw_index(recipe, key, step, data)
-    if isinstance(data, Contexts):
-        return index
-    return corpus.cut(jnp.asarray(data), index, config.block_size)
-
-
-def _batch(data: Data, drawn: Array) -> tuple[Array, Array]:
-    if isinstance(data, Contexts):
-        return data.contexts[drawn], data.following[drawn]
-    return corpus.examples(drawn)
+    sizes = (recipe.batch_size, config.block_size)
+    return batches.examples(data, batches.draw(data, *sizes, state.key, state.step))
 
 
 @partial(jax.jit, static_argnames=("model", "config", "recipe", "optimizer"))
@@ -314,24 +278,25 @@ def scan(
 ) -> tuple[TrainState, Any]:
     """What `advance` and `watch` compile; as it is, for those who compile it into something of their own."""
     optimizer = optimizer or recipe.optimizer()
+    sizes = (recipe.batch_size, config.block_size)
 
     def step(state: TrainState, drawn: Array) -> tuple[TrainState, Any]:
-        batch = _batch(data, drawn)
+        batch = batches.examples(data, drawn)
         new, loss, updates = _step(model, config, optimizer, state, *batch)
         return new, (loss, observe(new.params, updates)) if observe else loss
 
     def several(state: TrainState, _: None, *, steps: int) -> tuple[TrainState, Any]:
-        draw = jax.vmap(lambda step: _draw(config, recipe, state.key, step, data))
-        # Drawn together the batches cost a tenth of the step less; a step that cuts its windows itself is taken
-        # to read the whole list, and where that is long two threads share it, at a loss. And two steps in one
-        # pass of the loop save copies of the weights: a quarter.
+        draw = jax.vmap(lambda step: batches.draw(data, *sizes, state.key, step))
+        # Drawn together the batches cost a tenth of the step less. A step that cut its windows itself would count
+        # as one that reads the whole list, which XLA shares among threads, at a loss, where it is long. And two
+        # steps in one pass of the loop save copies of the weights: a quarter.
         return jax.lax.scan(step, state, draw(state.step + jnp.arange(steps)), unroll=2)
 
-    at_once = together(recipe, config.block_size)
-    whole, rest = divmod(steps, at_once)
+    together = batches.together(*sizes)
+    whole, rest = divmod(steps, together)
     if not whole:
         return several(state, None, steps=rest)
-    state, out = jax.lax.scan(partial(several, steps=at_once), state, length=whole)
+    state, out = jax.lax.scan(partial(several, steps=together), state, length=whole)
     out = jax.tree.map(jnp.concatenate, out)
     if rest:
         state, last = several(state, None, steps=rest)

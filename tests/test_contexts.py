@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mmjax import InputError, contexts, corpus, mlp, train, vocab
+from mmjax import InputError, batches, contexts, corpus, mlp, train, vocab
 
 CONFIG = mlp.Config(vocab_size=27, embedding_dim=3, hidden_size=17, hidden_layers=2)
 
@@ -69,7 +69,7 @@ def test_loss_and_gradient_over_all_examples_are_the_same(tokens):
 def test_a_batch_draws_each_context_as_often_as_the_list_has_it(tokens):
     found = contexts.collect(tokens, 27, 1)
     recipe = train.Fast(batch_size=2**18)
-    index = train.draw_index(recipe, jax.random.key(1), jnp.int32(0), found)
+    index = batches.index(found, recipe.batch_size, jax.random.key(1), jnp.int32(0))
     drawn = np.bincount(index, minlength=len(found.ends)) / recipe.batch_size
     expected = np.diff(found.ends, prepend=0) / (len(tokens) - 1)
     # Five standard deviations of the commonest.
@@ -82,7 +82,7 @@ def test_a_batch_holds_the_drawn_rows(tokens):
     with jax.numpy_dtype_promotion("standard"):
         state = train.init(mlp, CONFIG, recipe, jax.random.key(0))
     inputs, targets = train.draw_batch(CONFIG, recipe, state, found)
-    index = train.draw_index(recipe, state.key, state.step, found)
+    index = batches.index(found, recipe.batch_size, state.key, state.step)
     np.testing.assert_array_equal(inputs, found.contexts[index])
     np.testing.assert_array_equal(targets, found.following[index])
     assert targets.shape == (7, 27)

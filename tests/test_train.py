@@ -7,7 +7,7 @@ import optax
 import pytest
 from conftest import AS_USERS
 
-from mmjax import InputError, bigram, corpus, evaluate, mlp, train, vocab
+from mmjax import InputError, batches, bigram, corpus, evaluate, mlp, train, vocab
 from mmjax.model import Predictor
 
 CONFIG = mlp.Config(vocab_size=27, embedding_dim=3, hidden_size=17, hidden_layers=2)
@@ -106,8 +106,8 @@ def test_batches_drawn_together_are_those_drawn_one_by_one(
     tokens, monkeypatch, limit, at_most, steps
 ):
     whole = advance(train.init(mlp, CONFIG, RECIPE, KEY), tokens, 22)
-    monkeypatch.setattr(train, limit, at_most)
-    assert train.together(RECIPE, CONFIG.block_size) == steps
+    monkeypatch.setattr(batches, limit, at_most)
+    assert batches.together(RECIPE.batch_size, CONFIG.block_size) == steps
     jax.clear_caches()
     blocks = advance(train.init(mlp, CONFIG, RECIPE, KEY), tokens, 22)
     np.testing.assert_array_equal(blocks[1], whole[1])
