@@ -70,7 +70,7 @@ class Options:
     shuffles: int = 2
     """How often it is shuffled: 2 gives the document's split, 1 that of the lecture's later parts."""
     watch: bool = True
-    """Record update ratios of every step and saturation; costs a fifteenth of the training time."""
+    """Record update ratios of every step and saturation; costs a seventh of the training time."""
     calibrate: bool = False
     """After training, recompute BatchNorm's statistics over the whole training part."""
     report: bool = True
