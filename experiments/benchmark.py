@@ -141,8 +141,8 @@ def read(path: Path) -> tuple[np.ndarray, Problem]:
     names = corpus.read_names(path)
     letters = vocab.build(names)
     tokens = corpus.encode(letters, corpus.split(names).train)
-    config = mlp.Config(vocab_size=letters.size)
-    state = train.init(mlp, config, train.Config(), jax.random.key(0))
+    config = mlp.MLP(vocab_size=letters.size)
+    state = train.init(config, train.Config(), jax.random.key(0))
     every = jnp.arange(len(tokens) - 1)
     contexts, targets = corpus.windows(jnp.asarray(tokens), every, config.block_size)
     params = [np.asarray(leaf) for leaf in jax.tree.leaves(state.params)]
@@ -182,9 +182,9 @@ Answers = Mapping[str, Callable[[], Any]]
 
 def ours(tokens: np.ndarray, problem: Problem) -> Answers:
     """A chunk of steps of this library, as the programs run it; checked against NumPy by hand."""
-    config = mlp.Config(vocab_size=len(problem.params[0]))
+    config = mlp.MLP(vocab_size=len(problem.params[0]))
     recipe = train.Config(batch_size=BATCH)
-    state = [train.init(mlp, config, recipe, jax.random.key(0))]
+    state = [train.init(config, recipe, jax.random.key(0))]
     on_device = jnp.asarray(tokens)
 
     def check() -> float:
@@ -195,16 +195,14 @@ def ours(tokens: np.ndarray, problem: Problem) -> Answers:
         @jax.jit
         def step(state: train.TrainState, index: jax.Array) -> tuple[train.TrainState, jax.Array]:
             batch = corpus.windows(on_device, index, config.block_size)
-            return train.train_step(mlp, config, optimizer, state, *batch)
+            return train.train_step(config, optimizer, state, *batch)
 
         end, losses = jax.lax.scan(step, start, jnp.asarray(index))
         return differs(problem, np.asarray(losses), jax.tree.leaves(end.params))
 
     def turn() -> float:
         started = time.perf_counter()
-        state[0], losses = train.advance(
-            mlp, config, recipe, state[0], on_device, steps=STEPS["mmjax"]
-        )
+        state[0], losses = train.advance(config, recipe, state[0], on_device, steps=STEPS["mmjax"])
         losses.block_until_ready()
         return 1e6 * (time.perf_counter() - started) / STEPS["mmjax"]
 

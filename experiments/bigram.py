@@ -111,7 +111,7 @@ def run(
 ) -> int:
     """The program once its list is read and its run folder its own."""
     folder = RunFolder(options.out, options, overwrite=options.overwrite)
-    config = bigram.Config(vocab_size=letters.size)
+    config = bigram.Bigram(vocab_size=letters.size)
     smoothed = counts.probabilities(list_counts, smoothing=options.smoothing)
     spelled = spell(options, smoothed, letters)
     init_key, sample_key = jax.random.split(jax.random.key(options.seed))
@@ -125,8 +125,8 @@ def run(
         fits[own] = fit(own, config, initial, list_counts, interruption, folder)
 
     table_params = bigram.from_counts(list_counts, smoothing=options.smoothing)
-    counted = Predictor(bigram, config, table_params, ())
-    neural = Predictor(bigram, config, fits[own].params, ())
+    counted = Predictor(config, table_params, ())
+    neural = Predictor(config, fits[own].params, ())
     folder.write_model(counted, letters, COUNTS_MODEL)
     folder.write_model(neural, letters)
     known = frozenset(names)
@@ -191,7 +191,7 @@ def spell(options: Options, smoothed: np.ndarray, letters: Vocab) -> list[counts
 
 def fit(
     recipe: Recipe,
-    config: bigram.Config,
+    config: bigram.Bigram,
     params: bigram.Params,
     list_counts: np.ndarray,
     interruption: Interruption,

@@ -42,7 +42,9 @@ def program(options: Options) -> int:
     """Load, look, show and draw; the exit status."""
     run = options.run
     predictor, vocab = weights.load(model_of(run))
-    saved = read_config(run, ["names", "unique"] if predictor.model is mlp else ["names"])
+    saved = read_config(
+        run, ["names", "unique"] if isinstance(predictor.model, mlp.MLP) else ["names"]
+    )
     names = corpus.read_names(options.names or saved["names"], unique=saved.get("unique", False))
     made = report_on(run, predictor, vocab, names)
     tables = [table for section in made.sections[:-1] for table in section.tables.items()]
@@ -56,7 +58,7 @@ def program(options: Options) -> int:
 
 def report_on(run: Path, predictor: Predictor, vocab: Vocab, names: list[str]) -> Report:
     """The report that the run's own program would write."""
-    if predictor.model is not mlp:
+    if not isinstance(predictor.model, mlp.MLP):
         return report.of_bigram(run, predictor, vocab, names)
     fast = read_config(run).get("recipe") == "fast"
     kind: type[train.Recipe] = train.Fast if fast else train.Config
@@ -65,9 +67,9 @@ def report_on(run: Path, predictor: Predictor, vocab: Vocab, names: list[str]) -
     recipe = kind(**{name: saved[name] for name in recipe_options})
     parts = split_with_unseen(names, seed=saved["split_seed"], shuffles=saved["shuffles"])
     tokens = {name: corpus.encode(vocab, part) for name, part in parts.items()}
-    config: Any = predictor.config
+    config: Any = predictor.model
     records = read_metrics(run)
-    state = train.init(mlp, config, recipe, jax.random.key(saved["seed"]))._replace(
+    state = train.init(config, recipe, jax.random.key(saved["seed"]))._replace(
         step=jnp.asarray(records[-1]["step"] if records else 0, jnp.int32),
         params=predictor.params,
         stats=predictor.stats,

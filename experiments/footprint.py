@@ -12,7 +12,7 @@ FLOAT = 4
 TOKEN = 2  # at most
 
 
-def needed(config: mlp.Config, recipe: train.Recipe, seeds: int) -> int:
+def needed(config: mlp.MLP, recipe: train.Recipe, seeds: int) -> int:
     """Bytes at the highest, the list left out."""
     held = FLOAT * _numbers(config, recipe)
     training = seeds * (held + of_training(config, recipe))  # the last good copies, and a step
@@ -23,7 +23,7 @@ def needed(config: mlp.Config, recipe: train.Recipe, seeds: int) -> int:
     return PROGRAM + max(training, saving, looking) + 2 * FLOAT * lookup.MAX_LOGITS + tables
 
 
-def of_training(config: mlp.Config, recipe: train.Recipe) -> int:
+def of_training(config: mlp.MLP, recipe: train.Recipe) -> int:
     """Bytes of one network's training: its state, and what a step needs besides."""
     inputs, hidden = config.block_size * config.embedding_dim, config.hidden_size
     # Of one example: every layer's output, what the backward pass keeps of it, and their gradients.
@@ -34,14 +34,14 @@ def of_training(config: mlp.Config, recipe: train.Recipe) -> int:
     return FLOAT * 2 * _numbers(config, recipe) + recipe.batch_size * (FLOAT * floats + drawn)
 
 
-def _numbers(config: mlp.Config, recipe: train.Recipe) -> int:
+def _numbers(config: mlp.MLP, recipe: train.Recipe) -> int:
     """How many numbers there are in a state."""
     key = jax.eval_shape(jax.random.key, 0)
-    state = jax.eval_shape(partial(train.init, mlp, config, recipe), key)
+    state = jax.eval_shape(partial(train.init, config, recipe), key)
     return parameter_count((state.params, state.stats, state.opt_state))
 
 
-def require_room(config: mlp.Config, recipe: train.Recipe, seeds: int) -> None:
+def require_room(config: mlp.MLP, recipe: train.Recipe, seeds: int) -> None:
     """Raise `InputError`, with the figure, unless the run's memory is there."""
     remedy = "give a smaller network, batch or number of seeds"
     limit = (jax.devices()[0].memory_stats() or {}).get("bytes_limit")  # of an accelerator

@@ -26,7 +26,7 @@ class Inside(NamedTuple):
 
 
 def look(
-    config: mlp.Config, recipe: train.Recipe, state: train.TrainState, data: batches.Data
+    config: mlp.MLP, recipe: train.Recipe, state: train.TrainState, data: batches.Data
 ) -> Inside:
     """The tables for a training state, on the batch that its next step would draw."""
     batch = inspect_next(config, recipe, state, data)
@@ -43,7 +43,7 @@ def look(
 
 @partial(jax.jit, static_argnums=(0, 1))
 def inspect_next(
-    config: mlp.Config, recipe: train.Recipe, state: train.TrainState, data: batches.Data
+    config: mlp.MLP, recipe: train.Recipe, state: train.TrainState, data: batches.Data
 ) -> Inspection:
     """The batch of the state's next step, seen from inside."""
     batch = train.draw_batch(config, recipe, state, data)
@@ -51,7 +51,7 @@ def inspect_next(
 
 
 @partial(jax.jit, static_argnums=0)
-def next_contexts(config: mlp.Config, state: train.TrainState, data: batches.Data) -> jax.Array:
+def next_contexts(config: mlp.MLP, state: train.TrainState, data: batches.Data) -> jax.Array:
     """Contexts of `LOOK` examples."""
     contexts, _ = train.draw_batch(config, train.Config(batch_size=LOOK), state, data)
     return contexts

@@ -87,7 +87,7 @@ def program(
         a_device_for_each_core(options.seeds)
     data = read(options)
     options = replace(options, model=replace(options.model, vocab_size=data.vocab.size))
-    footprint.require_room(mlp.Config(**asdict(options.model)), options.recipe, options.seeds)
+    footprint.require_room(mlp.MLP(**asdict(options.model)), options.recipe, options.seeds)
     require(
         not options.resume or options.out.is_dir(),
         f"{options.out}: is no run folder to go on with; start without --resume",
@@ -100,7 +100,7 @@ def run(
     options: Options, data: Data, on_metrics: Callable[[dict[str, float]], object] | None
 ) -> int:
     """The program once its list is read and its run folder its own."""
-    config = mlp.Config(**asdict(options.model))
+    config = mlp.MLP(**asdict(options.model))
     checkpoints = Checkpoints(options.out, options.keep)
     start = (
         resume.started(options, config, data.names, data.vocab, checkpoints)
@@ -137,7 +137,7 @@ def run(
         for one in written:  # on the disk before the checkpoint that counts on them
             one.sync_metrics()
         notes = {"progress": progress._asdict(), "options": plain(options)} | surroundings()
-        saved = Checkpoint(mlp, config, options.recipe, data.vocab, names, states, notes)
+        saved = Checkpoint(config, options.recipe, data.vocab, names, states, notes)
         checkpoints.save(saved, progress.step, best=best)
 
     examples = training_data(config, options.recipe, data.tokens["train"])
@@ -216,7 +216,7 @@ def member_folder(options: Options, seed: int, resume: bool) -> RunFolder:
 
 def finish(
     options: Options,
-    config: mlp.Config,
+    config: mlp.MLP,
     data: Data,
     examples: batches.Data,
     folder: RunFolder,
@@ -224,7 +224,7 @@ def finish(
     training: Training,
 ) -> Finished:
     """Save, evaluate, check against counting, sample and look inside."""
-    predictor = Predictor(mlp, config, state.params, state.stats)
+    predictor = Predictor(config, state.params, state.stats)
     if options.calibrate:
         predictor = evaluate.calibrate(predictor, data.tokens["train"])
     folder.write_model(predictor, data.vocab)

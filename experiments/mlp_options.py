@@ -14,7 +14,7 @@ from mmjax.errors import require, require_ranges
 
 
 @dataclass(frozen=True)
-class Model(mlp.Config):
+class Model(mlp.MLP):
     """The network; the defaults are the document's, with 47,351 parameters for 26 letters."""
 
     vocab_size: tyro.conf.Suppress[int] = 27  # follows from the list

@@ -57,7 +57,7 @@ class Point(NamedTuple):
 class Course(NamedTuple):
     """What is to be learned, and what it is held against."""
 
-    config: mlp.Config
+    config: mlp.MLP
     tokens: np.ndarray
     validation: np.ndarray
     seed: int
@@ -69,7 +69,7 @@ def program(options: Options) -> int:
     letters = vocab.build(names)
     splits = corpus.split(names)
     course = Course(
-        mlp.Config(vocab_size=letters.size),
+        mlp.MLP(vocab_size=letters.size),
         corpus.encode(letters, splits.train),
         corpus.encode(letters, splits.val),
         options.seed,
@@ -135,16 +135,16 @@ def ours(course: Course, recipe: train.Recipe) -> Iterator[Point]:
     data = training_data(config, recipe, course.tokens)
     pieces = np.diff(looks(recipe.steps), prepend=0).tolist()
     for size in set(pieces):  # compile
-        state = train.init(mlp, config, recipe, key)
-        jax.block_until_ready(train.advance(mlp, config, recipe, state, data, steps=size))
-    state, taken, done = train.init(mlp, config, recipe, key), 0.0, 0
+        state = train.init(config, recipe, key)
+        jax.block_until_ready(train.advance(config, recipe, state, data, steps=size))
+    state, taken, done = train.init(config, recipe, key), 0.0, 0
     for size in pieces:
         started = time.perf_counter()
-        state, losses = train.advance(mlp, config, recipe, state, data, steps=size)
+        state, losses = train.advance(config, recipe, state, data, steps=size)
         losses.block_until_ready()
         taken += time.perf_counter() - started
         done += size
-        predictor = Predictor(mlp, config, state.params, state.stats)
+        predictor = Predictor(config, state.params, state.stats)
         yield Point(taken, done, evaluate.loss(predictor, course.validation))
 
 
@@ -155,7 +155,7 @@ def pytorch(course: Course, recipe: train.Recipe) -> Iterator[Point]:
     torch.set_num_threads(1)
     torch.manual_seed(course.seed)
     config = course.config
-    state = train.init(mlp, config, recipe, jax.random.key(course.seed))
+    state = train.init(config, recipe, jax.random.key(course.seed))
     leaves, tree = jax.tree.flatten(state.params)
     every = jnp.arange(len(course.tokens) - 1)
     contexts, targets = corpus.windows(jnp.asarray(course.tokens), every, config.block_size)
@@ -171,7 +171,7 @@ def pytorch(course: Course, recipe: train.Recipe) -> Iterator[Point]:
         taken += time.perf_counter() - started
         done = until
         params = jax.tree.unflatten(tree, [jnp.array(p) for p in baseline.parameters()])
-        predictor = Predictor(mlp, config, params, state.stats)
+        predictor = Predictor(config, params, state.stats)
         predictor = evaluate.calibrate(predictor, course.tokens[:CALIBRATED_ON])
         yield Point(taken, done, evaluate.loss(predictor, course.validation))
 

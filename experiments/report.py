@@ -127,7 +127,7 @@ def of_mlp(
 
     Raises `InputError` if the folder lacks something.
     """
-    config: Any = predictor.config
+    config: Any = predictor.model
     options = read_config(folder, ["names"])
     summary = read_summary(folder, MLP_FIGURES)
     tables = {part: counts.bigrams(flat, vocab.size) for part, flat in tokens.items()}
@@ -211,7 +211,7 @@ def of_bigram(folder: Path, predictor: Predictor, vocab: Vocab, names: Sequence[
     options = read_config(folder, ["names", "smoothing"])
     summary = read_summary(folder, BIGRAM_FIGURES)
     records = read_metrics(folder)
-    config: Any = predictor.config
+    config: Any = predictor.model
     table = counts.bigrams(corpus.encode(vocab, names), vocab.size)
     counted = counts.probabilities(table)
     smoothed = counts.probabilities(table, smoothing=options["smoothing"])
@@ -243,7 +243,7 @@ def of_bigram(folder: Path, predictor: Predictor, vocab: Vocab, names: Sequence[
                         ["", "NLL", "largest difference of a probability"], rows
                     ),
                     "A bigram and the MLP of experiments.mlp, as far as this run can tell": comparison(
-                        neural_side(table, summary), untrained_side(mlp.Config(vocab.size))
+                        neural_side(table, summary), untrained_side(mlp.MLP(vocab.size))
                     ),
                 },
                 [
@@ -315,7 +315,7 @@ def neural_side(table: np.ndarray, summary: Mapping[str, Any]) -> Side:
     )
 
 
-def trained_side(config: mlp.Config, summary: Mapping[str, Any]) -> Side:
+def trained_side(config: mlp.MLP, summary: Mapping[str, Any]) -> Side:
     """An MLP and what came of it."""
     train, val = summary["loss_train"], summary["loss_val"]
     gap = None if None in (train, val) else val - train
@@ -329,7 +329,7 @@ def trained_side(config: mlp.Config, summary: Mapping[str, Any]) -> Side:
     )
 
 
-def untrained_side(config: mlp.Config) -> Side:
+def untrained_side(config: mlp.MLP) -> Side:
     """What can be said of an MLP before it is trained."""
     params, _ = jax.eval_shape(partial(mlp.init, config), jax.random.key(0))
     block, hidden = config.block_size, config.hidden_layers

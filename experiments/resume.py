@@ -20,7 +20,7 @@ FREE = ("steps", "names", "out", "report", "keep", "resume", "overwrite", "confi
 
 
 def started(
-    options: Options, config: mlp.Config, names: list[str], letters: Vocab, checkpoints: Checkpoints
+    options: Options, config: mlp.MLP, names: list[str], letters: Vocab, checkpoints: Checkpoints
 ) -> tuple[train.TrainState, Progress] | None:
     """Where the run folder's run is to be gone on from; None if that is the beginning.
 
@@ -47,7 +47,7 @@ def started(
     recipe = replace(saved.recipe, steps=options.recipe.steps)
     if (
         progress is None
-        or (saved.model, saved.config, saved.vocab) != (mlp, config, letters)
+        or (saved.model, saved.vocab) != (config, letters)
         or any(getattr(recipe, f.name) != getattr(options.recipe, f.name) for f in fields(recipe))
         or saved.state.step.shape != (() if options.seeds == 1 else (options.seeds,))
         or bool((saved.state.step != progress.step).any())

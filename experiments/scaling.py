@@ -87,7 +87,7 @@ def program(options: Options) -> int:
     letters = vocab.build(names)
     tokens = jnp.asarray(corpus.encode(letters, names))
     folder = RunFolder(options.out, options)
-    config = mlp.Config(vocab_size=letters.size)
+    config = mlp.MLP(vocab_size=letters.size)
     costs = {axis: cost_along(axis, config, tokens, options.rounds) for axis in AXES}
     side_by_side = cost_of_models(config, tokens, options.models, options.rounds)
     table = counts.bigrams(np.asarray(tokens), letters.size)
@@ -114,7 +114,7 @@ def program(options: Options) -> int:
     return 0
 
 
-def cost_along(axis: str, config: mlp.Config, tokens: jax.Array, rounds: int) -> Cost:
+def cost_along(axis: str, config: mlp.MLP, tokens: jax.Array, rounds: int) -> Cost:
     """A step of the document's network with one of its sizes changed."""
     sizes = AXES[axis]
     pieces = {}
@@ -130,17 +130,17 @@ def cost_along(axis: str, config: mlp.Config, tokens: jax.Array, rounds: int) ->
 
 
 def piece(
-    config: mlp.Config, recipe: train.Config, tokens: jax.Array, models: int | None = None
+    config: mlp.MLP, recipe: train.Config, tokens: jax.Array, models: int | None = None
 ) -> Callable[[int], object]:
     """A function that trains so many steps, of one model or of several."""
     key = jax.random.key(0)
     trainer = many if models else train
     keys = jax.random.split(key, models) if models else key
-    states = [trainer.init(mlp, config, recipe, keys)]
+    states = [trainer.init(config, recipe, keys)]
 
     def go(steps: int) -> None:
         advance = many.advance if models else train.advance
-        states[0], losses = advance(mlp, config, recipe, states[0], tokens, steps=steps)
+        states[0], losses = advance(config, recipe, states[0], tokens, steps=steps)
         losses.block_until_ready()
 
     return go
@@ -176,7 +176,7 @@ def steps_for(go: Callable[[int], object]) -> int:
 
 
 def cost_of_models(
-    config: mlp.Config, tokens: jax.Array, models: tuple[int, ...], rounds: int
+    config: mlp.MLP, tokens: jax.Array, models: tuple[int, ...], rounds: int
 ) -> dict[str, float]:
     """Microseconds a model and step, of one alone and of so many side by side."""
     recipe = train.Config()
@@ -190,9 +190,7 @@ def cost_of_lists(
     letters: vocab.Vocab, table: np.ndarray, most: int
 ) -> Iterator[tuple[ListCost, np.ndarray]]:
     """What lists of ever more names take, each in a process of its own, and their training tokens."""
-    predictor = Predictor(
-        bigram, bigram.Config(letters.size), bigram.from_counts(table, smoothing=1), ()
-    )
+    predictor = Predictor(bigram.Bigram(letters.size), bigram.from_counts(table, smoothing=1), ())
     sizes = [FIRST_SIZE]
     while sizes[-1] < most:
         sizes.append(min(10 * sizes[-1], most))
@@ -228,7 +226,7 @@ def cost_of_list(path: Path) -> tuple[ListCost, np.ndarray]:
     return ListCost(len(names), read, split, encode, peak, examples.itemsize), examples
 
 
-def cost_of_steps(config: mlp.Config, lists: Sequence[np.ndarray], rounds: int) -> list[float]:
+def cost_of_steps(config: mlp.MLP, lists: Sequence[np.ndarray], rounds: int) -> list[float]:
     """Microseconds of a step of the document's network on each list."""
     pieces = {len(tokens): piece(config, train.Config(), jnp.asarray(tokens)) for tokens in lists}
     return [*take_turns(pieces, rounds, "lists", together=STEPS[1]).values()]

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from experiments import inside
 from experiments.program import Interruption
 from mmjax import Predictor, batches, contexts, diagnostics, evaluate, many, mlp, train
-from mmjax.model import named, parameter_count
+from mmjax.model import layer_names, named, parameter_count
 
 LOG_STEPS = 1_000  # steps between two lines of metrics
 MOST_LINES = 5_000  # of metrics, however long a run is
@@ -80,7 +80,7 @@ Keep = Callable[[train.TrainState, Progress, bool], None]
 
 
 def fit(
-    config: mlp.Config,
+    config: mlp.MLP,
     recipe: train.Recipe,
     seeds: Sequence[int],
     data: batches.Data,
@@ -154,7 +154,7 @@ def fit(
                     record |= {f"update_ratio/{name}": float(ratios[name][i]) for name in names}
                     record |= saturations(config, state, some)
                 if validate:
-                    predictor = Predictor(mlp, config, state.params, state.stats)
+                    predictor = Predictor(config, state.params, state.stats)
                     record["loss_val"] = evaluate.loss(predictor, validation)
                 records.append(record)
             log(records)
@@ -179,7 +179,7 @@ def fit(
 
 
 def beginning(
-    config: mlp.Config, recipe: train.Recipe, seeds: Sequence[int]
+    config: mlp.MLP, recipe: train.Recipe, seeds: Sequence[int]
 ) -> tuple[train.TrainState, Progress]:
     """The states and the progress before the first step."""
     nothing: list[float | None] = [None for _ in seeds]
@@ -193,14 +193,14 @@ def chunk_size(recipe: train.Recipe, parameters: int) -> int:
     return 2 * max(1, steps // 2)
 
 
-def training_data(config: mlp.Config, recipe: train.Recipe, tokens: np.ndarray) -> batches.Data:
+def training_data(config: mlp.MLP, recipe: train.Recipe, tokens: np.ndarray) -> batches.Data:
     """What the recipe draws its batches from."""
     if isinstance(recipe, train.Fast):
         return contexts.collect(tokens, config.vocab_size, config.block_size)
     return jnp.asarray(tokens)
 
 
-def init(config: mlp.Config, recipe: train.Recipe, seeds: Sequence[int]) -> train.TrainState:
+def init(config: mlp.MLP, recipe: train.Recipe, seeds: Sequence[int]) -> train.TrainState:
     """The state of one seed, or of all of them with a leading axis."""
     if len(seeds) == 1:
         return first_state(config, recipe, jax.random.key(seeds[0]))
@@ -211,8 +211,8 @@ def init(config: mlp.Config, recipe: train.Recipe, seeds: Sequence[int]) -> trai
 once = partial(
     jax.jit, static_argnums=(0, 1), compiler_options={"xla_backend_optimization_level": 1}
 )
-first_state = once(partial(train.init, mlp))
-first_states = once(partial(many.init, mlp))
+first_state = once(train.init)
+first_states = once(many.init)
 
 
 def members(states: train.TrainState) -> list[train.TrainState]:
@@ -221,7 +221,7 @@ def members(states: train.TrainState) -> list[train.TrainState]:
 
 
 def advance(
-    config: mlp.Config,
+    config: mlp.MLP,
     recipe: train.Recipe,
     states: train.TrainState,
     data: batches.Data,
@@ -232,18 +232,18 @@ def advance(
     several = states.step.ndim == 1
     if not watch:
         go = many.advance if several else train.advance
-        states, losses = go(mlp, config, recipe, states, data, steps=steps)
+        states, losses = go(config, recipe, states, data, steps=steps)
         return Chunk(states, np.atleast_2d(losses), {})
     go, ratios = many.watch if several else train.watch, diagnostics.update_ratios
-    states, (losses, said) = go(mlp, config, recipe, states, data, ratios, steps=steps)
+    states, (losses, said) = go(config, recipe, states, data, ratios, steps=steps)
     means = {name: np.atleast_2d(ratio).mean(axis=1) for name, ratio in said.items()}
     return Chunk(states, np.atleast_2d(losses), means)
 
 
-def saturations(config: mlp.Config, state: train.TrainState, inputs: jax.Array) -> Record:
+def saturations(config: mlp.MLP, state: train.TrainState, inputs: jax.Array) -> Record:
     """The saturation of each tanh layer, by the name it has in the metrics."""
     outputs = inside.outputs_of(config, state.params, state.stats, inputs)
-    names = (name for name in mlp.layer_names(config) if name in outputs)
+    names = (name for name in layer_names(config) if name in outputs)
     return {f"saturation/{name}": diagnostics.saturation(outputs[name]) for name in names}
 
 
@@ -272,7 +272,7 @@ def finite(tree: Any) -> bool:
 
 
 def origin(
-    config: mlp.Config, recipe: train.Recipe, state: train.TrainState, data: batches.Data, bad: int
+    config: mlp.MLP, recipe: train.Recipe, state: train.TrainState, data: batches.Data, bad: int
 ) -> str:
     """Where step `bad`, counted from a good `state`, first comes to a number that is not finite.
 
@@ -280,13 +280,13 @@ def origin(
     """
 
     def after(steps: int) -> train.TrainState:
-        return train.advance(mlp, config, recipe, copied(state), data, steps=steps)[0]
+        return train.advance(config, recipe, copied(state), data, steps=steps)[0]
 
     def first(arrays: Mapping[str, Any]) -> str | None:
         return next((name for name, array in arrays.items() if not finite(array)), None)
 
     there = after(bad) if bad else state
-    layers = mlp.layer_names(config)
+    layers = layer_names(config)
     if finite(trained(there)):
         outputs = inside.inspect_next(config, recipe, there, data).outputs
         return first({name: outputs[name] for name in layers if name in outputs}) or "the loss"

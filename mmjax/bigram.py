@@ -10,24 +10,7 @@ from jaxtyping import Array, Float, Integer, PRNGKeyArray, Real
 
 from mmjax import counts as counting
 from mmjax.errors import require_ranges
-
-
-@jax.tree_util.register_static
-@dataclass(frozen=True)
-class Config:
-    """Size of the bigram."""
-
-    vocab_size: int = 27
-    """Number of tokens, the boundary included."""
-
-    def __post_init__(self):
-        """Raise `InputError` if the size is out of range."""
-        require_ranges(self, vocab_size=(2, 65_536))
-
-    @property
-    def block_size(self) -> int:
-        """One: the previous token is all that a bigram sees."""
-        return 1
+from mmjax.model import Tap, no_tap
 
 
 class Params(NamedTuple):
@@ -36,52 +19,76 @@ class Params(NamedTuple):
     weight: Float[Array, "vocab vocab"]
 
 
-def init(config: Config, key: PRNGKeyArray) -> tuple[Params, tuple[()]]:
-    """Weights drawn from N(0, 1), as in the lecture; nothing is tracked."""
-    return Params(jax.random.normal(key, (config.vocab_size, config.vocab_size))), ()
+@jax.tree_util.register_static
+@dataclass(frozen=True)
+class Bigram:
+    """The bigram; it sees one token, the previous one."""
+
+    vocab_size: int = 27
+    """Number of tokens, including the boundary."""
+
+    def __post_init__(self):
+        """Raise `InputError` if the size is out of range."""
+        require_ranges(self, vocab_size=(2, 65_536))
+
+    @property
+    def block_size(self) -> int:
+        """One: a bigram sees the previous token only."""
+        return 1
+
+    def init(self, key: PRNGKeyArray) -> tuple[Params, tuple[()]]:
+        """Return weights drawn from N(0, 1), as in the lecture; there are no statistics to track."""
+        return Params(jax.random.normal(key, (self.vocab_size, self.vocab_size))), ()
+
+    def apply(
+        self,
+        params: Params,
+        stats: tuple[()],
+        contexts: Integer[Array, "batch block_size"],
+        *,
+        train: bool,
+        key: PRNGKeyArray | None = None,
+        tap: Tap = no_tap,
+    ) -> tuple[Float[Array, "batch vocab"], tuple[()]]:
+        """Return (logits of the next token, stats unchanged), the same in training and evaluation."""
+        del train, key
+        return tap("logits", params.weight[contexts[:, -1]]), stats
+
+
+# The same functions under their plain names: `bigram.apply(model, params, ...)`.
+init = Bigram.init
+apply = Bigram.apply
 
 
 def from_counts(counts: counting.Table, *, smoothing: float = 0.0) -> Params:
-    """The bigram that predicts exactly what counting does: its logits are log-probabilities."""
+    """Return the bigram that predicts what counting does: its logits are log-probabilities."""
     with np.errstate(divide="ignore"):
         log_probs = np.log(counting.probabilities(counts, smoothing=smoothing))
     return Params(jnp.asarray(log_probs, jnp.result_type(float)))
 
 
-def apply(
-    config: Config,
-    params: Params,
-    stats: tuple[()],
-    contexts: Integer[Array, "batch block_size"],
-    *,
-    train: bool,
-) -> tuple[Float[Array, "batch vocab"], tuple[()]]:
-    """(logits of the next token, stats unchanged); training and evaluation are the same here."""
-    del config, train
-    return params.weight[contexts[:, -1]], stats
-
-
-def probabilities(config: Config, params: Params) -> Float[Array, "vocab vocab"]:
-    """P(next | previous) of every pair, to be held against `counts.probabilities`."""
-    every_token = jnp.arange(config.vocab_size)[:, None]
-    logits, _ = apply(config, params, (), every_token, train=False)
+def probabilities(model: Bigram, params: Params) -> Float[Array, "vocab vocab"]:
+    """Return P(next | previous) of every pair, to compare with `counts.probabilities`."""
+    every_token = jnp.arange(model.vocab_size)[:, None]
+    logits, _ = model.apply(params, (), every_token, train=False)
     return jax.nn.softmax(logits)
 
 
 def loss(
-    config: Config,
+    model: Bigram,
     params: Params,
     counts: Real[Array, "vocab vocab"],
     *,
     penalty: float,
 ) -> Float[Array, ""]:
-    """NLL over the whole list of these bigram `counts`, in nats a token, plus `penalty * mean(weight**2)`.
+    """Return the NLL of a list with these bigram `counts`, plus `penalty * mean(weight**2)`.
 
-    Examples with the same pair have the same loss, so the full batch is its table of counts. The
-    penalty pulls every row towards uniform, as adding to the counts does: both smooth.
+    In nats per character. Examples with the same pair have the same loss, so the full batch is its
+    table of counts. The penalty pulls every row towards uniform, as adding to the counts does: both
+    are smoothing.
     """
-    every_token = jnp.arange(config.vocab_size)[:, None]
-    logits, _ = apply(config, params, (), every_token, train=True)
+    every_token = jnp.arange(model.vocab_size)[:, None]
+    logits, _ = model.apply(params, (), every_token, train=True)
     frequency = (counts / counts.sum()).astype(logits.dtype)
     # A pair that does not occur costs nothing, even where its logit is -inf.
     nll = -jnp.sum(frequency * jax.nn.log_softmax(logits), where=counts > 0)

@@ -19,7 +19,6 @@ import optax
 
 from mmjax import many, tensors, train, weights
 from mmjax.errors import require
-from mmjax.model import Config as ModelConfig
 from mmjax.model import Model, named
 from mmjax.train import Recipe, TrainState
 from mmjax.vocab import Vocab
@@ -32,7 +31,6 @@ class Checkpoint(NamedTuple):
     """A training run: what is trained how and on which list, and how far it has come."""
 
     model: Model
-    config: ModelConfig
     recipe: Recipe
     vocab: Vocab
     names: str
@@ -54,16 +52,16 @@ def checksum(names: Iterable[str]) -> str:
 def save(path: str | Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint; until it is whole and on the disk the file has its old content.
 
-    Raises `InputError` if the model is none of `weights.MODELS` or the file cannot be written.
+    Raises `InputError` if the file cannot be written.
     """
-    model, config, recipe, vocab, names, state, notes = checkpoint
+    model, recipe, vocab, names, state, notes = checkpoint
     [(kind, own)] = [(kind, own) for kind, own in RECIPES.items() if isinstance(recipe, own)]
     key = {
         "kind": str(jax.random.key_impl(state.key)),
         "data": np.asarray(jax.random.key_data(state.key)).tolist(),
     }
     metadata = {
-        **weights.describe(model, config, vocab),
+        **weights.describe(model, vocab),
         "recipe": json.dumps(
             {"kind": kind, **{field.name: getattr(recipe, field.name) for field in fields(own)}}
         ),
@@ -76,8 +74,15 @@ def save(path: str | Path, checkpoint: Checkpoint) -> None:
     tensors.write(path, arrays, metadata)
 
 
-def load(path: str | Path, *, optimizer: optax.GradientTransformation | None = None) -> Checkpoint:
-    """What `save` wrote; with `optimizer` if the run was trained by one in place of its recipe's.
+def load(
+    path: str | Path,
+    *,
+    model: Model | None = None,
+    optimizer: optax.GradientTransformation | None = None,
+) -> Checkpoint:
+    """Return what `save` wrote.
+
+    Give `model` if it is one of your own, and `optimizer` if one took the place of the recipe's.
 
     Raises `InputError` if there is no such file, it is cut off or damaged, of another kind, version or shape, or holds a
     number that is not finite.
@@ -86,7 +91,7 @@ def load(path: str | Path, *, optimizer: optax.GradientTransformation | None = N
 
     def expect(metadata: tensors.Metadata) -> Mapping[str, Any]:
         nonlocal shapes
-        shapes = _shapes(metadata, optimizer)
+        shapes = _shapes(metadata, model, optimizer)
         return named(_trained(shapes))
 
     arrays, metadata = tensors.read(path, expect)
@@ -95,7 +100,7 @@ def load(path: str | Path, *, optimizer: optax.GradientTransformation | None = N
     state = TrainState(step=_step(metadata), key=_key(metadata), **trained)
     recipe, notes = _recipe(metadata), json.loads(metadata["notes"])
     return Checkpoint(
-        *weights.described(metadata)[:2],
+        weights.described(metadata, model)[0],
         recipe,
         Vocab(metadata["vocab"]),
         metadata["names"],
@@ -109,16 +114,20 @@ def _trained(state: TrainState) -> dict[str, Any]:
     return {"params": state.params, "stats": state.stats, "opt_state": state.opt_state}
 
 
-def _shapes(metadata: tensors.Metadata, optimizer: optax.GradientTransformation | None) -> Any:
+def _shapes(
+    metadata: tensors.Metadata,
+    model: Model | None,
+    optimizer: optax.GradientTransformation | None,
+) -> Any:
     """The state that the metadata speaks of, as shapes alone; anything wrong with the metadata is raised."""
-    model, config, _ = weights.described(metadata)
+    found, _ = weights.described(metadata, model)
     recipe, step, keys = _recipe(metadata), _step(metadata), _key(metadata)
     require(step.shape == keys.shape, "there are not as many steps as keys")
     require(metadata["names"].isalnum(), "the checksum of the list is none")
     require(isinstance(json.loads(metadata["notes"]), dict), "the notes are no JSON object")
 
     def init(key: jax.Array) -> TrainState:
-        return train.init(model, config, recipe, key, optimizer=optimizer)
+        return train.init(found, recipe, key, optimizer=optimizer)
 
     return jax.eval_shape(jax.vmap(init) if keys.ndim else init, keys)
 

@@ -1,7 +1,7 @@
 """Looking inside the network: what its layers put out, what gradients reach them, how fast weights move.
 
-All of it through the one forward pass, `mlp.trace`. Layers carry the document's numbers. `health` turns the
-figures into findings.
+Everything is seen through the model's own forward pass and its `tap`, so any model can be inspected
+that taps its layers. Layers are numbered as in the lecture. `health` turns the figures into findings.
 """
 
 import math
@@ -13,10 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Integer
 
-from mmjax import mlp, train
+from mmjax import train
 from mmjax.batches import Targets
-from mmjax.mlp import Config, Params, Stats
-from mmjax.model import named
+from mmjax.model import Model, layer_names, named
 
 SATURATED = 0.97  # |tanh| beyond which hardly any gradient passes
 DEAD = 0.99  # |tanh| beyond which, on every example, a unit learns nothing
@@ -34,7 +33,7 @@ class Inspection(NamedTuple):
     loss: Float[Array, ""]
     outputs: dict[str, Float[Array, "batch features"]]
     output_grads: dict[str, Float[Array, "batch features"]]
-    grads: Params
+    grads: Any
 
 
 class Activation(NamedTuple):
@@ -81,33 +80,52 @@ class Finding(NamedTuple):
     """What stands behind the figure and the threshold, " %" or " nats"."""
 
 
+def record(
+    model: Model, params: Any, stats: Any, contexts: Integer[Array, "batch block_size"]
+) -> tuple[Float[Array, "batch vocab"], dict[str, Array]]:
+    """Return (logits, the output of every layer by its name) for a training batch."""
+    outputs: dict[str, Array] = {}
+
+    def tap(name: str, x: Array) -> Array:
+        outputs[name] = x
+        return x
+
+    logits, _ = model.apply(params, stats, contexts, train=True, tap=tap)
+    return logits, outputs
+
+
 def outputs(
-    config: Config, params: Params, stats: Stats, contexts: Integer[Array, "batch block_size"]
+    model: Model, params: Any, stats: Any, contexts: Integer[Array, "batch block_size"]
 ) -> dict[str, Float[Array, "batch features"]]:
-    """What each tanh layer puts out for a training batch, by its name."""
-    _, _, outputs = mlp.trace(config, params, stats, contexts, train=True)
-    return {name: outputs[name] for _, name in _tanh_layers(config)}
+    """Return the output of each tanh layer for a training batch, by its name."""
+    _, outputs = record(model, params, stats, contexts)
+    return {name: outputs[name] for _, name in _tanh_layers(model)}
 
 
 def inspect(
-    config: Config,
-    params: Params,
-    stats: Stats,
+    model: Model,
+    params: Any,
+    stats: Any,
     contexts: Integer[Array, "batch block_size"],
     targets: Targets,
 ) -> Inspection:
-    """A training batch's loss, every layer's output, and the gradients of outputs and parameters.
+    """Return a training batch's loss, every layer's output, and all gradients.
 
-    The gradient of an output, for which PyTorch has `retain_grad`, is that of zeros added to it.
+    The gradient of an output, which PyTorch calls `retain_grad`, is the gradient of zeros that the
+    tap adds to it.
     """
 
-    def loss(params: Params, probes: Any) -> tuple[Array, dict[str, Array]]:
-        logits, _, outputs = mlp.trace(config, params, stats, contexts, train=True, probes=probes)
+    def loss(params: Any, perturbations: Any) -> tuple[Array, dict[str, Array]]:
+        outputs: dict[str, Array] = {}
+
+        def tap(name: str, x: Array) -> Array:
+            outputs[name] = x + perturbations[name]
+            return outputs[name]
+
+        logits, _ = model.apply(params, stats, contexts, train=True, tap=tap)
         return train.cross_entropy(logits, targets), outputs
 
-    shapes = jax.eval_shape(
-        lambda: mlp.trace(config, params, stats, contexts, train=True)[2],
-    )
+    shapes = jax.eval_shape(lambda: record(model, params, stats, contexts)[1])
     zeros = {name: jnp.zeros(out.shape, out.dtype) for name, out in shapes.items()}
     (value, outputs), (grads, output_grads) = jax.value_and_grad(loss, (0, 1), has_aux=True)(
         params, zeros
@@ -115,10 +133,10 @@ def inspect(
     return Inspection(value, outputs, output_grads, grads)
 
 
-def activations(config: Config, outputs: Mapping[str, Any]) -> list[Activation]:
+def activations(model: Model, outputs: Mapping[str, Any]) -> list[Activation]:
     """Mean, standard deviation, saturation and dead units of every tanh layer, by its `outputs` [batch, features]."""
     rows = []
-    for layer, name in _tanh_layers(config):
+    for layer, name in _tanh_layers(model):
         out = np.asarray(outputs[name])
         dead = int((abs(out) > DEAD).all(axis=0).sum())
         rows.append(Activation(layer, name, *_mean_std(out), saturation(out), dead))
@@ -130,11 +148,11 @@ def saturation(output: Float[ArrayLike, "batch features"]) -> float:
     return 100 * float((abs(np.asarray(output)) > SATURATED).mean())
 
 
-def gradients(config: Config, inspection: Inspection) -> list[Gradient]:
+def gradients(model: Model, inspection: Inspection) -> list[Gradient]:
     """Mean and standard deviation of the gradient that reaches every tanh layer's output."""
     return [
         Gradient(layer, name, *_mean_std(inspection.output_grads[name]))
-        for layer, name in _tanh_layers(config)
+        for layer, name in _tanh_layers(model)
     ]
 
 
@@ -264,8 +282,9 @@ def _overfitting_findings(train: float | None, val: float | None) -> Iterator[Fi
         )
 
 
-def _tanh_layers(config: Config) -> list[tuple[int, str]]:
-    return [(i, n) for i, n in enumerate(mlp.layer_names(config)) if n.endswith(".tanh")]
+def _tanh_layers(model: Model) -> list[tuple[int, str]]:
+    """Return number and name of every layer whose name ends in `.tanh`."""
+    return [(i, name) for i, name in enumerate(layer_names(model)) if name.endswith(".tanh")]
 
 
 def _mean_std(values: Any) -> tuple[float, float]:

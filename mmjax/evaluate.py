@@ -39,7 +39,7 @@ def loss(predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]) -> float:
     predictor = lookup.for_many(predictor, len(tokens) - 1)
     total = sum(
         float(_nll_sum(predictor, piece, size))
-        for piece, size in _pieces(tokens, predictor.config.block_size)
+        for piece, size in _pieces(tokens, predictor.model.block_size)
     )
     return total / (len(tokens) - 1)
 
@@ -61,8 +61,8 @@ def calibrate(predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]) -> Pr
     """
     if not jax.tree.leaves(predictor.stats):
         return predictor
-    config: Any = predictor.config
-    whole = replace(predictor, config=replace(config, momentum=1.0))
+    model: Any = predictor.model
+    whole = replace(predictor, model=replace(model, momentum=1.0))
     return replace(predictor, stats=_train_stats(whole, tokens))
 
 
@@ -73,10 +73,10 @@ def expected_bigrams(
 
     Divided by their row sums they are the mean predicted distribution after each token.
     """
-    size = predictor.config.vocab_size
+    size = predictor.model.vocab_size
     predictor = lookup.for_many(predictor, len(tokens) - 1)
     total = np.zeros((size, size))
-    for piece, examples in _pieces(tokens, predictor.config.block_size):
+    for piece, examples in _pieces(tokens, predictor.model.block_size):
         total += np.asarray(_expected_sum(predictor, piece, examples))
     return total
 
@@ -91,7 +91,7 @@ def count_check(
     Both are `counts.kl` from the list's table; the sampled pairs are smoothed by +1, since a pair
     that 20,000 names happen not to hold is no infinite error.
     """
-    size = predictor.config.vocab_size
+    size = predictor.model.vocab_size
     table = counts.bigrams(tokens, size)
     return CountCheck(
         counts.kl(table, expected_bigrams(predictor, tokens)),
@@ -109,7 +109,7 @@ def _pieces(tokens: np.ndarray, block_size: int) -> Iterator[tuple[np.ndarray, i
 
 
 def _examples(predictor: Predictor, piece: Array) -> tuple[Array, Array]:
-    block_size = predictor.config.block_size
+    block_size = predictor.model.block_size
     return corpus.windows(piece, jnp.arange(block_size - 1, len(piece) - 1), block_size)
 
 
@@ -125,14 +125,12 @@ def _expected_sum(predictor: Predictor, piece: Array, size: int | Array) -> Arra
     contexts, _ = _examples(predictor, piece)
     probs = jax.nn.softmax(predictor.logits(contexts))
     probs = jnp.where(jnp.arange(len(probs))[:, None] < size, probs, jnp.zeros_like(probs))
-    return jax.ops.segment_sum(probs, contexts[:, -1], predictor.config.vocab_size)
+    return jax.ops.segment_sum(probs, contexts[:, -1], predictor.model.vocab_size)
 
 
 @jax.jit
 def _train_stats(predictor: Predictor, tokens: Array) -> Any:
     index = jnp.arange(len(tokens) - 1)
-    contexts, _ = corpus.windows(tokens, index, predictor.config.block_size)
-    _, stats = predictor.model.apply(
-        predictor.config, predictor.params, predictor.stats, contexts, train=True
-    )
+    contexts, _ = corpus.windows(tokens, index, predictor.model.block_size)
+    _, stats = predictor.model.apply(predictor.params, predictor.stats, contexts, train=True)
     return stats

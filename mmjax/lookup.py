@@ -1,39 +1,21 @@
-"""A model with a short context as a table: the logits of every context there is, computed once.
+"""A model with a short context as a table: the logits of every context, computed once.
 
-The document's network sees 3 of 27 tokens, so all that it can say are 27**3 = 19,683 rows of logits. Drawing names from the
-table is drawing them from the network, without its arithmetic.
+The lecture's network sees 3 of 27 tokens, so 27**3 = 19,683 rows of logits hold everything it can
+predict. Drawing names from the table equals drawing them from the network, without its arithmetic.
 """
 
-import sys
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Integer, PRNGKeyArray
 
 from mmjax.errors import require, require_ranges
-from mmjax.model import Config as ModelConfig
-from mmjax.model import Predictor
+from mmjax.model import Model, Predictor, Tap, no_tap
 
 MAX_CONTEXTS = 2**16
 MAX_LOGITS = 2**24  # 64 MiB in float32
-
-
-@jax.tree_util.register_static
-@dataclass(frozen=True)
-class Config:
-    """Sizes of the table."""
-
-    vocab_size: int = 27
-    """Number of tokens, the boundary included."""
-    block_size: int = 3
-    """Tokens in a context."""
-
-    def __post_init__(self):
-        """Raise `InputError` if a size is out of range or the table is too large."""
-        require_ranges(self, vocab_size=(2, 65_536), block_size=(1, 1_000))
-        require(fits(self), f"a table of all {size(self):,} contexts is too large")
 
 
 class Params(NamedTuple):
@@ -42,52 +24,66 @@ class Params(NamedTuple):
     logits: Float[Array, "contexts vocab"]
 
 
-def size(config: ModelConfig) -> int:
-    """How many contexts there are: vocab_size ** block_size."""
-    return config.vocab_size**config.block_size
+@jax.tree_util.register_static
+@dataclass(frozen=True)
+class Table:
+    """A table of logits, one row for every context."""
+
+    vocab_size: int = 27
+    """Number of tokens, including the boundary."""
+    block_size: int = 3
+    """Tokens in a context."""
+
+    def __post_init__(self):
+        """Raise `InputError` if a size is out of range or the table is too large."""
+        require_ranges(self, vocab_size=(2, 65_536), block_size=(1, 1_000))
+        require(fits(self), f"a table of all {size(self):,} contexts is too large")
+
+    def init(self, key: PRNGKeyArray) -> tuple[Params, tuple[()]]:
+        """Return a table in which all tokens are equally likely."""
+        del key
+        return Params(jnp.zeros((size(self), self.vocab_size))), ()
+
+    def apply(
+        self,
+        params: Params,
+        stats: tuple[()],
+        contexts: Integer[Array, "batch block_size"],
+        *,
+        train: bool,
+        key: PRNGKeyArray | None = None,
+        tap: Tap = no_tap,
+    ) -> tuple[Float[Array, "batch vocab"], tuple[()]]:
+        """Return (logits of the next token, stats unchanged): the rows of the contexts."""
+        del train, key
+        return tap("logits", params.logits[index(self, contexts)]), stats
 
 
-def fits(config: ModelConfig) -> bool:
-    """Whether a model's table has at most `MAX_CONTEXTS` rows and `MAX_LOGITS` numbers."""
-    return size(config) <= MAX_CONTEXTS and size(config) * config.vocab_size <= MAX_LOGITS
+def size(model: Model) -> int:
+    """Return the number of possible contexts: vocab_size ** block_size."""
+    return model.vocab_size**model.block_size
 
 
-def index(config: ModelConfig, contexts: Integer[Array, "batch block_size"]) -> Int[Array, "batch"]:
-    """The row of each context, which is read as a number with vocab_size as its base."""
-    places = config.vocab_size ** jnp.arange(config.block_size - 1, -1, -1)
+def fits(model: Model) -> bool:
+    """Return whether a model's table has at most `MAX_CONTEXTS` rows and `MAX_LOGITS` numbers."""
+    return size(model) <= MAX_CONTEXTS and size(model) * model.vocab_size <= MAX_LOGITS
+
+
+def index(model: Model, contexts: Integer[Array, "batch block_size"]) -> Int[Array, "batch"]:
+    """Return the row of each context, read as a number with base vocab_size."""
+    places = model.vocab_size ** jnp.arange(model.block_size - 1, -1, -1)
     return contexts.astype(jnp.int32) @ places
 
 
-def init(config: Config, key: PRNGKeyArray) -> tuple[Params, tuple[()]]:
-    """A table in which every token is as likely as any other."""
-    del key
-    return Params(jnp.zeros((size(config), config.vocab_size))), ()
-
-
-def apply(
-    config: Config,
-    params: Params,
-    stats: tuple[()],
-    contexts: Integer[Array, "batch block_size"],
-    *,
-    train: bool,
-) -> tuple[Float[Array, "batch vocab"], tuple[()]]:
-    """(logits of the next token, stats unchanged): the contexts' rows."""
-    del train
-    return params.logits[index(config, contexts)], stats
-
-
 def for_many(predictor: Predictor, examples: int) -> Predictor:
-    """The predictor for so many examples: as a table where that is less work, otherwise as it is."""
-    worthwhile = fits(predictor.config) and size(predictor.config) < examples
+    """Return the predictor as a table if that saves work on so many examples, else unchanged."""
+    worthwhile = fits(predictor.model) and size(predictor.model) < examples
     return tabulate(predictor) if worthwhile else predictor
 
 
 @jax.jit
 def tabulate(predictor: Predictor) -> Predictor:
-    """The same predictor as a table. Raises `InputError` if `fits` says that it is too large."""
-    config = Config(predictor.config.vocab_size, predictor.config.block_size)
-    digits = jnp.unravel_index(jnp.arange(size(config)), (config.vocab_size,) * config.block_size)
-    logits = predictor.logits(jnp.stack(digits, axis=1))
-    model: Any = sys.modules[__name__]
-    return Predictor(model, config, Params(logits), ())
+    """Return the same predictor as a table. Raises `InputError` if `fits` is false."""
+    model = Table(predictor.model.vocab_size, predictor.model.block_size)
+    digits = jnp.unravel_index(jnp.arange(size(model)), (model.vocab_size,) * model.block_size)
+    return Predictor(model, Params(predictor.logits(jnp.stack(digits, axis=1))), ())

@@ -17,14 +17,12 @@ from jaxtyping import Array, ArrayLike, Float, Key
 from mmjax import train
 from mmjax.batches import Data
 from mmjax.errors import require
-from mmjax.model import Config as ModelConfig
 from mmjax.model import Model
 from mmjax.train import Config, Observer, Recipe, TrainState
 
 
 def init(
     model: Model,
-    config: ModelConfig,
     recipe: Recipe,
     keys: Key[Array, "members"],
     *,
@@ -44,13 +42,12 @@ def init(
         )
         learning_rates = jnp.asarray(learning_rates, jnp.float32)
     devices = min(len(keys), jax.device_count())
-    return _init(model, config, recipe, keys, learning_rates, optimizer=optimizer, devices=devices)
+    return _init(model, recipe, keys, learning_rates, optimizer=optimizer, devices=devices)
 
 
-@partial(jax.jit, static_argnames=("model", "config", "recipe", "optimizer", "devices"))
+@partial(jax.jit, static_argnames=("model", "recipe", "optimizer", "devices"))
 def _init(
     model: Model,
-    config: ModelConfig,
     recipe: Any,
     keys: Array,
     learning_rates: Array | None,
@@ -58,7 +55,7 @@ def _init(
     optimizer: optax.GradientTransformation | None,
     devices: int,
 ) -> TrainState:
-    states = jax.vmap(lambda key: train.init(model, config, recipe, key, optimizer=optimizer))(keys)
+    states = jax.vmap(lambda key: train.init(model, recipe, key, optimizer=optimizer))(keys)
     if learning_rates is not None:
         factors = learning_rates / recipe.learning_rate
         states = states._replace(opt_state=states.opt_state._replace(factor=factors))
@@ -86,7 +83,6 @@ _place = jax.jit(_placed, static_argnums=1)
 
 def advance(
     model: Model,
-    config: ModelConfig,
     recipe: Recipe,
     states: TrainState,
     data: Data,
@@ -96,7 +92,7 @@ def advance(
 ) -> tuple[TrainState, Float[Array, "members steps"]]:
     """`train.advance` for every member: (new states, losses). The states are donated."""
     return _advance(
-        *(model, config, recipe, states, data),
+        *(model, recipe, states, data),
         steps=steps,
         optimizer=optimizer,
         devices=_devices(states),
@@ -106,7 +102,6 @@ def advance(
 
 def watch(
     model: Model,
-    config: ModelConfig,
     recipe: Recipe,
     states: TrainState,
     data: Data,
@@ -117,7 +112,7 @@ def watch(
 ) -> tuple[TrainState, tuple[Float[Array, "members steps"], Any]]:
     """`train.watch` for every member: (new states, (losses, what was said of every step))."""
     return _advance(
-        *(model, config, recipe, states, data),
+        *(model, recipe, states, data),
         steps=steps,
         optimizer=optimizer,
         observe=observe,
@@ -145,7 +140,6 @@ def _at_once() -> bool:
     jax.jit,
     static_argnames=(
         "model",
-        "config",
         "recipe",
         "steps",
         "optimizer",
@@ -157,7 +151,6 @@ def _at_once() -> bool:
 )
 def _advance(
     model: Model,
-    config: ModelConfig,
     recipe: Recipe,
     states: TrainState,
     data: Any,
@@ -170,7 +163,7 @@ def _advance(
 ) -> tuple[TrainState, Any]:
     def run(state: TrainState, data: Any) -> tuple[TrainState, Any]:
         return train.scan(
-            *(model, config, recipe, state, data), steps=steps, optimizer=optimizer, observe=observe
+            *(model, recipe, state, data), steps=steps, optimizer=optimizer, observe=observe
         )
 
     def in_turn(states: TrainState, data: Any) -> tuple[TrainState, Any]:

@@ -1,8 +1,8 @@
-"""The multi-layer perceptron over character embeddings, with BatchNorm's running state threaded through.
+"""The multi-layer perceptron over character embeddings, with explicit BatchNorm running statistics.
 
 Bengio et al., A Neural Probabilistic Language Model (https://www.jmlr.org/papers/v3/bengio03a.html),
-in the deep form of the lecture: embedding, linear, tanh, then (linear, BatchNorm, tanh) for every
-further hidden layer, then linear and BatchNorm for the logits.
+in the deep form of the lecture: embedding, linear, tanh; then linear, BatchNorm and tanh for each
+further hidden layer; then linear and BatchNorm for the logits.
 """
 
 from dataclasses import dataclass
@@ -15,31 +15,55 @@ from jaxtyping import Array, Float, Integer, PRNGKeyArray
 from mmjax import layers
 from mmjax.errors import require_ranges
 from mmjax.layers import BatchNorm, Linear, Moments
+from mmjax.model import Tap, no_tap
+
+
+class Block(NamedTuple):
+    """A linear layer and the BatchNorm after it."""
+
+    linear: Linear
+    norm: BatchNorm
+
+
+class Params(NamedTuple):
+    """What is learned: 47,351 numbers in the lecture's network."""
+
+    embedding: Float[Array, "vocab embedding_dim"]
+    input: Linear
+    hidden: tuple[Block, ...]
+    output: Block
+
+
+class Stats(NamedTuple):
+    """Running moments of the BatchNorm layers, at the places of their blocks in `Params`."""
+
+    hidden: tuple[Moments, ...]
+    output: Moments
 
 
 @jax.tree_util.register_static
 @dataclass(frozen=True)
-class Config:
-    """Sizes and constants of the network; the defaults are the document's."""
+class MLP:
+    """The network: its sizes and constants; the defaults are the lecture's."""
 
     vocab_size: int = 27
-    """Number of tokens, the boundary included."""
+    """Number of tokens, including the boundary."""
     block_size: int = 3
-    """Context: how many previous characters the network sees."""
+    """Context: number of previous characters that the network sees."""
     embedding_dim: int = 10
-    """Numbers that stand for one character."""
+    """Size of each character's embedding."""
     hidden_size: int = 100
-    """Units of each hidden layer."""
+    """Units in each hidden layer."""
     hidden_layers: int = 5
-    """Number of tanh layers; all but the first are batch-normalised."""
+    """Number of tanh layers; every one except the first has BatchNorm."""
     gain: float = 5 / 3
-    """Factor on the initial weights of every linear layer, for the sake of the tanh behind all but the last."""
+    """Factor on the initial weights of every linear layer; 5/3 offsets the squeeze of tanh."""
     output_gamma: float = 0.1
-    """Initial scale of the logits: small, so that the first loss is near ln(vocab_size)."""
+    """Initial scale of the logits; a small one puts the first loss near ln(vocab_size)."""
     momentum: float = 0.1
     """Weight of the newest batch in BatchNorm's running statistics."""
     eps: float = 1e-5
-    """Added to a variance before it divides."""
+    """Added to a variance before dividing by its root."""
 
     def __post_init__(self):
         """Raise `InputError` if a number is out of range."""
@@ -56,111 +80,64 @@ class Config:
             eps=(1e-12, 1.0),
         )
 
-
-class Block(NamedTuple):
-    """A linear layer and the BatchNorm behind it."""
-
-    linear: Linear
-    norm: BatchNorm
-
-
-class Params(NamedTuple):
-    """What is learned: 47,351 numbers in the document's network."""
-
-    embedding: Float[Array, "vocab embedding_dim"]
-    input: Linear
-    hidden: tuple[Block, ...]
-    output: Block
-
-
-class Stats(NamedTuple):
-    """Running moments of the BatchNorm layers, in the places of their blocks in `Params`."""
-
-    hidden: tuple[Moments, ...]
-    output: Moments
-
-
-def init(config: Config, key: PRNGKeyArray) -> tuple[Params, Stats]:
-    """New parameters and running statistics; see `layers.linear_init` for the scale of the weights."""
-    embedding_key, *keys = jax.random.split(key, config.hidden_layers + 2)
-    width = [config.hidden_size] * config.hidden_layers
-    sizes = [config.block_size * config.embedding_dim, *width, config.vocab_size]
-    first, *hidden, last = [
-        layers.linear_init(k, fan_in, fan_out, gain=config.gain)
-        for k, fan_in, fan_out in zip(keys, sizes[:-1], sizes[1:], strict=True)
-    ]
-    norms = [layers.batch_norm_init(config.hidden_size) for _ in hidden]
-    last_norm, last_stats = layers.batch_norm_init(config.vocab_size, gamma=config.output_gamma)
-    params = Params(
-        embedding=jax.random.normal(embedding_key, (config.vocab_size, config.embedding_dim)),
-        input=first,
-        hidden=tuple(Block(layer, norm) for layer, (norm, _) in zip(hidden, norms, strict=True)),
-        output=Block(last, last_norm),
-    )
-    return params, Stats(tuple(stats for _, stats in norms), last_stats)
-
-
-def layer_names(config: Config) -> tuple[str, ...]:
-    """The layers in the order of the forward pass; a layer's place in it is the document's number for it.
-
-    So the tanh layers of its network are 1, 4, 7, 10 and 13.
-    """
-    blocks = (f"hidden.{i}" for i in range(config.hidden_layers - 1))
-    hidden = (f"{block}.{part}" for block in blocks for part in ("linear", "norm", "tanh"))
-    return ("input.linear", "input.tanh", *hidden, "output.linear", "output.norm")
-
-
-def trace(
-    config: Config,
-    params: Params,
-    stats: Stats,
-    contexts: Integer[Array, "batch block_size"],
-    *,
-    train: bool,
-    probes: dict[str, Array] | None = None,
-) -> tuple[Float[Array, "batch vocab"], Stats, dict[str, Array]]:
-    """The forward pass: (logits, new running statistics, the output of each layer by its name).
-
-    `probes`, arrays to add to those outputs, are for looking inside: the gradient with respect to
-    zeros added to an output is the gradient of the output.
-    """
-    outputs: dict[str, Array] = {}
-
-    def out(name: str, x: Array) -> Array:
-        outputs[name] = x if probes is None else x + probes[name]
-        return outputs[name]
-
-    def block(name: str, params: Block, running: Moments, x: Array) -> tuple[Array, Moments]:
-        x = out(f"{name}.linear", layers.linear(params.linear, x))
-        x, running = layers.batch_norm(
-            params.norm, running, x, train=train, momentum=config.momentum, eps=config.eps
+    def init(self, key: PRNGKeyArray) -> tuple[Params, Stats]:
+        """Return new parameters and running statistics; `layers.linear_init` scales the weights."""
+        embedding_key, *keys = jax.random.split(key, self.hidden_layers + 2)
+        width = [self.hidden_size] * self.hidden_layers
+        sizes = [self.block_size * self.embedding_dim, *width, self.vocab_size]
+        first, *hidden, last = [
+            layers.linear_init(k, fan_in, fan_out, gain=self.gain)
+            for k, fan_in, fan_out in zip(keys, sizes[:-1], sizes[1:], strict=True)
+        ]
+        norms = [layers.batch_norm_init(self.hidden_size) for _ in hidden]
+        last_norm, last_stats = layers.batch_norm_init(self.vocab_size, gamma=self.output_gamma)
+        params = Params(
+            embedding=jax.random.normal(embedding_key, (self.vocab_size, self.embedding_dim)),
+            input=first,
+            hidden=tuple(
+                Block(linear, norm) for linear, (norm, _) in zip(hidden, norms, strict=True)
+            ),
+            output=Block(last, last_norm),
         )
-        return out(f"{name}.norm", x), running
+        return params, Stats(tuple(stats for _, stats in norms), last_stats)
 
-    x = params.embedding[contexts].reshape(len(contexts), -1)
-    x = out("input.linear", layers.linear(params.input, x))
-    x = out("input.tanh", jnp.tanh(x))
-    hidden_stats = []
-    for i, (hidden, running) in enumerate(zip(params.hidden, stats.hidden, strict=True)):
-        x, running = block(f"hidden.{i}", hidden, running, x)
-        x = out(f"hidden.{i}.tanh", jnp.tanh(x))
-        hidden_stats.append(running)
-    logits, output_stats = block("output", params.output, stats.output, x)
-    return logits, Stats(tuple(hidden_stats), output_stats), outputs
+    def apply(
+        self,
+        params: Params,
+        stats: Stats,
+        contexts: Integer[Array, "batch block_size"],
+        *,
+        train: bool,
+        key: PRNGKeyArray | None = None,
+        tap: Tap = no_tap,
+    ) -> tuple[Float[Array, "batch vocab"], Stats]:
+        """Return (logits of the next token, new running statistics).
+
+        With `train`, the batch's own statistics normalise it (it needs at least two rows) and move
+        the running ones. Without, the running ones normalise it and come back unchanged. `tap`
+        sees every layer's output by its name, and may change it.
+        """
+        del key  # nothing here is random
+
+        def block(name: str, params: Block, running: Moments, x: Array) -> tuple[Array, Moments]:
+            x = tap(f"{name}.linear", layers.linear(params.linear, x))
+            x, running = layers.batch_norm(
+                params.norm, running, x, train=train, momentum=self.momentum, eps=self.eps
+            )
+            return tap(f"{name}.norm", x), running
+
+        x = params.embedding[contexts].reshape(len(contexts), -1)
+        x = tap("input.linear", layers.linear(params.input, x))
+        x = tap("input.tanh", jnp.tanh(x))
+        hidden_stats = []
+        for i, (hidden, running) in enumerate(zip(params.hidden, stats.hidden, strict=True)):
+            x, running = block(f"hidden.{i}", hidden, running, x)
+            x = tap(f"hidden.{i}.tanh", jnp.tanh(x))
+            hidden_stats.append(running)
+        logits, output_stats = block("output", params.output, stats.output, x)
+        return logits, Stats(tuple(hidden_stats), output_stats)
 
 
-def apply(
-    config: Config,
-    params: Params,
-    stats: Stats,
-    contexts: Integer[Array, "batch block_size"],
-    *,
-    train: bool,
-) -> tuple[Float[Array, "batch vocab"], Stats]:
-    """(logits of the next token, new running statistics).
-
-    With `train` the batch's own statistics normalise it (it needs at least two rows) and move the
-    running ones; without, the running ones normalise it and are returned as they came.
-    """
-    logits, stats, _ = trace(config, params, stats, contexts, train=train)
-    return logits, stats
+# The same functions under their plain names: `mlp.apply(model, params, ...)`.
+init = MLP.init
+apply = MLP.apply

@@ -1,20 +1,36 @@
-"""What the models have in common: two pure functions over pytrees, and what training leaves of them."""
+"""What every model provides, and the trained model that evaluation and sampling take."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Protocol, runtime_checkable
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer, PRNGKeyArray
+
+from mmjax.errors import require
+
+Tap = Callable[[str, Array], Array]
+
+
+def no_tap(name: str, x: Array) -> Array:
+    """Return a layer's output unchanged."""
+    del name
+    return x
 
 
 @runtime_checkable
-class Config(Protocol):
-    """What every model's configuration tells."""
+class Model(Protocol):
+    """A model: its configuration, and two pure functions over pytrees.
+
+    `mlp.MLP` and `bigram.Bigram` are models. Write your own as a frozen dataclass: it must be
+    hashable, because `jax.jit` treats it as a constant. See docs/own-model.md.
+    """
 
     @property
     def vocab_size(self) -> int:
-        """Number of tokens, the boundary included."""
+        """Number of tokens, including the boundary."""
         ...
 
     @property
@@ -22,53 +38,94 @@ class Config(Protocol):
         """Number of previous tokens that the model sees."""
         ...
 
-
-@runtime_checkable
-class Model(Protocol):
-    """A model: the modules `mmjax.bigram` and `mmjax.mlp` are two, anything with these functions is one."""
-
-    def init(self, config: Any, key: PRNGKeyArray, /) -> tuple[Any, Any]:
-        """New (params, stats): what is learned, and what is tracked beside it."""
+    def init(self, key: PRNGKeyArray, /) -> tuple[Any, Any]:
+        """Return new (params, stats): what is learned, and what is tracked beside it."""
         ...
 
     def apply(
-        self, config: Any, params: Any, stats: Any, contexts: Array, /, *, train: bool
+        self,
+        params: Any,
+        stats: Any,
+        contexts: Array,
+        /,
+        *,
+        train: bool,
+        key: PRNGKeyArray | None = None,
+        tap: Tap = no_tap,
     ) -> tuple[Array, Any]:
-        """(logits [batch, vocab], new stats) for contexts [batch, block_size]."""
+        """Return (logits [batch, vocab], new stats) for contexts [batch, block_size].
+
+        `key` feeds random layers such as dropout, in training alone. Call `tap(name, x)` with the
+        output of every layer and go on with what it returns: this is how a caller records,
+        perturbs or replaces a layer's output.
+        """
         ...
 
 
-@partial(
-    jax.tree_util.register_dataclass,
-    data_fields=["params", "stats"],
-    meta_fields=["model", "config"],
-)
+@partial(jax.tree_util.register_dataclass, data_fields=["params", "stats"], meta_fields=["model"])
 @dataclass(frozen=True)
 class Predictor:
-    """A model with its parameters: contexts in, logits out, always with the running statistics.
+    """A trained model: contexts in, logits out, always with the running statistics.
 
-    A pytree, so it passes through `jit` and `vmap` as it is. Evaluation and sampling take nothing
-    else, so that neither can use a batch's own statistics by mistake.
+    A pytree, so it passes through `jit` and `vmap`. Evaluation and sampling take nothing else, so
+    neither can use a batch's own statistics by mistake.
     """
 
     model: Model
-    config: Config
     params: Any
     stats: Any
 
     def logits(self, contexts: Integer[Array, "batch block_size"]) -> Float[Array, "batch vocab"]:
-        """Unnormalised log-probabilities of the next token."""
-        logits, _ = self.model.apply(self.config, self.params, self.stats, contexts, train=False)
+        """Return the unnormalised log-probabilities of the next token."""
+        logits, _ = self.model.apply(self.params, self.stats, contexts, train=False)
         return logits
 
 
+def require_model(model: Any) -> None:
+    """Raise `InputError` unless `model` follows the protocol `Model` and is hashable."""
+    name = type(model).__name__
+    missing = [
+        part for part in ("vocab_size", "block_size", "init", "apply") if not hasattr(model, part)
+    ]
+    require(
+        not missing and not isinstance(model, type),
+        f"{name} {getattr(model, '__name__', '')} is not a model: it needs vocab_size, block_size, "
+        "init and apply, as mlp.MLP() has; give an instance",
+    )
+    try:
+        hash(model)
+    except TypeError:
+        require(False, f"the model {name} is not hashable; make it a @dataclass(frozen=True)")
+
+
+@lru_cache(maxsize=256)
+def layer_names(model: Model) -> tuple[str, ...]:
+    """Return the names of the layers in the order of the forward pass, as `tap` sees them.
+
+    The lecture numbers its layers by this place. The activations of its network are 1, 4, 7, 10, 13.
+    """
+    names: dict[str, None] = {}
+
+    def tap(name: str, x: Array) -> Array:
+        names[name] = None
+        return x
+
+    def forward(key: PRNGKeyArray) -> Any:
+        params, stats = model.init(key)
+        contexts = jnp.zeros((2, model.block_size), jnp.int32)
+        return model.apply(params, stats, contexts, train=True, key=key, tap=tap)
+
+    jax.eval_shape(forward, jax.random.key(0))
+    return tuple(names)
+
+
 def parameter_count(params: Any) -> int:
-    """Number of scalars in a pytree of parameters."""
+    """Return the number of scalars in a pytree of parameters."""
     return sum(leaf.size for leaf in jax.tree.leaves(params))
 
 
 def named(tree: Any) -> dict[str, Any]:
-    """The leaves of a pytree by their place in it, `hidden.0.linear.weight`, in its order."""
+    """Return the leaves of a pytree by their path, such as `hidden.0.linear.weight`, in its order."""
     return {
         jax.tree_util.keystr(path, simple=True, separator="."): leaf
         for path, leaf in jax.tree.leaves_with_path(tree)

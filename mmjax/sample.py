@@ -91,7 +91,7 @@ def generate(
     A name that ended is filled up with boundaries; one that did not was cut at `max_length` letters.
     The draws stop as soon as every name has ended.
     """
-    block_size = predictor.config.block_size
+    block_size = predictor.model.block_size
     # One column more than letters, where an end behind the last letter is drawn.
     tokens = jnp.zeros((batch, block_size + max_length + 1), jnp.int32)
     tokens = tokens.at[:, block_size : block_size + len(prefix)].set(prefix.astype(jnp.int32))
@@ -147,7 +147,7 @@ def stream(
         f"the prefix has {len(prefix)} characters, which leaves none of max_length {max_length}",
     )
     start = vocabulary.encode(vocab, prefix)
-    if lookup.fits(predictor.config):
+    if lookup.fits(predictor.model):
         predictor = lookup.tabulate(predictor)
     if temperature < GREEDY:
         temperature, top_k = 1.0, 1

@@ -13,7 +13,6 @@ from jaxtyping import Array, Float, Int, Integer, PRNGKeyArray
 from mmjax import batches
 from mmjax.batches import Data, Targets
 from mmjax.errors import require_ranges
-from mmjax.model import Config as ModelConfig
 from mmjax.model import Model
 
 
@@ -154,27 +153,25 @@ def cross_entropy(
 
 def train_step(
     model: Model,
-    config: ModelConfig,
     optimizer: optax.GradientTransformation,
     state: TrainState,
     contexts: Integer[Array, "batch block_size"],
     targets: Targets,
 ) -> tuple[TrainState, Float[Array, ""]]:
     """One step on one batch: (new state, the batch's loss before the step in nats)."""
-    state, loss, _ = _step(model, config, optimizer, state, contexts, targets)
+    state, loss, _ = _step(model, optimizer, state, contexts, targets)
     return state, loss
 
 
 def _step(
     model: Model,
-    config: ModelConfig,
     optimizer: optax.GradientTransformation,
     state: TrainState,
     contexts: Array,
     targets: Array,
 ) -> tuple[TrainState, Array, Any]:
     def loss(params: Any) -> tuple[Array, Any]:
-        logits, stats = model.apply(config, params, state.stats, contexts, train=True)
+        logits, stats = model.apply(params, state.stats, contexts, train=True)
         return cross_entropy(logits, targets), stats
 
     (value, stats), grads = jax.value_and_grad(loss, has_aux=True)(state.params)
@@ -184,17 +181,16 @@ def _step(
 
 
 def draw_batch(
-    config: ModelConfig, recipe: Recipe, state: TrainState, data: Data
+    model: Model, recipe: Recipe, state: TrainState, data: Data
 ) -> tuple[Integer[Array, "batch block_size"], Targets]:
     """(contexts, targets) of the state's next step, drawn with replacement."""
-    sizes = (recipe.batch_size, config.block_size)
+    sizes = (recipe.batch_size, model.block_size)
     return batches.examples(data, batches.draw(data, *sizes, state.key, state.step))
 
 
-@partial(jax.jit, static_argnames=("model", "config", "recipe", "optimizer"))
+@partial(jax.jit, static_argnames=("model", "recipe", "optimizer"))
 def init(
     model: Model,
-    config: ModelConfig,
     recipe: Recipe,
     key: PRNGKeyArray,
     *,
@@ -202,14 +198,13 @@ def init(
 ) -> TrainState:
     """The state before the first step: parameters and batches both follow from `key`."""
     init_key, batch_key = jax.random.split(key)
-    params, stats = model.init(config, init_key)
+    params, stats = model.init(init_key)
     optimizer = optimizer or recipe.optimizer()
     return TrainState(jnp.zeros((), jnp.int32), params, stats, optimizer.init(params), batch_key)
 
 
 def run(
     model: Model,
-    config: ModelConfig,
     recipe: Recipe,
     key: PRNGKeyArray,
     data: Data,
@@ -221,13 +216,12 @@ def run(
     `data` is a flat array of tokens, or its `contexts.collect`.
     For many runs at once, on all devices, see `many`. Any optax `optimizer` takes the place of the recipe's.
     """
-    state = init(model, config, recipe, key, optimizer=optimizer)
-    return _run(model, config, recipe, state, data, steps=recipe.steps, optimizer=optimizer)
+    state = init(model, recipe, key, optimizer=optimizer)
+    return _run(model, recipe, state, data, steps=recipe.steps, optimizer=optimizer)
 
 
 def advance(
     model: Model,
-    config: ModelConfig,
     recipe: Recipe,
     state: TrainState,
     data: Data,
@@ -241,12 +235,11 @@ def advance(
     Cutting a run into calls of even numbers of steps changes nothing, to the bit; odd ones, since two steps
     are compiled as one, no more than rounding.
     """
-    return _advance(model, config, recipe, state, data, steps=steps, optimizer=optimizer)
+    return _advance(model, recipe, state, data, steps=steps, optimizer=optimizer)
 
 
 def watch(
     model: Model,
-    config: ModelConfig,
     recipe: Recipe,
     state: TrainState,
     data: Data,
@@ -260,14 +253,11 @@ def watch(
     `params` are those after the step, as in the lecture, `updates` what it has added to them. The training is the
     same; what is said has a leading axis of steps.
     """
-    return _advance(
-        model, config, recipe, state, data, steps=steps, optimizer=optimizer, observe=observe
-    )
+    return _advance(model, recipe, state, data, steps=steps, optimizer=optimizer, observe=observe)
 
 
 def scan(
     model: Model,
-    config: ModelConfig,
     recipe: Recipe,
     state: TrainState,
     data: Any,
@@ -278,11 +268,11 @@ def scan(
 ) -> tuple[TrainState, Any]:
     """What `advance` and `watch` compile; as it is, for those who compile it into something of their own."""
     optimizer = optimizer or recipe.optimizer()
-    sizes = (recipe.batch_size, config.block_size)
+    sizes = (recipe.batch_size, model.block_size)
 
     def step(state: TrainState, drawn: Array) -> tuple[TrainState, Any]:
         batch = batches.examples(data, drawn)
-        new, loss, updates = _step(model, config, optimizer, state, *batch)
+        new, loss, updates = _step(model, optimizer, state, *batch)
         return new, (loss, observe(new.params, updates)) if observe else loss
 
     def several(state: TrainState, _: None, *, steps: int) -> tuple[TrainState, Any]:
@@ -304,7 +294,7 @@ def scan(
     return state, out
 
 
-_STATIC = ("model", "config", "recipe", "steps", "optimizer", "observe")
+_STATIC = ("model", "recipe", "steps", "optimizer", "observe")
 _run = jax.jit(scan, static_argnames=_STATIC)
 _advance = jax.jit(scan, static_argnames=_STATIC, donate_argnames="state")
 

@@ -1,12 +1,12 @@
-"""Trained weights on disk, as safetensors: no code runs on loading, and other languages read them too.
+"""Trained weights on disk, as safetensors: loading runs no code, and other languages can read them.
 
-Tensors are float arrays named by their place in the trees, `params.hidden.0.linear.weight` or
-`stats.output.mean`; the metadata holds the model's name, its config as JSON, the vocabulary and a checksum.
+Tensors are arrays named by their path in the trees, such as `params.hidden.0.linear.weight` or
+`stats.output.mean`. The metadata holds the model's name and fields, the vocabulary and a checksum.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,60 +14,84 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mmjax import bigram, mlp, tensors
+from mmjax import tensors
+from mmjax.bigram import Bigram
 from mmjax.errors import require
-from mmjax.model import Config, Model, Predictor, named
+from mmjax.mlp import MLP
+from mmjax.model import Model, Predictor, named, require_model
 from mmjax.vocab import Vocab
 
-MODELS: dict[str, Any] = {"bigram": bigram, "mlp": mlp}
+# The models that a file can name. Load a model of your own by giving it: `load(path, model=...)`.
+MODELS: dict[str, Any] = {"bigram": Bigram, "mlp": MLP}
 
 
 def save(path: str | Path, predictor: Predictor, vocab: Vocab) -> None:
-    """Write the weights, the running statistics, the config and the vocabulary to one file, whole or not at all.
+    """Write weights, running statistics, model and vocabulary to one file, completely or not at all.
 
-    Raises `InputError` if the model is none of `MODELS` or the file cannot be written.
+    Raises `InputError` if the file cannot be written.
     """
     arrays = {name: np.asarray(leaf) for name, leaf in named(predictor).items()}
-    tensors.write(path, arrays, describe(predictor.model, predictor.config, vocab))
+    tensors.write(path, arrays, describe(predictor.model, vocab))
 
 
-def load(path: str | Path) -> tuple[Predictor, Vocab]:
-    """The predictor and vocabulary that `save` wrote, or those in a checkpoint of one network.
+def load(path: str | Path, *, model: Model | None = None) -> tuple[Predictor, Vocab]:
+    """Return the predictor and vocabulary that `save` wrote, or those of a single network's checkpoint.
 
-    Raises `InputError` if there is no such file, or it is damaged, of another kind, shape or version, or holds a number that is not finite.
+    Give `model` if it is one of your own. Raises `InputError` if the file is missing, damaged, of
+    another model, shape or version, or holds a number that is not finite.
     """
 
     def expect(metadata: tensors.Metadata) -> Mapping[str, Any]:
-        return named(_shapes(*described(metadata)[:2]))
+        return named(_shapes(described(metadata, model)[0]))
 
     arrays, metadata = tensors.read(path, expect, beside="opt_state.")
-    model, config, vocab = described(metadata)
+    found, vocab = described(metadata, model)
     leaves = [jnp.asarray(array) for array in arrays.values()]
-    return jax.tree.unflatten(jax.tree.structure(_shapes(model, config)), leaves), vocab
+    return jax.tree.unflatten(jax.tree.structure(_shapes(found)), leaves), vocab
 
 
-def describe(model: Model, config: Config, vocab: Vocab) -> dict[str, str]:
-    """What the metadata says of a model. Raises `InputError` if it is none of `MODELS`."""
-    names = [name for name, known in MODELS.items() if known is model]
-    require(bool(names), f"only the models {', '.join(MODELS)} can be saved")
-    fields: Any = config
+def describe(model: Model, vocab: Vocab) -> dict[str, str]:
+    """Return what the metadata says about a model: its name, its fields as JSON, the vocabulary."""
+    names = [name for name, known in MODELS.items() if type(model) is known]
+    fields = asdict(model) if is_dataclass(model) and not isinstance(model, type) else {}
     return {
-        "model": names[0],
-        "config": json.dumps(asdict(fields)),
+        "model": names[0] if names else type(model).__name__,
+        "config": json.dumps(fields, default=repr),
         "vocab": vocab.characters,
     }
 
 
-def described(metadata: Mapping[str, str]) -> tuple[Model, Config, Vocab]:
-    """The inverse of `describe`. Raises KeyError, TypeError, ValueError or `InputError` if it cannot be."""
-    require(metadata["model"] in MODELS, f"a model {metadata['model']!r} is not known")
-    model = MODELS[metadata["model"]]
-    config = model.Config(**json.loads(metadata["config"]))
-    vocab = Vocab(metadata["vocab"])
-    require(config.vocab_size == vocab.size, "the vocabulary has another size than the config")
-    return model, config, vocab
+def described(metadata: Mapping[str, str], model: Model | None = None) -> tuple[Model, Vocab]:
+    """Return the (model, vocabulary) of a file's metadata, the inverse of `describe`.
+
+    A `model` that is given has to be the described one. Raises KeyError, TypeError, ValueError or
+    `InputError` if there is none, or it is another one.
+    """
+    name, vocab = metadata["model"], Vocab(metadata["vocab"])
+    if model is not None:
+        require_model(model)
+        given, saved = (
+            {"model": about["model"], **json.loads(about["config"])}
+            for about in (describe(model, vocab), metadata)
+        )
+        different = [
+            f"{key} {saved.get(key)}, not {given.get(key)}"
+            for key in {**saved, **given}
+            if saved.get(key) != given.get(key)
+        ]
+        require(not different, f"holds another model: {'; '.join(different)}; give that one")
+        found: Model = model
+    else:
+        require(
+            name in MODELS,
+            f"the model {name!r} is not one of {', '.join(MODELS)}; "
+            "if it is your own, give it: load(path, model=...)",
+        )
+        found = MODELS[name](**json.loads(metadata["config"]))
+    require(found.vocab_size == vocab.size, "the vocabulary has another size than the model")
+    return found, vocab
 
 
-def _shapes(model: Model, config: Config) -> Predictor:
-    params, stats = jax.eval_shape(lambda: model.init(config, jax.random.key(0)))
-    return Predictor(model, config, params, stats)
+def _shapes(model: Model) -> Predictor:
+    params, stats = jax.eval_shape(model.init, jax.random.key(0))
+    return Predictor(model, params, stats)

@@ -82,14 +82,14 @@ def one(data: bytes) -> None:
 def seeds(folder: Path) -> None:
     """Files as they are written, to begin with."""
     letters = vocab.Vocab("abcd")
-    config = mlp.Config(vocab_size=5, block_size=1, embedding_dim=1, hidden_size=2, hidden_layers=1)
+    config = mlp.MLP(vocab_size=5, block_size=1, embedding_dim=1, hidden_size=2, hidden_layers=1)
     recipe = train.Config(steps=4)
-    state = train.init(mlp, config, recipe, jax.random.key(0))
-    small = bigram.Config(vocab_size=5)
+    state = train.init(config, recipe, jax.random.key(0))
+    small = bigram.Bigram(vocab_size=5)
     table = bigram.init(small, jax.random.key(0))
-    weights.save(folder / "bigram", weights.Predictor(bigram, small, *table), letters)
-    weights.save(folder / "mlp", weights.Predictor(mlp, config, state.params, state.stats), letters)
-    run = checkpoint.Checkpoint(mlp, config, recipe, letters, "0", state, {})
+    weights.save(folder / "bigram", weights.Predictor(small, *table), letters)
+    weights.save(folder / "mlp", weights.Predictor(config, state.params, state.stats), letters)
+    run = checkpoint.Checkpoint(config, recipe, letters, "0", state, {})
     checkpoint.save(folder / "run", run)
     (folder / "names").write_text("ann\nbob\nZoë\nO'Neil\nli-li\nbo\ncy\n")
     (folder / "json").write_text(

@@ -8,7 +8,7 @@ import pytest
 
 from mmjax import InputError, bigram, corpus, counts, train, vocab
 
-CONFIG = bigram.Config(vocab_size=27)
+MODEL = bigram.Bigram(vocab_size=27)
 
 
 @pytest.fixture(scope="module")
@@ -17,17 +17,17 @@ def table(shipped_names):
 
 
 def descend(table, *, learning_rate, steps, penalty, seed=0):
-    params, _ = bigram.init(CONFIG, jax.random.key(seed))
-    loss = partial(bigram.loss, CONFIG, penalty=penalty)
+    params, _ = bigram.init(MODEL, jax.random.key(seed))
+    loss = partial(bigram.loss, MODEL, penalty=penalty)
     optimizer = train.sgd(optax.constant_schedule(learning_rate))
     params, losses = train.descend(loss, optimizer, params, jnp.asarray(table), steps=steps)
-    return np.asarray(bigram.probabilities(CONFIG, params), np.float64), losses
+    return np.asarray(bigram.probabilities(MODEL, params), np.float64), losses
 
 
 def test_a_row_of_logits_is_the_lectures_one_hot_product():
-    params, stats = bigram.init(CONFIG, jax.random.key(0))
+    params, stats = bigram.init(MODEL, jax.random.key(0))
     contexts = jnp.array([[3], [0], [26]], jnp.uint8)
-    logits, new_stats = bigram.apply(CONFIG, params, stats, contexts, train=True)
+    logits, new_stats = bigram.apply(MODEL, params, stats, contexts, train=True)
     np.testing.assert_allclose(
         logits, jax.nn.one_hot(contexts[:, 0], 27) @ params.weight, rtol=1e-6
     )
@@ -39,15 +39,15 @@ def test_the_table_of_counts_is_the_full_batch(shipped_names):
     names = shipped_names[:307]
     tokens = jnp.asarray(corpus.encode(vocab.build(shipped_names), names))
     contexts, targets = corpus.windows(tokens, jnp.arange(len(tokens) - 1), 1)
-    params, _ = bigram.init(CONFIG, jax.random.key(1))
+    params, _ = bigram.init(MODEL, jax.random.key(1))
 
     def over_examples(params):
-        logits, _ = bigram.apply(CONFIG, params, (), contexts, train=True)
+        logits, _ = bigram.apply(MODEL, params, (), contexts, train=True)
         return train.cross_entropy(logits, targets) + 0.01 * (params.weight**2).mean()
 
     over_counts = partial(
         bigram.loss,
-        CONFIG,
+        MODEL,
         counts=jnp.asarray(counts.bigrams(np.asarray(tokens), 27)),
         penalty=0.01,
     )
@@ -61,14 +61,14 @@ def test_from_counts_predicts_the_table(table):
     for smoothing in (0.0, 1.0):
         params = bigram.from_counts(table, smoothing=smoothing)
         np.testing.assert_allclose(
-            bigram.probabilities(CONFIG, params),
+            bigram.probabilities(MODEL, params),
             counts.probabilities(table, smoothing=smoothing),
             atol=1e-6,
         )
 
 
 def test_the_gradient_is_zero_at_the_unsmoothed_log_counts(table):
-    loss_and_grad = jax.value_and_grad(partial(bigram.loss, CONFIG, penalty=0.0))
+    loss_and_grad = jax.value_and_grad(partial(bigram.loss, MODEL, penalty=0.0))
     floor, at_counts = loss_and_grad(bigram.from_counts(table), jnp.asarray(table))
     above, elsewhere = loss_and_grad(bigram.from_counts(table, smoothing=100), jnp.asarray(table))
     assert float(floor) == pytest.approx(counts.entropy_floor(table), rel=1e-6)
@@ -102,11 +102,11 @@ def test_any_number_of_steps_in_any_pieces(table):
     assert not np.array_equal(whole, descend(table, learning_rate=50.0, steps=6, penalty=0.01)[0])
     untrained, losses = descend(table, learning_rate=50.0, steps=0, penalty=0.01)
     assert losses.shape == (0,)
-    params, _ = bigram.init(CONFIG, jax.random.key(0))
-    np.testing.assert_array_equal(untrained, np.asarray(bigram.probabilities(CONFIG, params)))
+    params, _ = bigram.init(MODEL, jax.random.key(0))
+    np.testing.assert_array_equal(untrained, np.asarray(bigram.probabilities(MODEL, params)))
 
 
 @pytest.mark.parametrize("size", [0, 1, -1, 65_537, True])
 def test_sizes_out_of_range(size):
     with pytest.raises(InputError, match="vocab_size must be a whole number from 2 to 65,536"):
-        bigram.Config(vocab_size=size)
+        bigram.Bigram(vocab_size=size)

@@ -7,7 +7,7 @@ import pytest
 
 from mmjax import InputError, batches, contexts, corpus, mlp, train, vocab
 
-CONFIG = mlp.Config(vocab_size=27, embedding_dim=3, hidden_size=17, hidden_layers=2)
+MODEL = mlp.MLP(vocab_size=27, embedding_dim=3, hidden_size=17, hidden_layers=2)
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +48,14 @@ def test_collected_contexts_are_the_counted_ones(tokens, block_size, piece, dtyp
 
 def test_loss_and_gradient_over_all_examples_are_the_same(tokens):
     """What the contexts replace is the noise of the targets, not what is learned."""
-    params, stats = mlp.init(CONFIG, jax.random.key(0))
+    params, stats = mlp.init(MODEL, jax.random.key(0))
     found = contexts.collect(tokens, 27, 3)
     examples = len(tokens) - 1
     row = np.searchsorted(found.ends, np.arange(examples), side="right")
 
     def loss(params, batch):
         inputs, targets = batch
-        logits, _ = mlp.apply(CONFIG, params, stats, inputs, train=True)
+        logits, _ = mlp.apply(MODEL, params, stats, inputs, train=True)
         return train.cross_entropy(logits, targets)
 
     gradient = jax.jit(jax.value_and_grad(loss))
@@ -80,8 +80,8 @@ def test_a_batch_holds_the_drawn_rows(tokens):
     found = contexts.collect(tokens, 27, 3)
     recipe = train.Fast(batch_size=7)
     with jax.numpy_dtype_promotion("standard"):
-        state = train.init(mlp, CONFIG, recipe, jax.random.key(0))
-    inputs, targets = train.draw_batch(CONFIG, recipe, state, found)
+        state = train.init(MODEL, recipe, jax.random.key(0))
+    inputs, targets = train.draw_batch(MODEL, recipe, state, found)
     index = batches.index(found, recipe.batch_size, state.key, state.step)
     np.testing.assert_array_equal(inputs, found.contexts[index])
     np.testing.assert_array_equal(targets, found.following[index])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mmjax import corpus, diagnostics, mlp, train, vocab
+from mmjax.model import layer_names
 
 RECIPE = train.Config()
 jitted_inspect = jax.jit(diagnostics.inspect, static_argnums=0)
@@ -16,10 +17,10 @@ def tokens(shipped_names):
 
 def trained(config, recipe, tokens, *, steps, change=lambda params: params):
     """(state, losses, update ratios) after some steps from changed initial parameters."""
-    state = train.init(mlp, config, recipe, jax.random.key(0))
+    state = train.init(config, recipe, jax.random.key(0))
     state = state._replace(params=change(state.params))
     state, (losses, ratios) = train.watch(
-        mlp, config, recipe, state, tokens, diagnostics.update_ratios, steps=steps
+        config, recipe, state, tokens, diagnostics.update_ratios, steps=steps
     )
     return state, losses, ratios
 
@@ -45,14 +46,14 @@ def symptoms(config, recipe, tokens, *, steps=0, change=lambda params: params):
 
 
 def test_layers_carry_the_documents_numbers():
-    names = mlp.layer_names(mlp.Config())
+    names = layer_names(mlp.MLP())
     assert [i for i, name in enumerate(names) if name.endswith("tanh")] == [1, 4, 7, 10, 13]
     assert (len(names), names[0], names[-1]) == (16, "input.linear", "output.norm")
 
 
 def test_inspection_is_the_training_step_seen_from_inside(tokens):
-    config = mlp.Config(hidden_size=17, hidden_layers=3)
-    state = train.init(mlp, config, RECIPE, jax.random.key(1))
+    config = mlp.MLP(hidden_size=17, hidden_layers=3)
+    state = train.init(config, RECIPE, jax.random.key(1))
     contexts, targets = train.draw_batch(config, RECIPE, state, tokens)
     inside = jitted_inspect(config, state.params, state.stats, contexts, targets)
 
@@ -63,7 +64,7 @@ def test_inspection_is_the_training_step_seen_from_inside(tokens):
     value, grads = jax.jit(jax.value_and_grad(loss))(state.params)
     np.testing.assert_allclose(inside.loss, value, rtol=1e-6)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), inside.grads, grads)
-    assert set(inside.outputs) == set(inside.output_grads) == set(mlp.layer_names(config))
+    assert set(inside.outputs) == set(inside.output_grads) == set(layer_names(config))
     # By the chain rule: a bias is added to its layer's output, weights see input times gradient.
     for name, layer, below in (
         ("output", grads.output.linear, "hidden.1.tanh"),
@@ -83,8 +84,8 @@ def test_inspection_is_the_training_step_seen_from_inside(tokens):
 
 
 def test_tables_are_the_formulas(tokens):
-    config = mlp.Config(hidden_size=17, hidden_layers=2)
-    state = train.init(mlp, config, RECIPE, jax.random.key(1))
+    config = mlp.MLP(hidden_size=17, hidden_layers=2)
+    state = train.init(config, RECIPE, jax.random.key(1))
     inside = inspected(config, RECIPE, state, tokens)
     out = np.array(inside.outputs["hidden.0.tanh"], np.float64)
     out[:, 3], out[:, 5] = 0.995, -0.98  # one dead unit, one that is saturated only
@@ -112,8 +113,8 @@ def test_tables_are_the_formulas(tokens):
 
 def test_update_ratios_are_nearly_the_lectures(tokens):
     """log10((lr * grad).std() / p.data.std()) at every step, and watching changes no training."""
-    config = mlp.Config(hidden_size=17, hidden_layers=2)
-    state = train.init(mlp, config, RECIPE, jax.random.key(1))
+    config = mlp.MLP(hidden_size=17, hidden_layers=2)
+    state = train.init(config, RECIPE, jax.random.key(1))
     inside = inspected(config, RECIPE, state, tokens)
     lecture = {
         name: np.log10((0.1 * np.asarray(g)).std() / np.asarray(w).std())
@@ -124,34 +125,32 @@ def test_update_ratios_are_nearly_the_lectures(tokens):
         )
     }
     watched, losses, ratios = trained(config, RECIPE, tokens, steps=7)
-    plain, plain_losses = train.run(mlp, config, train.Config(steps=7), jax.random.key(0), tokens)
+    plain, plain_losses = train.run(config, train.Config(steps=7), jax.random.key(0), tokens)
     np.testing.assert_array_equal(losses, plain_losses)
     jax.tree.map(np.testing.assert_array_equal, watched.params, plain.params)
     assert {ratio.shape for ratio in ratios.values()} == {(7,)}
-    _, (_, first) = train.watch(
-        mlp, config, RECIPE, state, tokens, diagnostics.update_ratios, steps=1
-    )
+    _, (_, first) = train.watch(config, RECIPE, state, tokens, diagnostics.update_ratios, steps=1)
     assert set(first) == set(lecture)
     for name, ratio in first.items():
         assert float(ratio[0]) == pytest.approx(lecture[name], abs=0.02)
 
 
 def test_a_healthy_run_is_silent(tokens):
-    assert symptoms(mlp.Config(gain=1.0), RECIPE, tokens, steps=1_000) == set()
+    assert symptoms(mlp.MLP(gain=1.0), RECIPE, tokens, steps=1_000) == set()
 
 
 def test_the_documents_own_first_layer_is_above_the_threshold(tokens):
-    found = symptoms(mlp.Config(), RECIPE, tokens, steps=1_000)
+    found = symptoms(mlp.MLP(), RECIPE, tokens, steps=1_000)
     assert found == {("saturated tanh", "layer 1")}
 
 
 def test_a_gain_of_ten_saturates(tokens):
-    assert ("saturated tanh", "layer 1") in symptoms(mlp.Config(gain=10.0), RECIPE, tokens)
+    assert ("saturated tanh", "layer 1") in symptoms(mlp.MLP(gain=10.0), RECIPE, tokens)
 
 
 @pytest.mark.slow
 def test_a_very_deep_network_explodes(tokens):
-    config = mlp.Config(hidden_layers=26)
+    config = mlp.MLP(hidden_layers=26)
     assert ("exploding gradients", "layer 1") in symptoms(config, RECIPE, tokens)
 
 
@@ -162,13 +161,13 @@ def test_a_small_gamma_makes_gradients_vanish(tokens):
         )
         return params._replace(hidden=hidden)
 
-    found = symptoms(mlp.Config(), RECIPE, tokens, change=change)
+    found = symptoms(mlp.MLP(), RECIPE, tokens, change=change)
     assert ("vanishing gradients", "layer 1") in found
 
 
 def test_a_learning_rate_of_a_hundred_diverges_and_kills_units(tokens):
     recipe = train.Config(learning_rate=100.0)
-    found = symptoms(mlp.Config(), recipe, tokens, steps=1_000)
+    found = symptoms(mlp.MLP(), recipe, tokens, steps=1_000)
     assert {("diverging loss", "training"), ("dead units", "layer 13")} <= found
 
 
@@ -177,7 +176,7 @@ def test_a_learning_rate_of_a_hundred_diverges_and_kills_units(tokens):
 )
 def test_learning_rates_show_in_the_update_ratios(tokens, learning_rate, symptom):
     recipe = train.Config(learning_rate=learning_rate)
-    found = symptoms(mlp.Config(gain=1.0), recipe, tokens, steps=300)
+    found = symptoms(mlp.MLP(gain=1.0), recipe, tokens, steps=300)
     assert symptom in {s for s, _ in found}
     assert (("slow learning", "training") in found) == (learning_rate < 1)
 
@@ -189,9 +188,9 @@ def test_a_dozen_names_are_overfitted(shipped_names):
     few, others = (
         corpus.encode(v, part) for part in (shipped_names[:13], shipped_names[1_000:1_500])
     )
-    config = mlp.Config(hidden_size=31, hidden_layers=2)
-    state, _ = train.run(mlp, config, train.Config(steps=1_000), jax.random.key(0), few)
-    predictor = Predictor(mlp, config, state.params, state.stats)
+    config = mlp.MLP(hidden_size=31, hidden_layers=2)
+    state, _ = train.run(config, train.Config(steps=1_000), jax.random.key(0), few)
+    predictor = Predictor(config, state.params, state.stats)
     losses = [evaluate.loss(predictor, part) for part in (few, others)]
     (finding,) = diagnostics.health(loss_train=losses[0], loss_val=losses[1])
     assert finding.symptom == "overfitting"

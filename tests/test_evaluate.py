@@ -7,7 +7,7 @@ import pytest
 
 from mmjax import Predictor, bigram, corpus, counts, evaluate, mlp, sample, train, vocab
 
-CONFIG = mlp.Config(vocab_size=27, embedding_dim=7, hidden_size=61, hidden_layers=3)
+MODEL = mlp.MLP(vocab_size=27, embedding_dim=7, hidden_size=61, hidden_layers=3)
 
 
 @pytest.fixture(scope="module")
@@ -18,15 +18,15 @@ def tokens(shipped_names):
 @pytest.fixture(scope="module")
 def trained(tokens):
     state, _ = train.run(
-        mlp, CONFIG, train.Config(steps=10_000, drop_step=5_000), jax.random.key(0), tokens
+        MODEL, train.Config(steps=10_000, drop_step=5_000), jax.random.key(0), tokens
     )
-    return Predictor(mlp, CONFIG, state.params, state.stats)
+    return Predictor(MODEL, state.params, state.stats)
 
 
 def all_at_once(predictor, tokens):
     """Every example in one batch, cut out of the whole array."""
     index = jnp.arange(len(tokens) - 1)
-    contexts, targets = corpus.windows(jnp.asarray(tokens), index, predictor.config.block_size)
+    contexts, targets = corpus.windows(jnp.asarray(tokens), index, predictor.model.block_size)
     return contexts, targets, predictor.logits(contexts)
 
 
@@ -41,7 +41,7 @@ def test_loss_is_the_mean_over_every_example(trained, tokens, examples):
 
 def test_loss_of_the_counted_bigram_is_countings(tokens):
     table = counts.bigrams(tokens, 27)
-    predictor = Predictor(bigram, bigram.Config(), bigram.from_counts(table, smoothing=1), ())
+    predictor = Predictor(bigram.Bigram(), bigram.from_counts(table, smoothing=1), ())
     expected = counts.nll(counts.probabilities(table, smoothing=1), table)
     assert evaluate.loss(predictor, tokens) == pytest.approx(expected, rel=1e-6)
 
@@ -72,19 +72,19 @@ def test_calibrate_gives_the_whole_sets_moments(trained, tokens):
         np.testing.assert_allclose(moments.var, var, rtol=1e-3)
         x = np.tanh(block.norm.gamma * (x - mean) / np.sqrt(var + 1e-5) + block.norm.beta)
     assert calibrated.params is trained.params
-    assert calibrated.config == trained.config
+    assert calibrated.model == trained.model
 
 
 def test_calibrate_mends_statistics_that_were_lost(trained, tokens):
     lost = jax.tree.map(lambda leaf: jnp.full_like(leaf, 3.0), trained.stats)
-    broken = Predictor(mlp, CONFIG, trained.params, lost)
+    broken = Predictor(MODEL, trained.params, lost)
     mended = evaluate.calibrate(broken, tokens)
     assert evaluate.loss(broken, tokens) > evaluate.loss(trained, tokens) + 0.1
     assert evaluate.loss(mended, tokens) == pytest.approx(evaluate.loss(trained, tokens), abs=0.02)
 
 
 def test_calibrate_leaves_a_model_without_statistics(tokens):
-    predictor = Predictor(bigram, bigram.Config(), bigram.from_counts(np.ones((27, 27))), ())
+    predictor = Predictor(bigram.Bigram(), bigram.from_counts(np.ones((27, 27))), ())
     assert evaluate.calibrate(predictor, tokens) is predictor
 
 
@@ -108,7 +108,7 @@ def check(predictor, names, tokens):
 
 def test_counting_itself_passes_the_count_check(shipped_names, tokens):
     params = bigram.from_counts(counts.bigrams(tokens, 27))
-    result = check(Predictor(bigram, bigram.Config(), params, ()), shipped_names, tokens)
+    result = check(Predictor(bigram.Bigram(), params, ()), shipped_names, tokens)
     assert result.kl_predicted < 1e-6
     assert result.kl_sampled < 0.03
     assert result.passed
@@ -120,11 +120,9 @@ def test_a_trained_model_passes_the_count_check(shipped_names, tokens, trained):
 
 
 def test_broken_models_fail_the_count_check(shipped_names, tokens, trained):
-    untrained = Predictor(mlp, CONFIG, *mlp.init(CONFIG, jax.random.key(0)))
-    no_statistics = Predictor(mlp, CONFIG, trained.params, untrained.stats)
-    nans = Predictor(
-        mlp, CONFIG, jax.tree.map(lambda x: x * jnp.nan, trained.params), trained.stats
-    )
+    untrained = Predictor(MODEL, *mlp.init(MODEL, jax.random.key(0)))
+    no_statistics = Predictor(MODEL, trained.params, untrained.stats)
+    nans = Predictor(MODEL, jax.tree.map(lambda x: x * jnp.nan, trained.params), trained.stats)
     for broken in (untrained, no_statistics, nans):
         result = check(broken, shipped_names, tokens)
         assert not result.kl_predicted < evaluate.MAX_KL

@@ -19,7 +19,7 @@ MANY = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-CONFIG = mlp.Config(vocab_size=5, block_size=2, embedding_dim=3, hidden_size=7, hidden_layers=2)
+MODEL = mlp.MLP(vocab_size=5, block_size=2, embedding_dim=3, hidden_size=7, hidden_layers=2)
 RECIPE = train.Config(steps=40, batch_size=5)
 LOADERS = {"weights": weights.load, "checkpoint": checkpoint.load}
 
@@ -38,10 +38,10 @@ class Saved:
 def saved(tmp_path_factory):
     """The bytes of a whole file of each kind, and a place for others."""
     folder = tmp_path_factory.mktemp("files")
-    state = train.init(mlp, CONFIG, RECIPE, jax.random.key(0))
+    state = train.init(MODEL, RECIPE, jax.random.key(0))
     vocab = Vocab("abcd")
-    weights.save(folder / "weights", Predictor(mlp, CONFIG, state.params, state.stats), vocab)
-    run = checkpoint.Checkpoint(mlp, CONFIG, RECIPE, vocab, "0", state, {})
+    weights.save(folder / "weights", Predictor(MODEL, state.params, state.stats), vocab)
+    run = checkpoint.Checkpoint(MODEL, RECIPE, vocab, "0", state, {})
     checkpoint.save(folder / "checkpoint", run)
     return Saved({kind: (folder / kind).read_bytes() for kind in LOADERS}, folder / "mutated")
 

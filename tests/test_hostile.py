@@ -351,7 +351,7 @@ def test_what_cannot_end_well_is_not_begun(monkeypatch, capsys, tmp_path, option
 )
 @pytest.mark.parametrize("batch", [32, 2_048])
 def test_the_memory_of_a_step_is_reckoned_as_xla_reckons_it(size, batch):
-    config, recipe = network.Config(**size), train.Config(batch_size=batch)
+    config, recipe = network.MLP(**size), train.Config(batch_size=batch)
     jax, jnp = footprint.jax, train.jnp
     key = jax.eval_shape(jax.random.key, 0)
     state = jax.eval_shape(lambda key: train.init(network, config, recipe, key), key)

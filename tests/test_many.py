@@ -6,7 +6,7 @@ import pytest
 
 from mmjax import InputError, bigram, corpus, diagnostics, many, mlp, train, vocab
 
-CONFIG = mlp.Config(vocab_size=27, embedding_dim=3, hidden_size=17, hidden_layers=2)
+MODEL = mlp.MLP(vocab_size=27, embedding_dim=3, hidden_size=17, hidden_layers=2)
 RECIPE = train.Config(steps=24, batch_size=13, drop_step=9)
 KEYS = jax.random.split(jax.random.key(5), 5)
 
@@ -31,19 +31,19 @@ def test_there_are_devices_to_spread_over():
 @pytest.mark.parametrize(("count", "at_once"), [(1, False), (4, False), (5, False), (5, True)])
 def test_each_member_is_its_own_single_run(tokens, monkeypatch, count, at_once):
     monkeypatch.setattr(many, "_at_once", lambda: at_once)
-    states = many.init(mlp, CONFIG, RECIPE, KEYS[:count])
-    states, losses = many.advance(mlp, CONFIG, RECIPE, states, tokens, steps=12)
-    states, more = many.advance(mlp, CONFIG, RECIPE, states, tokens, steps=12)
+    states = many.init(MODEL, RECIPE, KEYS[:count])
+    states, losses = many.advance(MODEL, RECIPE, states, tokens, steps=12)
+    states, more = many.advance(MODEL, RECIPE, states, tokens, steps=12)
     assert more.shape == (count, 12)
     for i, member in enumerate(many.members(states)):
-        alone, alone_losses = train.run(mlp, CONFIG, RECIPE, KEYS[i], tokens)
+        alone, alone_losses = train.run(MODEL, RECIPE, KEYS[i], tokens)
         np.testing.assert_allclose(np.append(losses[i], more[i]), alone_losses, rtol=1e-4)
         assert_close(member, alone)
 
 
 def test_members_of_other_seeds_differ(tokens):
-    states = many.init(mlp, CONFIG, RECIPE, KEYS)
-    _, losses = many.advance(mlp, CONFIG, RECIPE, states, tokens, steps=12)
+    states = many.init(MODEL, RECIPE, KEYS)
+    _, losses = many.advance(MODEL, RECIPE, states, tokens, steps=12)
     assert len(set(np.asarray(losses)[:, 1].tolist())) == len(KEYS)
 
 
@@ -51,11 +51,11 @@ def test_members_of_other_seeds_differ(tokens):
 def test_each_learning_rate_is_its_own_single_run(tokens):
     rates = np.array([0.03, 0.1, 0.7], np.float32)
     same = jnp.broadcast_to(KEYS[:1], 3)
-    states = many.init(mlp, CONFIG, RECIPE, same, learning_rates=rates)
-    states, losses = many.advance(mlp, CONFIG, RECIPE, states, tokens, steps=RECIPE.steps)
+    states = many.init(MODEL, RECIPE, same, learning_rates=rates)
+    states, losses = many.advance(MODEL, RECIPE, states, tokens, steps=RECIPE.steps)
     for i, rate in enumerate(rates):
         recipe = train.Config(steps=24, batch_size=13, drop_step=9, learning_rate=float(rate))
-        alone, alone_losses = train.run(mlp, CONFIG, recipe, KEYS[0], tokens)
+        alone, alone_losses = train.run(MODEL, recipe, KEYS[0], tokens)
         np.testing.assert_allclose(losses[i], alone_losses, rtol=1e-4)
         assert_close(many.members(states)[i].params, alone.params)
 
@@ -67,8 +67,7 @@ def test_learning_rates_need_the_built_in_sgd():
     ]:
         with pytest.raises(InputError, match="learning rates of each member"):
             many.init(
-                mlp,
-                CONFIG,
+                MODEL,
                 recipe,
                 KEYS,
                 learning_rates=np.ones(5, np.float32),
@@ -79,28 +78,26 @@ def test_learning_rates_need_the_built_in_sgd():
 @pytest.mark.slow
 def test_watching_says_the_same_of_each_member(tokens):
     def fresh():
-        return many.init(mlp, CONFIG, RECIPE, KEYS[:2])
+        return many.init(MODEL, RECIPE, KEYS[:2])
 
     ratios = diagnostics.update_ratios
-    watched, (losses, said) = many.watch(mlp, CONFIG, RECIPE, fresh(), tokens, ratios, steps=6)
-    plain, plain_losses = many.advance(mlp, CONFIG, RECIPE, fresh(), tokens, steps=6)
+    watched, (losses, said) = many.watch(MODEL, RECIPE, fresh(), tokens, ratios, steps=6)
+    plain, plain_losses = many.advance(MODEL, RECIPE, fresh(), tokens, steps=6)
     np.testing.assert_allclose(losses, plain_losses, rtol=1e-4)
     assert_close(watched, plain)
-    alone = train.init(mlp, CONFIG, RECIPE, KEYS[1])
-    _, (_, said_alone) = train.watch(mlp, CONFIG, RECIPE, alone, tokens, ratios, steps=6)
+    alone = train.init(MODEL, RECIPE, KEYS[1])
+    _, (_, said_alone) = train.watch(MODEL, RECIPE, alone, tokens, ratios, steps=6)
     for name, ratio in said_alone.items():
         np.testing.assert_allclose(said[name][1], ratio, atol=1e-3)
 
 
 def test_any_model_and_any_optimizer(tokens):
-    config, optimizer = bigram.Config(vocab_size=27), optax.sgd(0.5, momentum=0.9)
-    states = many.init(bigram, config, RECIPE, KEYS[:3], optimizer=optimizer)
-    states, losses = many.advance(
-        bigram, config, RECIPE, states, tokens, steps=20, optimizer=optimizer
-    )
-    state = train.init(bigram, config, RECIPE, KEYS[2], optimizer=optimizer)
+    config, optimizer = bigram.Bigram(vocab_size=27), optax.sgd(0.5, momentum=0.9)
+    states = many.init(config, RECIPE, KEYS[:3], optimizer=optimizer)
+    states, losses = many.advance(config, RECIPE, states, tokens, steps=20, optimizer=optimizer)
+    state = train.init(config, RECIPE, KEYS[2], optimizer=optimizer)
     alone, alone_losses = train.advance(
-        bigram, config, RECIPE, state, tokens, steps=20, optimizer=optimizer
+        config, RECIPE, state, tokens, steps=20, optimizer=optimizer
     )
     np.testing.assert_allclose(losses[2], alone_losses, rtol=1e-4)
     assert_close(many.members(states)[2], alone)
@@ -109,10 +106,10 @@ def test_any_model_and_any_optimizer(tokens):
 @pytest.mark.parametrize("count", [1, 4, 5])
 def test_all_chunks_of_a_length_are_compiled_once(tokens, count, caplog):
     """Even where states lie on the devices is the same before the first chunk as after it."""
-    config = mlp.Config(vocab_size=27, embedding_dim=2, hidden_size=11 + count, hidden_layers=1)
-    states = many.init(mlp, config, RECIPE, KEYS[:count])
+    config = mlp.MLP(vocab_size=27, embedding_dim=2, hidden_size=11 + count, hidden_layers=1)
+    states = many.init(config, RECIPE, KEYS[:count])
     with jax.log_compiles(), caplog.at_level("WARNING"):
         for _ in range(3):
-            states, _ = many.advance(mlp, config, RECIPE, states, tokens, steps=4)
+            states, _ = many.advance(config, RECIPE, states, tokens, steps=4)
     compiled = [r for r in caplog.messages if "Finished XLA compilation of jit(_advance)" in r]
     assert len(compiled) == 1

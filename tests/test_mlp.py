@@ -6,20 +6,20 @@ import pytest
 from mmjax import InputError, corpus, mlp
 from mmjax.model import parameter_count
 
-CONFIG = mlp.Config(vocab_size=11, block_size=5, embedding_dim=3, hidden_size=13, hidden_layers=3)
+MODEL = mlp.MLP(vocab_size=11, block_size=5, embedding_dim=3, hidden_size=13, hidden_layers=3)
 
 
 @pytest.fixture
 def model():
-    return mlp.init(CONFIG, jax.random.key(0))
+    return mlp.init(MODEL, jax.random.key(0))
 
 
 def contexts(batch=17, seed=1):
-    return jax.random.randint(jax.random.key(seed), (batch, CONFIG.block_size), 0, 11)
+    return jax.random.randint(jax.random.key(seed), (batch, MODEL.block_size), 0, 11)
 
 
 def test_the_documents_network_has_47_351_parameters():
-    params, stats = mlp.init(mlp.Config(), jax.random.key(0))
+    params, stats = mlp.init(mlp.MLP(), jax.random.key(0))
     assert parameter_count(params) == 47_351
     assert params.embedding.size == 270
     assert parameter_count(params.input) == 3_100
@@ -31,7 +31,7 @@ def test_the_documents_network_has_47_351_parameters():
 
 
 def test_initial_scales():
-    params, _ = mlp.init(mlp.Config(), jax.random.key(0))
+    params, _ = mlp.init(mlp.MLP(), jax.random.key(0))
     assert float(params.embedding.std()) == pytest.approx(1, rel=0.1)
     assert float(params.input.weight.std()) == pytest.approx(5 / 3 / 30**0.5, rel=0.05)
     for block in params.hidden:
@@ -42,7 +42,7 @@ def test_initial_scales():
 
 
 def test_the_first_guess_is_nearly_uniform():
-    config = mlp.Config()
+    config = mlp.MLP()
     params, stats = mlp.init(config, jax.random.key(0))
     index = jax.random.randint(jax.random.key(1), (997, 3), 0, 27)
     logits, _ = mlp.apply(config, params, stats, index, train=True)
@@ -52,7 +52,7 @@ def test_the_first_guess_is_nearly_uniform():
 
 @pytest.mark.parametrize("layers", [1, 2, 5])
 def test_any_depth(layers):
-    config = mlp.Config(vocab_size=11, hidden_size=13, hidden_layers=layers)
+    config = mlp.MLP(vocab_size=11, hidden_size=13, hidden_layers=layers)
     params, stats = mlp.init(config, jax.random.key(0))
     assert len(params.hidden) == len(stats.hidden) == layers - 1
     logits, new = mlp.apply(config, params, stats, jnp.zeros((4, 3), jnp.uint8), train=True)
@@ -62,8 +62,8 @@ def test_any_depth(layers):
 
 def test_training_moves_every_statistic_and_evaluation_none(model):
     params, stats = model
-    _, moved = mlp.apply(CONFIG, params, stats, contexts(), train=True)
-    _, kept = mlp.apply(CONFIG, params, stats, contexts(), train=False)
+    _, moved = mlp.apply(MODEL, params, stats, contexts(), train=True)
+    _, kept = mlp.apply(MODEL, params, stats, contexts(), train=False)
     for old, new, same in zip(*map(jax.tree.leaves, (stats, moved, kept)), strict=True):
         assert (old != new).all()
         np.testing.assert_array_equal(old, same)
@@ -71,17 +71,17 @@ def test_training_moves_every_statistic_and_evaluation_none(model):
 
 def test_evaluation_of_a_row_does_not_depend_on_its_batch_mates(model):
     params, stats = model
-    among, _ = mlp.apply(CONFIG, params, stats, contexts(), train=False)
+    among, _ = mlp.apply(MODEL, params, stats, contexts(), train=False)
     for row in range(3):
-        alone, _ = mlp.apply(CONFIG, params, stats, contexts()[row : row + 1], train=False)
+        alone, _ = mlp.apply(MODEL, params, stats, contexts()[row : row + 1], train=False)
         np.testing.assert_allclose(among[row], alone[0], rtol=1e-4, atol=1e-6)
 
 
 def test_a_permuted_batch_gives_permuted_logits(model):
     params, stats = model
     order = jax.random.permutation(jax.random.key(3), 17)
-    logits, _ = mlp.apply(CONFIG, params, stats, contexts(), train=True)
-    permuted, _ = mlp.apply(CONFIG, params, stats, contexts()[order], train=True)
+    logits, _ = mlp.apply(MODEL, params, stats, contexts(), train=True)
+    permuted, _ = mlp.apply(MODEL, params, stats, contexts()[order], train=True)
     np.testing.assert_allclose(permuted, logits[order], rtol=1e-4, atol=1e-5)
 
 
@@ -97,11 +97,11 @@ def test_the_gradient_tells_what_an_example_sees(model):
         10: {5, 6, 7, 8, 9},  # five letters back, not the sixth, and never the target
     }
     for example, expected in seen_by.items():
-        context, _ = corpus.windows(tokens, jnp.array([example]), CONFIG.block_size)
+        context, _ = corpus.windows(tokens, jnp.array([example]), MODEL.block_size)
 
         def output(embedding, context=context):
             logits, _ = mlp.apply(
-                CONFIG, params._replace(embedding=embedding), stats, context, train=False
+                MODEL, params._replace(embedding=embedding), stats, context, train=False
             )
             return (logits**2).sum()
 
@@ -113,7 +113,7 @@ def test_biases_before_a_batch_norm_have_no_gradient(model):
     params, stats = model
 
     def output(params):
-        logits, _ = mlp.apply(CONFIG, params, stats, contexts(), train=True)
+        logits, _ = mlp.apply(MODEL, params, stats, contexts(), train=True)
         return (logits[:, 3] ** 3).sum()
 
     grad = jax.jit(jax.grad(output))(params)
@@ -124,11 +124,11 @@ def test_biases_before_a_batch_norm_have_no_gradient(model):
 
 def test_jit_changes_nothing(model):
     params, stats = model
-    jitted = jax.jit(mlp.apply, static_argnames=("config", "train"))
-    plain = mlp.apply(CONFIG, params, stats, contexts(), train=True)
+    jitted = jax.jit(mlp.apply, static_argnames="train")
+    plain = mlp.apply(MODEL, params, stats, contexts(), train=True)
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
-        jitted(CONFIG, params, stats, contexts(), train=True),
+        jitted(MODEL, params, stats, contexts(), train=True),
         plain,
     )
 
@@ -147,4 +147,4 @@ def test_jit_changes_nothing(model):
 )
 def test_options_out_of_range(option, value):
     with pytest.raises(InputError, match=f"{option} must be a .*number from .* not {value!r}"):
-        mlp.Config(**{option: value})
+        mlp.MLP(**{option: value})

@@ -14,7 +14,7 @@ import pytest
 from mmjax import corpus, mlp, train, vocab
 
 STORED = Path(__file__).parent / "oracle.npz"
-SMALL = mlp.Config(vocab_size=11, block_size=5, embedding_dim=3, hidden_size=7, hidden_layers=3)
+SMALL = mlp.MLP(vocab_size=11, block_size=5, embedding_dim=3, hidden_size=7, hidden_layers=3)
 STEPS, BATCH, LEARNING_RATE = 50, 13, 0.1
 TOLERANCE = {"float32": 2e-4, "float64": 1e-11}
 
@@ -24,7 +24,7 @@ def trained(config, params, stats, batches, dtype):
     recipe = train.Config(learning_rate=LEARNING_RATE)
     optimizer = train.sgd(train.step_decay(recipe))
     cast = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), (params, stats))
-    state = train.init(mlp, config, recipe, jax.random.key(0))
+    state = train.init(config, recipe, jax.random.key(0))
     state = state._replace(params=cast[0], stats=cast[1])
     contexts, targets = map(jnp.asarray, batches)
 
@@ -35,7 +35,7 @@ def trained(config, params, stats, batches, dtype):
     grads, (logits, first_stats) = jax.jit(jax.grad(loss, has_aux=True))(cast[0])
 
     def step(state, batch):
-        return train.train_step(mlp, config, optimizer, state, *batch)
+        return train.train_step(config, optimizer, state, *batch)
 
     state, losses = jax.jit(lambda state: jax.lax.scan(step, state, (contexts, targets)))(state)
     return {
@@ -87,7 +87,7 @@ def test_pytorch_on_the_documents_network(dtype, shipped_names):
     pytest.importorskip("torch", reason="needs the extra 'parity'")
     import oracle
 
-    config = mlp.Config()
+    config = mlp.MLP()
     v = vocab.build(shipped_names)
     tokens = jnp.asarray(corpus.encode(v, shipped_names))
     index = jax.random.randint(jax.random.key(1), (STEPS * 32,), 0, len(tokens) - 1)

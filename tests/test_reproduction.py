@@ -89,7 +89,7 @@ def test_almajq(table, letters):
 )
 def test_the_neural_bigram(table, learning_rate, steps, loss, nll, within):
     """Losses with and without the penalty, the mean over three seeds."""
-    config = bigram.Config()
+    config = bigram.Bigram()
     penalised = partial(bigram.loss, config, penalty=0.01)
     optimizer = train.sgd(lambda _: learning_rate)
     ends = []
@@ -104,7 +104,7 @@ def test_the_neural_bigram(table, learning_rate, steps, loss, nll, within):
 
 def test_the_neural_bigrams_first_loss_is_half_a_nat_above_ln_27(table):
     """Weights from N(0, 1) cost about half their variance; only zero weights would start at 3.3."""
-    config, device_counts = bigram.Config(), jnp.asarray(table)
+    config, device_counts = bigram.Bigram(), jnp.asarray(table)
     losses = [
         float(bigram.loss(config, bigram.init(config, key)[0], device_counts, penalty=0.0))
         for key in jax.random.split(jax.random.key(0), 31)
@@ -120,7 +120,7 @@ def test_the_first_loss_is_near_ln_27(makemore_names, letters):
     tokens = corpus.encode(letters, corpus.split(makemore_names).train)
     recipe = train.Config(steps=1)
     keys = jax.random.split(jax.random.key(0), 31)
-    _, losses = jax.vmap(lambda key: train.run(mlp, mlp.Config(), recipe, key, tokens))(keys)
+    _, losses = jax.vmap(lambda key: train.run(mlp.MLP(), recipe, key, tokens))(keys)
     mean, std = float(losses.mean()), float(losses.std(ddof=1))
     print(f"first loss: mean {mean:.4f}, std {std:.4f}")
     assert mean == pytest.approx(np.log(27), abs=0.01)
@@ -132,11 +132,11 @@ def test_the_full_recipe(makemore_names, letters):
     """200,000 steps, mean over 3 seeds: val 2.085 within 0.01, and agreement with counting."""
     splits = corpus.split(makemore_names)
     parts = [corpus.encode(letters, names) for names in splits]
-    config, recipe = mlp.Config(), train.Config()
+    config, recipe = mlp.MLP(), train.Config()
     ends = []
     for seed in range(3):
-        state, _ = train.run(mlp, config, recipe, jax.random.key(seed), parts[0])
-        predictor = Predictor(mlp, config, state.params, state.stats)
+        state, _ = train.run(config, recipe, jax.random.key(seed), parts[0])
+        predictor = Predictor(config, state.params, state.stats)
         ends.append([evaluate.loss(predictor, part) for part in parts])
         names = sample.names(predictor, letters, jax.random.key(seed), 20_000)
         check = evaluate.count_check(predictor, parts[0], corpus.encode(letters, names))
@@ -173,11 +173,11 @@ def test_the_documents_three_tables_after_1_000_steps(makemore_names, letters):
     Its output weights have a std of 9.08e-3 / 5.32e-2 = 0.171, so the gain of 5/3 was on them too.
     """
     tokens = jnp.asarray(corpus.encode(letters, corpus.split(makemore_names).train))
-    config, recipe = mlp.Config(), train.Config(steps=1_000)
+    config, recipe = mlp.MLP(), train.Config(steps=1_000)
     inspect = jax.jit(diagnostics.inspect, static_argnums=0)
     ours: dict[str, list[list[float]]] = {}
     for seed in range(5):
-        state, _ = train.run(mlp, config, recipe, jax.random.key(seed), tokens)
+        state, _ = train.run(config, recipe, jax.random.key(seed), tokens)
         batch = train.draw_batch(config, recipe, state, tokens)
         inside = inspect(config, state.params, state.stats, *batch)
         for a in diagnostics.activations(config, inside.outputs):
@@ -204,14 +204,14 @@ def test_the_fast_recipe_is_better_than_the_documents_in_its_own_measure(makemor
     """Validation loss over 5 seeds; the document's recipe reaches 2.084, the best published figure is 2.0822."""
     splits = corpus.split(makemore_names)
     found = contexts.collect(corpus.encode(letters, splits.train), 27, 3)
-    config, recipe = mlp.Config(), train.Fast()
+    config, recipe = mlp.MLP(), train.Fast()
     keys = jax.vmap(jax.random.key)(np.arange(5, dtype=np.uint32))
     with jax.numpy_dtype_promotion("standard"):  # nadamw raises a float to the power of its step
-        states = many.init(mlp, config, recipe, keys)
-        states, _ = many.advance(mlp, config, recipe, states, found, steps=recipe.steps)
+        states = many.init(config, recipe, keys)
+        states, _ = many.advance(config, recipe, states, found, steps=recipe.steps)
     val = corpus.encode(letters, splits.val)
     losses = [
-        evaluate.loss(Predictor(mlp, config, state.params, state.stats), val)
+        evaluate.loss(Predictor(config, state.params, state.stats), val)
         for state in many.members(states)
     ]
     print(f"validation loss {np.mean(losses):.4f} ± {np.std(losses, ddof=1):.4f}")

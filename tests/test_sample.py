@@ -26,7 +26,7 @@ def table(shipped_names, letters):
 
 @pytest.fixture(scope="module")
 def counted(table):
-    return Predictor(bigram, bigram.Config(), bigram.from_counts(table), ())
+    return Predictor(bigram.Bigram(), bigram.from_counts(table), ())
 
 
 def filtered(logits, **options):
@@ -92,8 +92,8 @@ def test_what_has_no_probability_is_never_drawn():
 
 
 def test_a_network_is_sampled_as_its_table(monkeypatch, letters):
-    config = mlp.Config(hidden_size=13, hidden_layers=2)
-    network = Predictor(mlp, config, *mlp.init(config, KEY))
+    config = mlp.MLP(hidden_size=13, hidden_layers=2)
+    network = Predictor(config, *mlp.init(config, KEY))
     names = sample.names(network, letters, KEY, 500)
     monkeypatch.setattr("mmjax.sample.lookup.fits", lambda _: False)
     same = [a == b for a, b in zip(names, sample.names(network, letters, KEY, 500), strict=True)]
@@ -124,9 +124,9 @@ def test_the_same_key_gives_the_same_names_and_more_of_them_begin_the_same(count
 
 def test_the_network_sees_its_own_letters(letters):
     """Each drawn letter is the likeliest one after the letters before it, by the one forward pass."""
-    config = mlp.Config(hidden_size=13, block_size=5)
+    config = mlp.MLP(hidden_size=13, block_size=5)
     params, stats = mlp.init(config, jax.random.key(0))
-    predictor = Predictor(mlp, config, params, stats)
+    predictor = Predictor(config, params, stats)
     (name,) = sample.names(predictor, letters, KEY, 1, temperature=0, max_length=12)
     context, greedy = [0] * 5, []
     while len(greedy) < 12:
@@ -154,8 +154,7 @@ def test_a_prefix_begins_every_name_and_conditions_it(counted, letters, table, p
 def endless():
     """A bigram over a, b that never ends a name."""
     return Predictor(
-        bigram,
-        bigram.Config(vocab_size=3),
+        bigram.Bigram(vocab_size=3),
         bigram.Params(jnp.array([[-jnp.inf, 0.0, 0.0]] * 3)),
         (),
     )
@@ -171,7 +170,7 @@ def test_a_name_of_the_greatest_length_may_end_by_itself():
     """After a comes b, after b the end: two letters fit into two and do not count as cut."""
     inf = jnp.inf
     weight = jnp.array([[-inf, 0.0, -inf], [-inf, -inf, 0.0], [0.0, -inf, -inf]])
-    predictor = Predictor(bigram, bigram.Config(vocab_size=3), bigram.Params(weight), ())
+    predictor = Predictor(bigram.Bigram(vocab_size=3), bigram.Params(weight), ())
     for max_length, expected in ((1, ("a", False)), (2, ("ab", True)), (3, ("ab", True))):
         stream = sample.stream(predictor, Vocab("ab"), KEY, max_length=max_length)
         assert set(islice(stream, 5)) == {expected}

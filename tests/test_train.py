@@ -10,7 +10,7 @@ from conftest import AS_USERS
 from mmjax import InputError, batches, bigram, corpus, evaluate, mlp, train, vocab
 from mmjax.model import Predictor
 
-CONFIG = mlp.Config(vocab_size=27, embedding_dim=3, hidden_size=17, hidden_layers=2)
+MODEL = mlp.MLP(vocab_size=27, embedding_dim=3, hidden_size=17, hidden_layers=2)
 RECIPE = train.Config(steps=23, batch_size=13)
 KEY = jax.random.key(5)
 
@@ -53,15 +53,15 @@ def test_sgd_is_optax_sgd_with_its_schedule():
 
 def test_a_loop_of_steps_is_the_scan(tokens):
     optimizer = train.sgd(train.step_decay(RECIPE))
-    step = jax.jit(train.train_step, static_argnames=("model", "config", "optimizer"))
-    looped, losses = train.init(mlp, CONFIG, RECIPE, KEY), []
+    step = jax.jit(train.train_step, static_argnames=("model", "optimizer"))
+    looped, losses = train.init(MODEL, RECIPE, KEY), []
     for _ in range(RECIPE.steps):
         key = jax.random.fold_in(looped.key, looped.step)
         index = jax.random.randint(key, (RECIPE.batch_size,), 0, len(tokens) - 1)
-        contexts, targets = corpus.windows(tokens, index, CONFIG.block_size)
-        looped, loss = step(mlp, CONFIG, optimizer, looped, contexts, targets)
+        contexts, targets = corpus.windows(tokens, index, MODEL.block_size)
+        looped, loss = step(MODEL, optimizer, looped, contexts, targets)
         losses.append(loss)
-    scanned, scanned_losses = train.run(mlp, CONFIG, RECIPE, KEY, tokens)
+    scanned, scanned_losses = train.run(MODEL, RECIPE, KEY, tokens)
     np.testing.assert_allclose(losses, scanned_losses, rtol=1e-5)
     for x, y in zip(leaves(looped), leaves(scanned), strict=True):
         np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-6)
@@ -69,7 +69,7 @@ def test_a_loop_of_steps_is_the_scan(tokens):
 
 @partial(jax.jit, static_argnames="steps", compiler_options=AS_USERS)
 def advance(state, tokens, steps):
-    return train.advance(mlp, CONFIG, RECIPE, state, tokens, steps=steps)
+    return train.advance(MODEL, RECIPE, state, tokens, steps=steps)
 
 
 EVEN = [[2] * 12, [2, 22], [10, 14], [0, 24, 0]]
@@ -79,8 +79,8 @@ ODD = [[1] * 24, [7, 7, 7, 3]]
 @pytest.mark.parametrize("pieces", EVEN + ODD)
 def test_chunk_boundaries_change_nothing(tokens, pieces):
     """Nothing to the bit if pieces are even, since two steps are compiled as one; else no more than rounding."""
-    whole, whole_losses = advance(train.init(mlp, CONFIG, RECIPE, KEY), tokens, 24)
-    state, losses = train.init(mlp, CONFIG, RECIPE, KEY), []
+    whole, whole_losses = advance(train.init(MODEL, RECIPE, KEY), tokens, 24)
+    state, losses = train.init(MODEL, RECIPE, KEY), []
     for steps in pieces:
         state, chunk = advance(state, tokens, steps)
         losses.append(chunk)
@@ -105,19 +105,19 @@ def test_chunk_boundaries_change_nothing(tokens, pieces):
 def test_batches_drawn_together_are_those_drawn_one_by_one(
     tokens, monkeypatch, limit, at_most, steps
 ):
-    whole = advance(train.init(mlp, CONFIG, RECIPE, KEY), tokens, 22)
+    whole = advance(train.init(MODEL, RECIPE, KEY), tokens, 22)
     monkeypatch.setattr(batches, limit, at_most)
-    assert batches.together(RECIPE.batch_size, CONFIG.block_size) == steps
+    assert batches.together(RECIPE.batch_size, MODEL.block_size) == steps
     jax.clear_caches()
-    blocks = advance(train.init(mlp, CONFIG, RECIPE, KEY), tokens, 22)
+    blocks = advance(train.init(MODEL, RECIPE, KEY), tokens, 22)
     np.testing.assert_array_equal(blocks[1], whole[1])
     assert_equal(blocks[0], whole[0])
 
 
 def test_no_step_holds_the_list(tokens):
     """Or XLA counts it as read by every step, and a step on a long list takes longer."""
-    state = train.init(mlp, CONFIG, RECIPE, KEY)
-    run = partial(train.scan, mlp, CONFIG, RECIPE, steps=6, optimizer=None)
+    state = train.init(MODEL, RECIPE, KEY)
+    run = partial(train.scan, MODEL, RECIPE, steps=6, optimizer=None)
     (loop,) = (
         eqn for eqn in jax.make_jaxpr(run)(state, tokens).eqns if eqn.primitive.name == "scan"
     )
@@ -125,34 +125,34 @@ def test_no_step_holds_the_list(tokens):
 
 
 def test_resumed_from_saved_numbers_is_uninterrupted(tokens):
-    half, _ = advance(train.init(mlp, CONFIG, RECIPE, KEY), tokens, 10)
+    half, _ = advance(train.init(MODEL, RECIPE, KEY), tokens, 10)
     saved = jax.tree.map(np.asarray, half._replace(key=jax.random.key_data(half.key)))
     loaded = jax.tree.map(jnp.asarray, saved)
     loaded = loaded._replace(key=jax.random.wrap_key_data(loaded.key))
     resumed, _ = advance(loaded, tokens, 12)
-    whole, _ = advance(train.init(mlp, CONFIG, RECIPE, KEY), tokens, 22)
+    whole, _ = advance(train.init(MODEL, RECIPE, KEY), tokens, 22)
     assert_equal(resumed, whole)
 
 
 def test_the_same_key_gives_the_same_run_and_another_key_another(tokens):
-    first, _ = train.run(mlp, CONFIG, RECIPE, KEY, tokens)
-    again, _ = train.run(mlp, CONFIG, RECIPE, KEY, tokens)
+    first, _ = train.run(MODEL, RECIPE, KEY, tokens)
+    again, _ = train.run(MODEL, RECIPE, KEY, tokens)
     assert_equal(first, again)
-    other, _ = train.run(mlp, CONFIG, RECIPE, jax.random.key(6), tokens)
+    other, _ = train.run(MODEL, RECIPE, jax.random.key(6), tokens)
     assert not np.array_equal(first.params.embedding, other.params.embedding)
 
 
 def test_zero_steps_are_the_identity(tokens):
     recipe = train.Config(steps=0)
-    state, losses = train.run(mlp, CONFIG, recipe, KEY, tokens)
+    state, losses = train.run(MODEL, recipe, KEY, tokens)
     assert losses.shape == (0,)
-    assert_equal(state, train.init(mlp, CONFIG, recipe, KEY))
+    assert_equal(state, train.init(MODEL, recipe, KEY))
 
 
 def test_without_a_learning_rate_only_the_statistics_move(tokens):
     recipe = train.Config(steps=5, learning_rate=0.0)
-    before = train.init(mlp, CONFIG, recipe, KEY)
-    after, _ = train.run(mlp, CONFIG, recipe, KEY, tokens)
+    before = train.init(MODEL, recipe, KEY)
+    after, _ = train.run(MODEL, recipe, KEY, tokens)
     jax.tree.map(np.testing.assert_array_equal, before.params, after.params)
     assert all(
         (a != b).all()
@@ -163,37 +163,34 @@ def test_without_a_learning_rate_only_the_statistics_move(tokens):
 def test_advance_is_traced_once_for_all_chunks_of_a_length(tokens):
     traces = []
 
-    class Counted:
-        init = staticmethod(mlp.init)
-
-        @staticmethod
-        def apply(*args, train):
+    class Counted(mlp.MLP):
+        def apply(self, *args, train, **options):
             traces.append(train)
-            return mlp.apply(*args, train=train)
+            return super().apply(*args, train=train, **options)
 
-    model = Counted()
-    state = train.init(model, CONFIG, RECIPE, KEY)
-    state, _ = train.advance(model, CONFIG, RECIPE, state, tokens, steps=3)
+    model = Counted(embedding_dim=3, hidden_size=17, hidden_layers=2)
+    state = train.init(model, RECIPE, KEY)
+    state, _ = train.advance(model, RECIPE, state, tokens, steps=3)
     assert traces
     first = len(traces)
     for _ in range(3):
-        state, _ = train.advance(model, CONFIG, RECIPE, state, tokens, steps=3)
+        state, _ = train.advance(model, RECIPE, state, tokens, steps=3)
     assert len(traces) == first
 
 
 def test_advance_gives_the_states_buffers_to_the_new_state(tokens):
-    state = train.init(mlp, CONFIG, RECIPE, KEY)
-    train.advance(mlp, CONFIG, RECIPE, state, tokens, steps=1)
+    state = train.init(MODEL, RECIPE, KEY)
+    train.advance(MODEL, RECIPE, state, tokens, steps=1)
     assert state.params.embedding.is_deleted()
 
 
 def test_jit_changes_nothing(tokens):
     optimizer = train.sgd(train.step_decay(RECIPE))
-    batch = corpus.windows(tokens, jnp.arange(13), CONFIG.block_size)
-    state = train.init(mlp, CONFIG, RECIPE, KEY)
-    step = jax.jit(train.train_step, static_argnames=("model", "config", "optimizer"))
-    jitted, loss = step(mlp, CONFIG, optimizer, state, *batch)
-    plain, plain_loss = train.train_step(mlp, CONFIG, optimizer, state, *batch)
+    batch = corpus.windows(tokens, jnp.arange(13), MODEL.block_size)
+    state = train.init(MODEL, RECIPE, KEY)
+    step = jax.jit(train.train_step, static_argnames=("model", "optimizer"))
+    jitted, loss = step(MODEL, optimizer, state, *batch)
+    plain, plain_loss = train.train_step(MODEL, optimizer, state, *batch)
     np.testing.assert_allclose(loss, plain_loss, rtol=1e-5)
     for x, y in zip(leaves(jitted), leaves(plain), strict=True):
         np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-6)
@@ -201,10 +198,10 @@ def test_jit_changes_nothing(tokens):
 
 def test_vmap_over_keys_is_the_single_runs(tokens):
     keys = jax.random.split(KEY, 3)
-    states, losses = jax.vmap(lambda key: train.run(mlp, CONFIG, RECIPE, key, tokens))(keys)
+    states, losses = jax.vmap(lambda key: train.run(MODEL, RECIPE, key, tokens))(keys)
     assert losses.shape == (3, 23)
     for i, key in enumerate(keys):
-        state, single = train.run(mlp, CONFIG, RECIPE, key, tokens)
+        state, single = train.run(MODEL, RECIPE, key, tokens)
         np.testing.assert_allclose(losses[i], single, rtol=1e-4)
         for many, one in zip(leaves(states), leaves(state), strict=True):
             np.testing.assert_allclose(many[i], one, rtol=1e-3, atol=1e-5)
@@ -215,11 +212,11 @@ def test_overfits_one_batch():
     names = ["abcdefghi"]
     v = vocab.build(names)
     tokens = corpus.encode(v, names)
-    config = mlp.Config(vocab_size=v.size, hidden_size=17, hidden_layers=3)
-    state, losses = train.run(mlp, config, train.Config(steps=1_000, batch_size=31), KEY, tokens)
+    config = mlp.MLP(vocab_size=v.size, hidden_size=17, hidden_layers=3)
+    state, losses = train.run(config, train.Config(steps=1_000, batch_size=31), KEY, tokens)
     assert losses[0] > 1
     assert losses[-1] < 0.05
-    assert evaluate.loss(Predictor(mlp, config, state.params, state.stats), tokens) < 0.05
+    assert evaluate.loss(Predictor(config, state.params, state.stats), tokens) < 0.05
 
 
 def test_every_example_is_drawn_equally_often(tokens):
@@ -234,13 +231,11 @@ def test_every_example_is_drawn_equally_often(tokens):
     assert abs(histogram - 991).max() < 5 * 991**0.5
 
 
-@pytest.mark.parametrize(
-    ("model", "config"), [(mlp, CONFIG), (bigram, bigram.Config())], ids=["mlp", "bigram"]
-)
-def test_any_model_and_any_optax_optimizer(tokens, model, config):
+@pytest.mark.parametrize("model", [MODEL, bigram.Bigram()], ids=["mlp", "bigram"])
+def test_any_model_and_any_optax_optimizer(tokens, model):
     recipe = train.Config(steps=300, batch_size=61)
     with jax.numpy_dtype_promotion("standard"):  # adam raises a float to the power of its step
-        _, losses = train.run(model, config, recipe, KEY, tokens, optimizer=optax.adam(0.01))
+        _, losses = train.run(model, recipe, KEY, tokens, optimizer=optax.adam(0.01))
     assert losses[-50:].mean() < losses[:50].mean() - 0.3
 
 

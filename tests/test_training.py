@@ -11,13 +11,13 @@ from programs import NAMES, contents, run, summary
 from experiments import training
 from mmjax import checkpoint, mlp, train
 
-CONFIG = mlp.Config(vocab_size=5, block_size=2, embedding_dim=3, hidden_size=7, hidden_layers=3)
+MODEL = mlp.MLP(vocab_size=5, block_size=2, embedding_dim=3, hidden_size=7, hidden_layers=3)
 RECIPE = train.Config(steps=40, batch_size=5)
 TOKENS = jnp.asarray(np.array([0, 1, 2, 0, 3, 4, 1, 0, 2, 2, 0], np.uint8))
 
 
 def beginning():
-    return train.init(mlp, CONFIG, RECIPE, jax.random.key(0))
+    return train.init(MODEL, RECIPE, jax.random.key(0))
 
 
 def block(params, name):
@@ -37,7 +37,7 @@ def test_the_layer_whose_output_is_the_first_to_overflow_is_named(name):
         one = one._replace(linear=one.linear._replace(weight=jnp.sign(one.linear.weight) * 2e38))
         whole = {"output": one} if name == "output" else {"hidden": (one, *params.hidden[1:])}
         params = params._replace(**whole)
-    there = training.origin(CONFIG, RECIPE, state._replace(params=params), TOKENS, 0)
+    there = training.origin(MODEL, RECIPE, state._replace(params=params), TOKENS, 0)
     # Sums of numbers as large as can be: the linear layer, or the variance of what it gives.
     assert there in (f"{name}.linear", f"{name}.norm")
 
@@ -45,12 +45,12 @@ def test_the_layer_whose_output_is_the_first_to_overflow_is_named(name):
 def test_an_update_that_overflows_is_named():
     """The gradients are finite, the learning rate times them is not."""
     recipe = train.Config(steps=40, batch_size=5, learning_rate=1e6)
-    state = train.init(mlp, CONFIG, recipe, jax.random.key(0))
+    state = train.init(MODEL, recipe, jax.random.key(0))
     state = state._replace(opt_state=state.opt_state._replace(factor=jnp.asarray(3e38)))
-    after, losses = train.advance(mlp, CONFIG, recipe, training.copied(state), TOKENS, steps=4)
+    after, losses = train.advance(MODEL, recipe, training.copied(state), TOKENS, steps=4)
     bad = training.first_bad(after, np.asarray(losses))
     assert bad == 1  # the second step is the first to see it
-    assert training.origin(CONFIG, recipe, state, TOKENS, bad).startswith("the update of ")
+    assert training.origin(MODEL, recipe, state, TOKENS, bad).startswith("the update of ")
 
 
 def test_a_state_that_is_no_number_is_found_behind_losses_that_are():

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,14 +12,14 @@ from tampered import rewrite
 from mmjax import InputError, Predictor, Vocab, bigram, mlp, weights
 
 VOCAB = Vocab("-abcdeéfg李")
-CONFIG = mlp.Config(vocab_size=11, embedding_dim=3, hidden_size=13, hidden_layers=3)
+MODEL = mlp.MLP(vocab_size=11, embedding_dim=3, hidden_size=13, hidden_layers=3)
 
 
 @pytest.fixture
 def predictor():
-    params, stats = mlp.init(CONFIG, jax.random.key(0))
+    params, stats = mlp.init(MODEL, jax.random.key(0))
     stats = jax.tree.map(lambda leaf: leaf + jnp.arange(leaf.size, dtype=leaf.dtype), stats)
-    return Predictor(mlp, CONFIG, params, stats)
+    return Predictor(MODEL, params, stats)
 
 
 @pytest.fixture
@@ -30,19 +31,18 @@ def path(tmp_path, predictor):
 def test_round_trip(path, predictor):
     loaded, vocab = weights.load(path)
     assert vocab == VOCAB
-    assert loaded.model is mlp
-    assert loaded.config == CONFIG
+    assert loaded.model == MODEL
     assert jax.tree.structure(loaded) == jax.tree.structure(predictor)
     jax.tree.map(np.testing.assert_array_equal, loaded, predictor)
 
 
 def test_round_trip_of_a_bigram(tmp_path):
-    config = bigram.Config(vocab_size=11)
-    predictor = Predictor(bigram, config, *bigram.init(config, jax.random.key(0)))
+    config = bigram.Bigram(vocab_size=11)
+    predictor = Predictor(config, *bigram.init(config, jax.random.key(0)))
     weights.save(tmp_path / "b", predictor, VOCAB)
     loaded, _ = weights.load(tmp_path / "b")
     np.testing.assert_array_equal(loaded.params.weight, predictor.params.weight)
-    assert (loaded.model, loaded.stats) == (bigram, ())
+    assert (loaded.model, loaded.stats) == (config, ())
 
 
 def test_tensors_are_named_by_their_place(path, predictor):
@@ -120,9 +120,20 @@ def test_a_failed_save_leaves_the_old_file_and_no_other(path, predictor, monkeyp
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-def test_a_model_of_ones_own_cannot_be_saved(tmp_path, predictor):
-    class Own:
-        init, apply = mlp.init, mlp.apply
+@dataclasses.dataclass(frozen=True)
+class Own(mlp.MLP):
+    """A model that the library does not know."""
 
-    with pytest.raises(InputError, match="only the models bigram, mlp"):
-        weights.save(tmp_path / "x", dataclasses.replace(predictor, model=Own()), VOCAB)
+
+def test_a_model_of_ones_own_is_loaded_by_giving_it(tmp_path, predictor):
+    fields: dict[str, Any] = dataclasses.asdict(MODEL)
+    weights.save(tmp_path / "x", dataclasses.replace(predictor, model=Own(**fields)), VOCAB)
+    loaded, _ = weights.load(tmp_path / "x", model=Own(**fields))
+    assert loaded.model == Own(**fields)
+    jax.tree.map(np.testing.assert_array_equal, loaded.params, predictor.params)
+    with pytest.raises(InputError, match=r"model 'Own' is not one of bigram, mlp; .*model=\.\.\."):
+        weights.load(tmp_path / "x")
+    with pytest.raises(InputError, match="holds another model: model Own, not mlp; give that one"):
+        weights.load(tmp_path / "x", model=MODEL)
+    with pytest.raises(InputError, match=r"gain 1\.66.*, not 2\.0"):
+        weights.load(tmp_path / "x", model=dataclasses.replace(Own(**fields), gain=2.0))
