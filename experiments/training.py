@@ -112,7 +112,7 @@ def fit(
         while progress.step < recipe.steps and not interruption:
             # Up to the next whole chunk, also from where another number of steps has left off.
             size = min(chunk - progress.step % chunk, recipe.steps - progress.step)
-            good = copied(states)
+            good = train.copied(states)
             started = time.perf_counter()
             states, losses, ratios = advance(config, recipe, states, data, size, watch)
             seconds = progress.seconds + time.perf_counter() - started
@@ -230,12 +230,12 @@ def advance(
 ) -> Chunk:
     """`steps` more steps; the losses [seeds, steps] and, if watched, mean update ratios [seeds] of each weight."""
     several = states.step.ndim == 1
+    go = many.advance if several else train.advance
     if not watch:
-        go = many.advance if several else train.advance
         states, losses = go(config, recipe, states, data, steps=steps)
         return Chunk(states, np.atleast_2d(losses), {})
-    go, ratios = many.watch if several else train.watch, diagnostics.update_ratios
-    states, (losses, said) = go(config, recipe, states, data, ratios, steps=steps)
+    observe = diagnostics.update_ratios
+    states, (losses, said) = go(config, recipe, states, data, steps=steps, observe=observe)
     means = {name: np.atleast_2d(ratio).mean(axis=1) for name, ratio in said.items()}
     return Chunk(states, np.atleast_2d(losses), means)
 
@@ -245,12 +245,6 @@ def saturations(config: mlp.MLP, state: train.TrainState, inputs: jax.Array) -> 
     outputs = inside.outputs_of(config, state.params, state.stats, inputs)
     names = (name for name in layer_names(config) if name in outputs)
     return {f"saturation/{name}": diagnostics.saturation(outputs[name]) for name in names}
-
-
-@jax.jit
-def copied(state: train.TrainState) -> train.TrainState:
-    """The same state in memory of its own, so that the first can be donated."""
-    return jax.tree.map(jnp.copy, state)
 
 
 def first_bad(state: train.TrainState, losses: np.ndarray) -> int | None:
@@ -280,7 +274,7 @@ def origin(
     """
 
     def after(steps: int) -> train.TrainState:
-        return train.advance(config, recipe, copied(state), data, steps=steps)[0]
+        return train.advance(config, recipe, train.copied(state), data, steps=steps)[0]
 
     def first(arrays: Mapping[str, Any]) -> str | None:
         return next((name for name, array in arrays.items() if not finite(array)), None)

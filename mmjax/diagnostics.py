@@ -175,7 +175,7 @@ def norms(params: Any) -> dict[str, float]:
 def update_ratios(params: Any, updates: Any) -> dict[str, Float[Array, ""]]:
     """log10 of the size of the update over that of the weights, for every weight matrix; near -3 is healthy.
 
-    For `train.watch`, which asks it at every step. Size is the root mean square about zero: the standard
+    Give it to `train.advance` as `observe`. Size is the root mean square about zero: the standard
     deviation, of which the lecture takes the ratio, costs twice as much here and differs in the third digit.
     """
     ratios = {}

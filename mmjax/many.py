@@ -10,15 +10,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from mmjax import train
+from mmjax import batches, train
 from mmjax.batches import Data
 from mmjax.errors import require
 from mmjax.model import Model
-from mmjax.train import Config, Observer, Recipe, TrainState
+from mmjax.static import Static
+from mmjax.train import Config, Observer, Optimizer, Recipe, TrainState
 
 
 def init(
@@ -27,7 +27,7 @@ def init(
     keys: Key[Array, "members"],
     *,
     learning_rates: Float[ArrayLike, "members"] | None = None,
-    optimizer: optax.GradientTransformation | None = None,
+    optimizer: Optimizer | None = None,
 ) -> TrainState:
     """`train.init` for every one of `keys` [members].
 
@@ -42,7 +42,7 @@ def init(
         )
         learning_rates = jnp.asarray(learning_rates, jnp.float32)
     devices = min(len(keys), jax.device_count())
-    return _init(model, recipe, keys, learning_rates, optimizer=optimizer, devices=devices)
+    return _init(model, recipe, keys, learning_rates, optimizer=Static(optimizer), devices=devices)
 
 
 @partial(jax.jit, static_argnames=("model", "recipe", "optimizer", "devices"))
@@ -52,10 +52,10 @@ def _init(
     keys: Array,
     learning_rates: Array | None,
     *,
-    optimizer: optax.GradientTransformation | None,
+    optimizer: Static[Optimizer | None],
     devices: int,
 ) -> TrainState:
-    states = jax.vmap(lambda key: train.init(model, recipe, key, optimizer=optimizer))(keys)
+    states = jax.vmap(lambda key: train.init(model, recipe, key, optimizer=optimizer.value))(keys)
     if learning_rates is not None:
         factors = learning_rates / recipe.learning_rate
         states = states._replace(opt_state=states.opt_state._replace(factor=factors))
@@ -88,34 +88,19 @@ def advance(
     data: Data,
     *,
     steps: int,
-    optimizer: optax.GradientTransformation | None = None,
-) -> tuple[TrainState, Float[Array, "members steps"]]:
-    """`train.advance` for every member: (new states, losses). The states are donated."""
+    optimizer: Optimizer | None = None,
+    observe: Observer | None = None,
+) -> tuple[TrainState, Any]:
+    """Call `train.advance` for every member: (new states, losses [members, steps]).
+
+    With `observe`, the second value is (losses, observed). The states are donated.
+    """
+    batches.require_fit(data, model)
     return _advance(
         *(model, recipe, states, data),
         steps=steps,
-        optimizer=optimizer,
-        devices=_devices(states),
-        at_once=_at_once(),
-    )
-
-
-def watch(
-    model: Model,
-    recipe: Recipe,
-    states: TrainState,
-    data: Data,
-    observe: Observer,
-    *,
-    steps: int,
-    optimizer: optax.GradientTransformation | None = None,
-) -> tuple[TrainState, tuple[Float[Array, "members steps"], Any]]:
-    """`train.watch` for every member: (new states, (losses, what was said of every step))."""
-    return _advance(
-        *(model, recipe, states, data),
-        steps=steps,
-        optimizer=optimizer,
-        observe=observe,
+        optimizer=Static(optimizer),
+        observe=Static(observe),
         devices=_devices(states),
         at_once=_at_once(),
     )
@@ -156,14 +141,17 @@ def _advance(
     data: Any,
     *,
     steps: int,
-    optimizer: optax.GradientTransformation | None,
+    optimizer: Static[Optimizer | None],
     devices: int,
     at_once: bool,
-    observe: Observer | None = None,
+    observe: Static[Observer | None],
 ) -> tuple[TrainState, Any]:
     def run(state: TrainState, data: Any) -> tuple[TrainState, Any]:
         return train.scan(
-            *(model, recipe, state, data), steps=steps, optimizer=optimizer, observe=observe
+            *(model, recipe, state, data),
+            steps=steps,
+            optimizer=optimizer.value,
+            observe=observe.value,
         )
 
     def in_turn(states: TrainState, data: Any) -> tuple[TrainState, Any]:

@@ -89,8 +89,8 @@ def require_model(model: Any) -> None:
     ]
     require(
         not missing and not isinstance(model, type),
-        f"{name} {getattr(model, '__name__', '')} is not a model: it needs vocab_size, block_size, "
-        "init and apply, as mlp.MLP() has; give an instance",
+        f"the {name} {getattr(model, '__name__', model)} is not a model: it needs vocab_size, "
+        "block_size, init and apply, as mlp.MLP() has; give an instance",
     )
     try:
         hash(model)

@@ -13,7 +13,8 @@ from jaxtyping import Array, Float, Int, Integer, PRNGKeyArray
 from mmjax import batches
 from mmjax.batches import Data, Targets
 from mmjax.errors import require_ranges
-from mmjax.model import Model
+from mmjax.model import Model, require_model
+from mmjax.static import Static
 
 
 @jax.tree_util.register_static
@@ -97,6 +98,7 @@ class Fast:
 
 Recipe = Config | Fast
 Observer = Callable[[Any, Any], Any]
+Optimizer = optax.GradientTransformation | optax.GradientTransformationExtraArgs
 
 
 class SGDState(NamedTuple):
@@ -153,7 +155,7 @@ def cross_entropy(
 
 def train_step(
     model: Model,
-    optimizer: optax.GradientTransformation,
+    optimizer: Optimizer,
     state: TrainState,
     contexts: Integer[Array, "batch block_size"],
     targets: Targets,
@@ -165,7 +167,7 @@ def train_step(
 
 def _step(
     model: Model,
-    optimizer: optax.GradientTransformation,
+    optimizer: Optimizer,
     state: TrainState,
     contexts: Array,
     targets: Array,
@@ -174,8 +176,11 @@ def _step(
         logits, stats = model.apply(params, state.stats, contexts, train=True)
         return cross_entropy(logits, targets), stats
 
+    def value_fn(params: Any) -> Array:
+        return loss(params)[0]
+
     (value, stats), grads = jax.value_and_grad(loss, has_aux=True)(state.params)
-    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+    updates, opt_state = _update(optimizer, grads, state.opt_state, state.params, value, value_fn)
     params = optax.apply_updates(state.params, updates)
     return TrainState(state.step + 1, params, stats, opt_state, state.key), value, updates
 
@@ -188,19 +193,29 @@ def draw_batch(
     return batches.examples(data, batches.draw(data, *sizes, state.key, state.step))
 
 
-@partial(jax.jit, static_argnames=("model", "recipe", "optimizer"))
 def init(
     model: Model,
     recipe: Recipe,
     key: PRNGKeyArray,
     *,
-    optimizer: optax.GradientTransformation | None = None,
+    optimizer: Optimizer | None = None,
 ) -> TrainState:
-    """The state before the first step: parameters and batches both follow from `key`."""
+    """Return the state before the first step: parameters and batches both follow from `key`.
+
+    Raises `InputError` if `model` does not follow the protocol `model.Model`.
+    """
+    require_model(model)
+    return _init(model, recipe, key, optimizer=Static(optimizer))
+
+
+@partial(jax.jit, static_argnames=("model", "recipe", "optimizer"))
+def _init(
+    model: Model, recipe: Recipe, key: PRNGKeyArray, *, optimizer: Static[Optimizer | None]
+) -> TrainState:
     init_key, batch_key = jax.random.split(key)
     params, stats = model.init(init_key)
-    optimizer = optimizer or recipe.optimizer()
-    return TrainState(jnp.zeros((), jnp.int32), params, stats, optimizer.init(params), batch_key)
+    opt_state = (optimizer.value or recipe.optimizer()).init(params)
+    return TrainState(jnp.zeros((), jnp.int32), params, stats, opt_state, batch_key)
 
 
 def run(
@@ -209,15 +224,18 @@ def run(
     key: PRNGKeyArray,
     data: Data,
     *,
-    optimizer: optax.GradientTransformation | None = None,
+    optimizer: Optimizer | None = None,
 ) -> tuple[TrainState, Float[Array, "steps"]]:
-    """A whole training run as one pure function: (final state, each step's loss in nats).
+    """Train from the first step to the last: (final state, each step's loss in nats).
 
-    `data` is a flat array of tokens, or its `contexts.collect`.
-    For many runs at once, on all devices, see `many`. Any optax `optimizer` takes the place of the recipe's.
+    One pure function of `key`. `data` is a flat array of tokens, or its `contexts.collect`. Any
+    optax `optimizer` takes the place of the recipe's. For many runs at once, on all devices, see
+    `many`. Raises `InputError` if `data` has no example, or does not fit the model.
     """
     state = init(model, recipe, key, optimizer=optimizer)
-    return _run(model, recipe, state, data, steps=recipe.steps, optimizer=optimizer)
+    batches.require_fit(data, model)
+    static = {"optimizer": Static(optimizer), "observe": Static(None)}
+    return _run(model, recipe, state, data, steps=recipe.steps, **static)
 
 
 def advance(
@@ -227,33 +245,25 @@ def advance(
     data: Data,
     *,
     steps: int,
-    optimizer: optax.GradientTransformation | None = None,
-) -> tuple[TrainState, Float[Array, "steps"]]:
-    """`steps` more steps on batches from `data`: (new state, each step's loss in nats).
+    optimizer: Optimizer | None = None,
+    observe: Observer | None = None,
+) -> tuple[TrainState, Any]:
+    """Train for `steps` more steps: (new state, each step's loss in nats [steps]).
 
-    The state is donated: its buffers become the new state's, so use the returned one from then on.
-    Cutting a run into calls of even numbers of steps changes nothing, to the bit; odd ones, since two steps
-    are compiled as one, no more than rounding.
+    With `observe`, the second value is (losses, observed), where `observed` is what
+    `observe(params, updates)` returns for every step, with a leading axis of steps. `params` are
+    those after the step, as in the lecture, and `updates` what it added to them. Observing does not
+    change the training.
+
+    The state is donated: its buffers become the new state's, so go on with the returned one, and
+    keep an older one with `copied(state)`. A run in pieces of even numbers of steps is bitwise the
+    run in one; odd ones differ by rounding, since two steps are compiled as one. Equal optimizers
+    compile once, also if they are written inline (see `static`).
     """
-    return _advance(model, recipe, state, data, steps=steps, optimizer=optimizer)
-
-
-def watch(
-    model: Model,
-    recipe: Recipe,
-    state: TrainState,
-    data: Data,
-    observe: Observer,
-    *,
-    steps: int,
-    optimizer: optax.GradientTransformation | None = None,
-) -> tuple[TrainState, tuple[Float[Array, "steps"], Any]]:
-    """`advance`, and what `observe(params, updates)` says of every step: (new state, (losses, said)).
-
-    `params` are those after the step, as in the lecture, `updates` what it has added to them. The training is the
-    same; what is said has a leading axis of steps.
-    """
-    return _advance(model, recipe, state, data, steps=steps, optimizer=optimizer, observe=observe)
+    require_model(model)
+    batches.require_fit(data, model)
+    static = {"optimizer": Static(optimizer), "observe": Static(observe)}
+    return _advance(model, recipe, state, data, steps=steps, **static)
 
 
 def scan(
@@ -263,10 +273,10 @@ def scan(
     data: Any,
     *,
     steps: int,
-    optimizer: optax.GradientTransformation | None,
+    optimizer: Optimizer | None = None,
     observe: Observer | None = None,
 ) -> tuple[TrainState, Any]:
-    """What `advance` and `watch` compile; as it is, for those who compile it into something of their own."""
+    """Train as `advance` does, without compiling: for a program that compiles it as a part."""
     optimizer = optimizer or recipe.optimizer()
     sizes = (recipe.batch_size, model.block_size)
 
@@ -294,26 +304,77 @@ def scan(
     return state, out
 
 
+def _scan(
+    model: Model,
+    recipe: Recipe,
+    state: TrainState,
+    data: Any,
+    *,
+    steps: int,
+    optimizer: Static[Optimizer | None],
+    observe: Static[Observer | None],
+) -> tuple[TrainState, Any]:
+    plain = {"optimizer": optimizer.value, "observe": observe.value}
+    return scan(model, recipe, state, data, steps=steps, **plain)
+
+
 _STATIC = ("model", "recipe", "steps", "optimizer", "observe")
-_run = jax.jit(scan, static_argnames=_STATIC)
-_advance = jax.jit(scan, static_argnames=_STATIC, donate_argnames="state")
+_run = jax.jit(_scan, static_argnames=_STATIC)
+_advance = jax.jit(_scan, static_argnames=_STATIC, donate_argnames="state")
 
 
-@partial(jax.jit, static_argnames=("loss", "optimizer", "steps"))
+@jax.jit
+def copied(state: TrainState) -> TrainState:
+    """Return the same state in memory of its own, which `advance` leaves alone.
+
+    For the best state so far: `best = train.copied(state)`.
+    """
+    return jax.tree.map(jnp.copy, state)
+
+
 def descend(
     loss: Callable[..., Float[Array, ""]],
-    optimizer: optax.GradientTransformation,
+    optimizer: Optimizer,
     params: Any,
     *args: Any,
     steps: int,
 ) -> tuple[Any, Float[Array, "steps"]]:
-    """Full-batch gradient descent on `loss(params, *args)`: (new parameters, each step's loss before it)."""
+    """Minimise `loss(params, *args)` over the full batch: (new parameters, each step's loss)."""
+    return _descend(Static(loss), Static(optimizer), params, *args, steps=steps)
 
+
+@partial(jax.jit, static_argnames=("loss", "optimizer", "steps"))
+def _descend(
+    loss: Static[Callable[..., Array]],
+    optimizer: Static[Optimizer],
+    params: Any,
+    *args: Any,
+    steps: int,
+) -> tuple[Any, Array]:
     def body(carry: tuple[Any, Any], _: None) -> tuple[tuple[Any, Any], Array]:
         params, opt_state = carry
-        value, grads = jax.value_and_grad(loss)(params, *args)
-        updates, opt_state = optimizer.update(grads, opt_state, params)
+        value_fn = partial(_of_params, loss.value, args)
+        value, grads = jax.value_and_grad(value_fn)(params)
+        updates, opt_state = _update(optimizer.value, grads, opt_state, params, value, value_fn)
         return (optax.apply_updates(params, updates), opt_state), value
 
-    (params, _), losses = jax.lax.scan(body, (params, optimizer.init(params)), length=steps)
+    carry = params, optimizer.value.init(params)
+    (params, _), losses = jax.lax.scan(body, carry, length=steps)
     return params, losses
+
+
+def _of_params(loss: Callable[..., Array], args: tuple[Any, ...], params: Any) -> Array:
+    return loss(params, *args)
+
+
+def _update(
+    optimizer: Optimizer,
+    grads: Any,
+    opt_state: Any,
+    params: Any,
+    value: Array,
+    value_fn: Callable[[Any], Array],
+) -> tuple[Any, Any]:
+    """Call `optimizer.update` with the extra arguments that optax defines, for those that ask."""
+    extra = {"value": value, "grad": grads, "value_fn": value_fn}
+    return optax.with_extra_args_support(optimizer).update(grads, opt_state, params, **extra)

@@ -19,8 +19,8 @@ def trained(config, recipe, tokens, *, steps, change=lambda params: params):
     """(state, losses, update ratios) after some steps from changed initial parameters."""
     state = train.init(config, recipe, jax.random.key(0))
     state = state._replace(params=change(state.params))
-    state, (losses, ratios) = train.watch(
-        config, recipe, state, tokens, diagnostics.update_ratios, steps=steps
+    state, (losses, ratios) = train.advance(
+        config, recipe, state, tokens, steps=steps, observe=diagnostics.update_ratios
     )
     return state, losses, ratios
 
@@ -129,7 +129,9 @@ def test_update_ratios_are_nearly_the_lectures(tokens):
     np.testing.assert_array_equal(losses, plain_losses)
     jax.tree.map(np.testing.assert_array_equal, watched.params, plain.params)
     assert {ratio.shape for ratio in ratios.values()} == {(7,)}
-    _, (_, first) = train.watch(config, RECIPE, state, tokens, diagnostics.update_ratios, steps=1)
+    _, (_, first) = train.advance(
+        config, RECIPE, state, tokens, steps=1, observe=diagnostics.update_ratios
+    )
     assert set(first) == set(lecture)
     for name, ratio in first.items():
         assert float(ratio[0]) == pytest.approx(lecture[name], abs=0.02)

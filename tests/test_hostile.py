@@ -25,6 +25,7 @@ from experiments import footprint, mlp, program
 from experiments.run_folder import read_config, read_metrics, read_samples, read_summary
 from mmjax import InputError, corpus, counts, files, memory, train, vocab, weights
 from mmjax import mlp as network
+from mmjax.static import Static
 
 TINY = ("--embedding-dim", 2, "--hidden-size", 3, "--hidden-layers", 1, "--steps", 0)
 
@@ -354,10 +355,10 @@ def test_the_memory_of_a_step_is_reckoned_as_xla_reckons_it(size, batch):
     config, recipe = network.MLP(**size), train.Config(batch_size=batch)
     jax, jnp = footprint.jax, train.jnp
     key = jax.eval_shape(jax.random.key, 0)
-    state = jax.eval_shape(lambda key: train.init(network, config, recipe, key), key)
+    state = jax.eval_shape(lambda key: train.init(config, recipe, key), key)
     tokens = jax.ShapeDtypeStruct((99,), jnp.uint16)
     compiled = train._advance.lower(
-        *(network, config, recipe, state, tokens), steps=1_000, optimizer=None
+        *(config, recipe, state, tokens), steps=1_000, optimizer=Static(None), observe=Static(None)
     ).compile()
     needed = compiled.memory_analysis()
     assert needed

@@ -81,12 +81,12 @@ def test_watching_says_the_same_of_each_member(tokens):
         return many.init(MODEL, RECIPE, KEYS[:2])
 
     ratios = diagnostics.update_ratios
-    watched, (losses, said) = many.watch(MODEL, RECIPE, fresh(), tokens, ratios, steps=6)
+    watched, (losses, said) = many.advance(MODEL, RECIPE, fresh(), tokens, steps=6, observe=ratios)
     plain, plain_losses = many.advance(MODEL, RECIPE, fresh(), tokens, steps=6)
     np.testing.assert_allclose(losses, plain_losses, rtol=1e-4)
     assert_close(watched, plain)
     alone = train.init(MODEL, RECIPE, KEYS[1])
-    _, (_, said_alone) = train.watch(MODEL, RECIPE, alone, tokens, ratios, steps=6)
+    _, (_, said_alone) = train.advance(MODEL, RECIPE, alone, tokens, steps=6, observe=ratios)
     for name, ratio in said_alone.items():
         np.testing.assert_allclose(said[name][1], ratio, atol=1e-3)
 

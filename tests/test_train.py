@@ -7,8 +7,8 @@ import optax
 import pytest
 from conftest import AS_USERS
 
-from mmjax import InputError, batches, bigram, corpus, evaluate, mlp, train, vocab
-from mmjax.model import Predictor
+from mmjax import InputError, batches, bigram, contexts, corpus, evaluate, many, mlp, train, vocab
+from mmjax.model import Predictor, require_model
 
 MODEL = mlp.MLP(vocab_size=27, embedding_dim=3, hidden_size=17, hidden_layers=2)
 RECIPE = train.Config(steps=23, batch_size=13)
@@ -203,8 +203,8 @@ def test_vmap_over_keys_is_the_single_runs(tokens):
     for i, key in enumerate(keys):
         state, single = train.run(MODEL, RECIPE, key, tokens)
         np.testing.assert_allclose(losses[i], single, rtol=1e-4)
-        for many, one in zip(leaves(states), leaves(state), strict=True):
-            np.testing.assert_allclose(many[i], one, rtol=1e-3, atol=1e-5)
+        for each, one in zip(leaves(states), leaves(state), strict=True):
+            np.testing.assert_allclose(each[i], one, rtol=1e-3, atol=1e-5)
 
 
 def test_overfits_one_batch():
@@ -246,3 +246,44 @@ def test_any_model_and_any_optax_optimizer(tokens, model):
 def test_options_out_of_range(option, value):
     with pytest.raises(InputError, match=f"{option} must be a"):
         train.Config(**{option: value})
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (np.array([], np.uint8), "0 tokens holds no example; encode at least one name"),
+        (np.array([0], np.uint8), "1 tokens holds no example"),
+        (np.array([0, 27, 0], np.uint8), "the token 27, and the model knows 27, up to 26; .*=28"),
+        (jnp.array([0, 52, 0]), "the token 52, and the model knows 27"),
+        (contexts.collect(np.array([0, 5, 0], np.uint8), 28, 3), "have 3 of 28 .* 3 of 27"),
+        (contexts.collect(np.array([0, 5, 0], np.uint8), 27, 2), "have 2 of 27 .* 3 of 27"),
+    ],
+)
+def test_data_that_do_not_fit_the_model_are_refused(data, message):
+    with pytest.raises(InputError, match=message):
+        train.run(MODEL, RECIPE, KEY, data)
+    with pytest.raises(InputError, match=message):
+        train.advance(MODEL, RECIPE, train.init(MODEL, RECIPE, KEY), data, steps=2)
+    with pytest.raises(InputError, match=message):
+        many.advance(MODEL, RECIPE, many.init(MODEL, RECIPE, KEY[None]), data, steps=2)
+
+
+def test_what_is_not_a_model_is_refused():
+    class Unfrozen:
+        vocab_size, block_size, init, apply = 27, 3, mlp.init, mlp.apply
+        __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+    for model, message in [
+        (mlp, r"module mmjax.mlp is not a model: .* as mlp.MLP\(\) has; give an instance"),
+        (mlp.MLP, "MLP is not a model"),
+        (Unfrozen(), r"Unfrozen is not hashable; make it a @dataclass\(frozen=True\)"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            require_model(model)
+
+
+def test_a_copied_state_outlives_the_training_that_goes_on(tokens):
+    state = train.init(MODEL, RECIPE, KEY)
+    best = train.copied(state)
+    train.advance(MODEL, RECIPE, state, tokens, steps=2)
+    assert_equal(best, train.init(MODEL, RECIPE, KEY))

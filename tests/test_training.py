@@ -47,7 +47,7 @@ def test_an_update_that_overflows_is_named():
     recipe = train.Config(steps=40, batch_size=5, learning_rate=1e6)
     state = train.init(MODEL, recipe, jax.random.key(0))
     state = state._replace(opt_state=state.opt_state._replace(factor=jnp.asarray(3e38)))
-    after, losses = train.advance(MODEL, recipe, training.copied(state), TOKENS, steps=4)
+    after, losses = train.advance(MODEL, recipe, train.copied(state), TOKENS, steps=4)
     bad = training.first_bad(after, np.asarray(losses))
     assert bad == 1  # the second step is the first to see it
     assert training.origin(MODEL, recipe, state, TOKENS, bad).startswith("the update of ")
