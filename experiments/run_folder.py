@@ -48,12 +48,19 @@ MEMBER = "seed-"  # what the folders of several seeds begin with
 
 @contextmanager
 def claimed(path: Path) -> Iterator[None]:
-    """Make a run folder and keep every other program from it within the block, also should this one be killed.
+    """Make a run folder and keep every other program from it within the block.
 
-    Raises `InputError` if the folder cannot be made, or another program has it.
+    The system drops the lock if this program is killed. Where a folder cannot be locked, the block
+    runs without a lock. Raises `InputError` if the folder cannot be made, or another program has it.
     """
     make_folder(path)
-    folder = os.open(path, os.O_RDONLY)
+    try:
+        folder = os.open(path, os.O_RDONLY)
+    except OSError:  # Windows opens no folder
+        folder = None
+    if folder is None:
+        yield
+        return
     try:
         with suppress(ImportError):  # there is no such lock on Windows
             import fcntl

@@ -1,5 +1,6 @@
 """Reading files that may be anything, and writing files whole or not at all."""
 
+import errno
 import os
 import stat
 from contextlib import suppress
@@ -9,6 +10,7 @@ from mmjax import memory
 from mmjax.errors import InputError, require
 
 UNFINISHED = ".tmp"  # how the names of files end that are being written
+DISK_FAILED = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
 
 
 def read(path: str | Path, hint: str, *, weight: float = 1) -> bytes:
@@ -66,13 +68,19 @@ def write(path: str | Path, data: bytes | str) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Bring the names in a folder to the disk, where the system lets a folder be opened for it."""
-    with suppress(PermissionError):
+    """Bring the names in a folder to the disk, where the system can do that.
+
+    Windows opens no folder, and many network shares sync none. Raises OSError if the disk fails.
+    """
+    try:
         folder = os.open(path, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
+    except OSError as error:
+        if error.errno in DISK_FAILED:
+            raise
 
 
 def remove_unfinished(folder: Path) -> None:
