@@ -2,7 +2,6 @@
 
 import multiprocessing
 import re
-import resource
 import sys
 import tempfile
 import time
@@ -75,8 +74,8 @@ class ListCost(NamedTuple):
     split: float
     encode: float
     """Seconds, as those before."""
-    peak: float
-    """Megabytes of memory at most, until then."""
+    peak: float | None
+    """Megabytes of memory at most, until then; None on Windows."""
     bytes_an_example: int
 
 
@@ -232,13 +231,17 @@ def cost_of_steps(config: mlp.MLP, lists: Sequence[np.ndarray], rounds: int) -> 
     return [*take_turns(pieces, rounds, "lists", together=STEPS[1]).values()]
 
 
-def peak_memory() -> float:
-    """The most memory that this process has held so far, in megabytes."""
+def peak_memory() -> float | None:
+    """The most memory that this process has held so far, in megabytes; None on Windows."""
     status = Path("/proc/self/status")
     if status.exists():  # getrusage counts there what the parent held, too
         high_water = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
         if high_water:
             return int(high_water[1]) * 1_024 / 1e6
+    try:
+        import resource
+    except ImportError:
+        return None
     unit = 1 if sys.platform == "darwin" else 1_024  # bytes there, kibibytes elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
@@ -263,7 +266,8 @@ def show(
     rows = []
     for cost, us in zip(lists, steps, strict=True):
         times = (f"{cost.read:.2f}", f"{cost.split:.2f}", f"{cost.encode:.2f}")
-        rest = (f"{cost.peak:,.0f}", cost.bytes_an_example, f"{us:,.0f}")
+        peak = None if cost.peak is None else f"{cost.peak:,.0f}"
+        rest = (peak, cost.bytes_an_example, f"{us:,.0f}")
         rows.append((f"{cost.names:,}", *times, *rest))
     print(Table([*header, "µs a step"], rows))
 
