@@ -8,6 +8,7 @@ import os
 import signal
 import stat
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -62,7 +63,15 @@ def a_device_for_each_core(most: int) -> None:
     """
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         with suppress(RuntimeError):
-            jax.config.update("jax_num_cpu_devices", min(most, len(os.sched_getaffinity(0))))
+            jax.config.update("jax_num_cpu_devices", min(most, cores()))
+
+
+def cores() -> int:
+    """How many cores this process may use, or how many there are where the system does not say."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):  # macOS and Windows have no such call
+        return os.cpu_count() or 1
 
 
 def keep_compiled() -> None:
@@ -74,11 +83,11 @@ def keep_compiled() -> None:
     chosen = getattr(jax.config, "jax_compilation_cache_dir", None)
     if chosen or not hasattr(os, "getuid"):
         return
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mmjax"
     try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mmjax"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = folder.lstat()
-    except OSError:
+    except (OSError, RuntimeError):  # RuntimeError: the user has no home
         return
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         return
@@ -111,7 +120,9 @@ def main(
     Bad input is one line on standard error and status 2; Ctrl-C before or after training is 130.
     """
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
+        reconfigure = getattr(stream, "reconfigure", None)  # notebooks have streams without it
+        if reconfigure:
+            reconfigure(errors="backslashreplace")
     keep_compiled()
     try:
         arguments = sys.argv[1:]
@@ -119,7 +130,7 @@ def main(
         if saved:
             arguments = [*as_typed(saved, options), *arguments]
         status = program(parse(module, kind_of(options, arguments), arguments))
-        sys.stdout.flush()
+        print(end="", flush=True)
     except InputError as error:
         print(f"{module}: {shown(str(error))}", file=sys.stderr)
         status = 2
@@ -219,7 +230,10 @@ class Interruption:
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Within the block, the first Ctrl-C (or SIGTERM) is only noted; the second one ends the program."""
+    """Note the first Ctrl-C (or SIGTERM) within the block; the second one ends the program.
+
+    Only the main thread can catch signals; in other threads nothing is noted.
+    """
     interruption = Interruption()
     signals = (signal.SIGINT, signal.SIGTERM)
 
@@ -232,7 +246,9 @@ def interruptible() -> Iterator[Interruption]:
         for number, handler in before.items():
             signal.signal(number, handler)
 
-    before = {number: signal.signal(number, note) for number in signals}
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.signal(number, note) for number in signals}
     try:
         yield interruption
     finally:
