@@ -102,6 +102,7 @@ def program(options: Options) -> int:
     list_counts = counts.bigrams(corpus.encode(letters, names), letters.size)
     smoothed = counts.probabilities(list_counts, smoothing=options.smoothing)
     spell(options, smoothed, letters)  # a letter that lacks is said before anything is written
+    jax.devices()  # fails here, before anything is written, if there is none
     with claimed(options.out):
         return run(options, names, letters, list_counts, started)
 

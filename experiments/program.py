@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 import signal
 import stat
 import sys
@@ -117,7 +118,8 @@ def main(
 
     Which options there are may depend on the command line.
 
-    Bad input is one line on standard error and status 2; Ctrl-C before or after training is 130.
+    Bad input, or a device that JAX cannot start, is one line on standard error and status 2;
+    Ctrl-C before or after training is 130.
     """
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)  # notebooks have streams without it
@@ -134,6 +136,12 @@ def main(
     except InputError as error:
         print(f"{module}: {shown(str(error))}", file=sys.stderr)
         status = 2
+    except (RuntimeError, AssertionError) as error:
+        trouble = device_trouble(error)
+        if trouble is None:
+            raise
+        print(f"{module}: {shown(trouble)}", file=sys.stderr)
+        status = 2
     except KeyboardInterrupt as stop:
         print(f"{module}: interrupted{stop}", file=sys.stderr)
         status = 128 + signal.SIGINT
@@ -141,6 +149,33 @@ def main(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     sys.exit(status)
+
+
+DEVICE_VARIABLES = ("JAX_PLATFORMS", "JAX_PLATFORM_NAME", "JAX_DEFAULT_DEVICE")
+NO_DEVICE = re.compile(
+    r"(Unable to initialize backend |Backend '[^']*' failed to initialize|Unknown backend)"
+)
+ADVICE_OF_JAX = re.compile(r" \((set JAX_PLATFORMS|you may need to)[^()]*\)$")
+
+
+def device_trouble(error: RuntimeError | AssertionError) -> str | None:
+    """What to tell the user if JAX cannot start a device; None for every other error."""
+    if isinstance(error, AssertionError):  # JAX says nothing where every platform is left out
+        try:
+            jax.devices()
+            return None
+        except (RuntimeError, AssertionError) as again:
+            error = again
+    elif not NO_DEVICE.match(str(error)):
+        return None
+    reason = ADVICE_OF_JAX.sub("", " ".join(str(error).split())).rstrip(".") or "it finds none"
+    named = [f"{name}={os.environ[name]}" for name in DEVICE_VARIABLES if os.environ.get(name)]
+    where = f" with {' '.join(named)}" if named else ""
+    remedy = "leave that out, or set" if named else "set"
+    return (
+        f"JAX cannot start a device{where}: {said(RuntimeError(reason))}; "
+        f"{remedy} JAX_PLATFORMS=cpu to use the CPU"
+    )
 
 
 def kind_of(

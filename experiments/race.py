@@ -74,6 +74,7 @@ def program(options: Options) -> int:
         corpus.encode(letters, splits.val),
         options.seed,
     )
+    jax.devices()  # fails here, before anything is written, if there is none
     folder = RunFolder(options.out, options)
     recipes = {
         "fast recipe": shortened(train.Fast(), options.scale),
