@@ -33,7 +33,8 @@ class Progress(NamedTuple):
     seconds: float
     """Of training, the compilation included, the validation not."""
     initial_loss: list[float | None]
-    final_loss: list[float | None]
+    last_losses: list[list[float]]
+    """Each seed's losses of the last `FINAL` steps, fewer if there were fewer."""
     best_loss_val: float | None = None
     """The lowest validation loss so far, the mean over the seeds."""
 
@@ -42,13 +43,15 @@ class Progress(NamedTuple):
         """What `_asdict` gave and a stranger may have changed; None if it is no progress of so many seeds."""
         try:
             progress = cls(**notes)
-            losses = [progress.initial_loss, progress.final_loss]
+            last = progress.last_losses
             sound = (
                 isinstance(progress.step, int)
                 and isinstance(progress.seconds, int | float)
                 and isinstance(progress.best_loss_val, float | None)
-                and all(len(each) == seeds for each in losses)
-                and all(isinstance(loss, float | None) for each in losses for loss in each)
+                and len(progress.initial_loss) == len(last) == seeds
+                and all(isinstance(loss, float | None) for loss in progress.initial_loss)
+                and all(len(each) == min(FINAL, progress.step) for each in last)
+                and all(isinstance(loss, float) for each in last for loss in each)
             )
         except TypeError:
             return None
@@ -62,6 +65,7 @@ class Training(NamedTuple):
     seconds: float
     initial_loss: float | None
     final_loss: float | None
+    """The mean over the last `FINAL` steps, or over all if there were fewer."""
     stopped_at: int | None
     """The step whose loss was no number, after which the last good state was kept."""
     began_in: str | None
@@ -117,7 +121,7 @@ def fit(
             states, losses, ratios = advance(config, recipe, states, data, size, watch)
             seconds = progress.seconds + time.perf_counter() - started
             initial = losses[:, 0].tolist() if progress.step == 0 else progress.initial_loss
-            final = losses[:, -FINAL:].mean(axis=1).tolist()
+            last = np.hstack([np.array(progress.last_losses), losses])[:, -FINAL:].tolist()
             each = members(states)
             bad = [first_bad(*pair) for pair in zip(each, losses, strict=True)]
             if any(step is not None for step in bad):
@@ -126,13 +130,7 @@ def fit(
                     None if step is None else origin(config, recipe, state, data, step)
                     for state, step in zip(members(good), bad, strict=True)
                 ]
-                final = [
-                    loss if step is None else math.nan
-                    for loss, step in zip(final, bad, strict=True)
-                ]
-                progress = progress._replace(
-                    seconds=seconds, initial_loss=initial, final_loss=final
-                )
+                progress = progress._replace(seconds=seconds, initial_loss=initial)
                 break
             step = progress.step + size
             now: Record = {
@@ -158,7 +156,7 @@ def fit(
                     record["loss_val"] = evaluate.loss(predictor, validation)
                 records.append(record)
             log(records)
-            progress = Progress(step, seconds, initial, final, progress.best_loss_val)
+            progress = Progress(step, seconds, initial, last, progress.best_loss_val)
             shown["loss"] = f"{losses.mean():.4f}"
             if validate:
                 loss = float(np.mean([record["loss_val"] for record in records]))
@@ -172,7 +170,11 @@ def fit(
             bar.update(size)
     if kept < progress.step:
         keep(states, progress, False)
-    step, seconds, initial, final, _ = progress
+    step, seconds, initial, last, _ = progress
+    final = [
+        math.nan if stopped is not None else float(np.mean(losses)) if losses else None
+        for losses, stopped in zip(last, bad, strict=True)
+    ]
     stopped = [None if inside_chunk is None else step + inside_chunk for inside_chunk in bad]
     ends = zip(members(states), initial, final, stopped, began, strict=True)
     return [(state, Training(step, seconds, i, f, s, b)) for state, i, f, s, b in ends]
@@ -182,8 +184,8 @@ def beginning(
     config: mlp.MLP, recipe: train.Recipe, seeds: Sequence[int]
 ) -> tuple[train.TrainState, Progress]:
     """The states and the progress before the first step."""
-    nothing: list[float | None] = [None for _ in seeds]
-    return init(config, recipe, seeds), Progress(0, 0.0, nothing, nothing)
+    states = init(config, recipe, seeds)
+    return states, Progress(0, 0.0, [None for _ in seeds], [[] for _ in seeds])
 
 
 def chunk_size(recipe: train.Recipe, parameters: int) -> int:

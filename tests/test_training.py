@@ -1,6 +1,8 @@
 """What training does when numbers stop being numbers, and what it says of it."""
 
+import json
 import re
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +11,7 @@ import pytest
 from programs import NAMES, contents, run, summary
 
 from experiments import training
+from experiments.program import Interruption
 from mmjax import checkpoint, mlp, train
 
 MODEL = mlp.MLP(vocab_size=5, block_size=2, embedding_dim=3, hidden_size=7, hidden_layers=3)
@@ -100,3 +103,34 @@ def test_chunks_are_even_and_metrics_bounded():
             assert steps / chunk >= 49 or chunk == 1_000
     heavy = training.chunk_size(train.Config(batch_size=2**20), 47_351)
     assert heavy == 40  # so that it does not take hours to interrupt
+
+
+@pytest.mark.parametrize("steps", [0, 37, 100, 151])
+def test_the_final_loss_is_the_mean_of_the_last_100_steps(monkeypatch, steps):
+    """Also where a chunk is shorter than that, and where another run goes on from a checkpoint."""
+    monkeypatch.setattr(training, "chunk_size", lambda recipe, parameters: 16)
+    advance, losses, kept = training.advance, [], []
+
+    def recorded(*args):
+        chunk = advance(*args)
+        losses.extend(chunk.losses[0].tolist())
+        return chunk
+
+    def final_loss(steps, start=None):
+        run: Any = training.fit(
+            *(MODEL, train.Config(steps=steps, batch_size=8), [0], TOKENS, np.asarray(TOKENS)),
+            *(lambda records: None, Interruption()),
+            watch=False,
+            keep=lambda states, progress, best: kept.append((train.copied(states), progress)),
+            start=start,
+        )
+        return run[0][1].final_loss
+
+    monkeypatch.setattr(training, "advance", recorded)
+    half = final_loss(steps // 2)
+    assert half == (pytest.approx(np.mean(losses[-100:])) if losses else None)
+    states, progress = kept[-1]
+    saved = training.Progress.of(json.loads(json.dumps(progress._asdict())), 1)
+    whole = final_loss(steps, (states, saved))
+    assert len(losses) == steps
+    assert whole == (pytest.approx(np.mean(losses[-100:])) if losses else None)
