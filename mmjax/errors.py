@@ -1,5 +1,7 @@
 """The one exception that speaks to the caller."""
 
+import numpy as np
+
 LONGEST = 200  # characters of what others say
 
 
@@ -25,10 +27,14 @@ def said(error: Exception) -> str:
 def require_ranges(config: object, **ranges: tuple[float, float]) -> None:
     """Raise `InputError` unless each named attribute lies in its range, both ends included.
 
-    Where the range is given in integers the value has to be one.
+    Where the range is given in integers the value has to be one. A NumPy scalar becomes the Python
+    number that it holds, also in a frozen dataclass.
     """
     for name, (low, high) in ranges.items():
         value = getattr(config, name)
+        if isinstance(value, np.generic):
+            value = value.item()
+            object.__setattr__(config, name, value)
         kind = int if isinstance(low, int) else (int, float)
         # A NaN is in no range.
         require(

@@ -63,7 +63,11 @@ def encode(vocab: Vocab, text: str, *, boundary: str | None = None) -> np.ndarra
     if boundary is not None:
         unknown &= wanted != ord(boundary)
     if unknown.any():
-        character = text[int(np.argmax(unknown))]
+        at = int(np.argmax(unknown))
+        character = text[at]
+        if boundary is not None:  # the text is a list of names, of which this one is meant
+            start = text.rfind(boundary, 0, at) + 1
+            text = text[start:].partition(boundary)[0]
         raise InputError(
             f"{text[:40]!r} has the character {character!r} (U+{ord(character):04X}), which is not "
             f"among the {vocab.size - 1} characters of the list; use those only"

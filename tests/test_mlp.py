@@ -1,9 +1,13 @@
+import copy
+import dataclasses
+import pickle
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mmjax import InputError, corpus, mlp
+from mmjax import InputError, Predictor, corpus, mlp
 from mmjax.model import parameter_count
 
 MODEL = mlp.MLP(vocab_size=11, block_size=5, embedding_dim=3, hidden_size=13, hidden_layers=3)
@@ -148,3 +152,12 @@ def test_jit_changes_nothing(model):
 def test_options_out_of_range(option, value):
     with pytest.raises(InputError, match=f"{option} must be a .*number from .* not {value!r}"):
         mlp.MLP(**{option: value})
+
+
+def test_a_predictor_is_pickled_copied_and_taken_apart(model):
+    predictor = Predictor(MODEL, *model)
+    fields = dataclasses.asdict(predictor)
+    assert fields["model"] == dataclasses.asdict(MODEL)
+    for other in (pickle.loads(pickle.dumps(predictor)), copy.deepcopy(predictor)):
+        assert other.model == MODEL
+        jax.tree.map(np.testing.assert_array_equal, other, predictor)

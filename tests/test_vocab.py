@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmjax import InputError, Vocab, vocab
+from mmjax import InputError, Vocab, corpus, vocab
 
 
 @given(st.lists(st.text(min_size=1), min_size=1))
@@ -48,3 +48,9 @@ def test_a_doubled_character_is_refused():
 def test_an_unknown_character_is_named(text):
     with pytest.raises(InputError, match=r"has the character '[x\U0001f600]' \(U\+(0078|1F600)\)"):
         vocab.encode(Vocab("abz"), text)
+
+
+def test_an_unknown_character_in_a_list_of_names_is_said_with_its_name_alone():
+    for names in (["abz", "xb"], ["xb"], ["ab", "xb", "zz"]):
+        with pytest.raises(InputError, match=r"^'xb' has the character 'x' \(U\+0078\)"):
+            corpus.encode(Vocab("abz"), names)
