@@ -130,17 +130,22 @@ def step_decay(config: Config) -> optax.Schedule:
 def sgd(schedule: optax.Schedule) -> optax.GradientTransformation:
     """Gradient descent in the shape of any optax optimizer: updates = -schedule(step) * gradients."""
 
-    def init(params: Any) -> SGDState:
-        del params
-        return SGDState(jnp.zeros((), jnp.int32), jnp.ones(()))
+    update = partial(_sgd_update, schedule)
+    return optax.GradientTransformation(_sgd_init, update)  # pyright: ignore[reportArgumentType]
 
-    def update(grads: Any, state: SGDState, params: Any = None) -> tuple[Any, SGDState]:
-        del params
-        rate = state.factor * schedule(state.step)
-        updates = jax.tree.map(lambda g: -jnp.asarray(rate, g.dtype) * g, grads)
-        return updates, SGDState(state.step + 1, state.factor)
 
-    return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
+def _sgd_init(params: Any) -> SGDState:
+    del params
+    return SGDState(jnp.zeros((), jnp.int32), jnp.ones(()))
+
+
+def _sgd_update(
+    schedule: optax.Schedule, grads: Any, state: SGDState, params: Any = None
+) -> tuple[Any, SGDState]:
+    del params
+    rate = state.factor * schedule(state.step)
+    updates = jax.tree.map(lambda g: -jnp.asarray(rate, g.dtype) * g, grads)
+    return updates, SGDState(state.step + 1, state.factor)
 
 
 def cross_entropy(
