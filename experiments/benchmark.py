@@ -23,6 +23,7 @@ from experiments.baselines import Problem
 from experiments.program import Table, main
 from experiments.run_folder import RunFolder, surroundings
 from mmjax import corpus, figures, mlp, train, vocab
+from mmjax.data import Batch
 from mmjax.errors import require_ranges
 
 BATCH = 32
@@ -142,7 +143,7 @@ def read(path: Path) -> tuple[np.ndarray, Problem]:
     letters = vocab.build(names)
     tokens = corpus.encode(letters, corpus.split(names).train)
     config = mlp.MLP(vocab_size=letters.size)
-    state = train.init(config, train.Config(), jax.random.key(0))
+    state = train.init(config, train.Recipe(), jax.random.key(0))
     every = jnp.arange(len(tokens) - 1)
     contexts, targets = corpus.windows(jnp.asarray(tokens), every, config.block_size)
     params = [np.asarray(leaf) for leaf in jax.tree.leaves(state.params)]
@@ -183,19 +184,18 @@ Answers = Mapping[str, Callable[[], Any]]
 def ours(tokens: np.ndarray, problem: Problem) -> Answers:
     """A chunk of steps of this library, as the programs run it; checked against NumPy by hand."""
     config = mlp.MLP(vocab_size=len(problem.params[0]))
-    recipe = train.Config(batch_size=BATCH)
+    recipe = train.Recipe(batch_size=BATCH)
     state = [train.init(config, recipe, jax.random.key(0))]
     on_device = jnp.asarray(tokens)
 
     def check() -> float:
         index = checked_batches(problem)
         start = jax.tree.map(jnp.copy, state[0])
-        optimizer = train.sgd(train.step_decay(recipe))
 
         @jax.jit
         def step(state: train.TrainState, index: jax.Array) -> tuple[train.TrainState, jax.Array]:
-            batch = corpus.windows(on_device, index, config.block_size)
-            return train.train_step(config, optimizer, state, *batch)
+            batch = Batch(*corpus.windows(on_device, index, config.block_size))
+            return train.train_step(config, recipe, state, batch)
 
         end, losses = jax.lax.scan(step, start, jnp.asarray(index))
         return differs(problem, np.asarray(losses), jax.tree.leaves(end.params))

@@ -12,6 +12,7 @@ import tyro
 from experiments import pictures
 from experiments.program import Cell, Table, main
 from experiments.run_folder import read_config, read_metrics, read_summary
+from experiments.seeds_together import curves
 from mmjax import InputError, figures
 from mmjax.errors import require
 
@@ -38,7 +39,7 @@ def program(options: Options) -> int:
     runs = dict(zip(labels(options.runs), options.runs, strict=True))
     settings = {label: shown(read_config(run)) for label, run in runs.items()}
     summaries = {label: read_summary(run) for label, run in runs.items()}
-    curves = {label: losses(run) for label, run in runs.items()}
+    lines = {label: losses(run) for label, run in runs.items()}
     # Where a run was written says nothing about it.
     different = [
         row
@@ -51,7 +52,7 @@ def program(options: Options) -> int:
     else:
         print("The settings are the same.\n")
     print(f"Final figures\n{Table(['', *runs], final)}\n")
-    pictures.write(figures.losses_compared(curves), options.out)
+    pictures.write(figures.losses_compared(lines), options.out)
     print(options.out)
     return 0
 
@@ -87,16 +88,7 @@ def losses(run: Path) -> dict[str, np.ndarray]:
     records = read_metrics(run)
     if not records:
         raise InputError(f"{run}: has no metrics to compare; train with --steps of 1 or more")
-    columns = {
-        "step": "step",
-        "seconds": "seconds",
-        "training": "loss_train",
-        "validation": "loss_val",
-    }
-    return {
-        name: np.array([record.get(key) for record in records], np.float64)
-        for name, key in columns.items()
-    }
+    return curves(records)
 
 
 if __name__ == "__main__":

@@ -2,25 +2,44 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 import tyro
 
 from experiments import inside, report
-from experiments.program import main, split_with_unseen
-from experiments.report import Report
+from experiments.bigram_fits import BigramResult
+from experiments.lists import split_and_encode
+from experiments.outcome import RunResult
+from experiments.program import main
 from experiments.run_folder import (
     FIGURES,
     REPORT,
     model_of,
     read_config,
     read_metrics,
+    read_samples,
     read_summary,
 )
-from experiments.training import training_data
-from mmjax import Predictor, Vocab, corpus, mlp, train, weights
+from mmjax import Predictor, Vocab, corpus, counts, data, mlp, train, weights
+
+# What summary.json must hold.
+BIGRAM_FIGURES = (
+    "names",
+    "bigrams",
+    "steps",
+    "initial_loss",
+    "final_loss",
+    "neural_nll",
+    "seconds",
+)
+MLP_FIGURES = (
+    *("parameters", "examples_train", "steps", "training_seconds"),
+    *("initial_loss", "final_loss", "stopped_at_step"),
+    *(f"loss_{part}" for part in ("train", "val", "test", "val_unseen", "test_unseen")),
+    *("bigram_check_kl", "bigram_check_kl_sampled", "bigram_check_passed"),
+)
 
 
 @dataclass(frozen=True)
@@ -39,14 +58,14 @@ class Options:
 
 
 def program(options: Options) -> int:
-    """Load, look, show and draw; the exit status."""
+    """Load, look, show and draw; return the exit status."""
     run = options.run
     predictor, vocab = weights.load(model_of(run))
-    saved = read_config(
-        run, ["names", "unique"] if isinstance(predictor.model, mlp.MLP) else ["names"]
-    )
-    names = corpus.read_names(options.names or saved["names"], unique=saved.get("unique", False))
-    made = report_on(run, predictor, vocab, names)
+    if isinstance(predictor.model, mlp.MLP):
+        result = read_mlp(run, predictor, vocab, options.names)
+        made = report.of_mlp(result)
+    else:
+        made = report.of_bigram(read_bigram(run, predictor, vocab, options.names))
     tables = [table for section in made.sections[:-1] for table in section.tables.items()]
     print("\n\n".join(f"{title}\n{table}" for title, table in tables))
     print(f"\n{inside.health_lines(made.findings)}")
@@ -56,28 +75,44 @@ def program(options: Options) -> int:
     return 0
 
 
-def report_on(run: Path, predictor: Predictor, vocab: Vocab, names: list[str]) -> Report:
-    """The report that the run's own program would write."""
-    if not isinstance(predictor.model, mlp.MLP):
-        return report.of_bigram(run, predictor, vocab, names)
-    fast = read_config(run).get("recipe") == "fast"
-    kind: type[train.Recipe] = train.Fast if fast else train.Config
-    recipe_options = [field.name for field in fields(kind)]
-    saved = read_config(run, ["seed", "split_seed", "shuffles", *recipe_options])
-    recipe = kind(**{name: saved[name] for name in recipe_options})
-    parts = split_with_unseen(names, seed=saved["split_seed"], shuffles=saved["shuffles"])
-    tokens = {name: corpus.encode(vocab, part) for name, part in parts.items()}
-    config: Any = predictor.model
-    records = read_metrics(run)
-    state = train.init(config, recipe, jax.random.key(saved["seed"]))._replace(
+def read_mlp(run: Path, predictor: Predictor, vocab: Vocab, names: Path | None) -> RunResult:
+    """Return what the run's own program knew at its end.
+
+    Raises `InputError` if the folder lacks something, or the list is gone or another one.
+    """
+    model = predictor.model
+    recipe_options = [field.name for field in fields(train.Recipe)]
+    needed = ["names", "unique", "seed", "split_seed", "shuffles", *recipe_options]
+    saved = read_config(run, needed)
+    recipe = train.Recipe(**{name: saved[name] for name in recipe_options})
+    listed = corpus.read_names(names or saved["names"], unique=saved["unique"])
+    known = split_and_encode(listed, vocab, seed=saved["split_seed"], shuffles=saved["shuffles"])
+    records, figures = read_metrics(run), read_summary(run, MLP_FIGURES)
+    state = train.init(model, recipe, jax.random.key(saved["seed"]))._replace(
         step=jnp.asarray(records[-1]["step"] if records else 0, jnp.int32),
         params=predictor.params,
         stats=predictor.stats,
     )
-    seen = inside.look(config, recipe, state, training_data(config, recipe, tokens["train"]))
-    needed = ["initial_loss", "final_loss", "stopped_at_step", "loss_train", "loss_val"]
-    findings = inside.findings(seen, records, read_summary(run, needed))
-    return report.of_mlp(run, predictor, vocab, tokens, seen, findings)
+    seen = inside.look(model, recipe, state, data.of(recipe.data, known.tokens["train"], model))
+    findings = inside.findings(seen, records, figures)
+    return RunResult(
+        *(saved, figures, records, read_samples(run), predictor, vocab),
+        *(known.tokens, known.tables, seen, findings),
+    )
+
+
+def read_bigram(run: Path, predictor: Predictor, vocab: Vocab, names: Path | None) -> BigramResult:
+    """Return what the run's own program knew at its end.
+
+    Raises `InputError` if the folder lacks something, or the list is gone or another one.
+    """
+    saved = read_config(run, ["names", "smoothing"])
+    listed = corpus.read_names(names or saved["names"], unique=saved.get("unique", False))
+    table = counts.bigrams(corpus.encode(vocab, listed), vocab.size)
+    return BigramResult(
+        *(saved, read_summary(run, BIGRAM_FIGURES), read_metrics(run), read_samples(run)),
+        *(predictor, vocab, table),
+    )
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from functools import partial
 
 import jax
 
-from mmjax import batches, evaluate, lookup, memory, mlp, train
+from mmjax import evaluate, lookup, memory, mlp, train
 from mmjax.model import parameter_count
 
 PROGRAM = 400 * 2**20  # Python, JAX, matplotlib and what XLA compiles
@@ -30,7 +30,7 @@ def of_training(config: mlp.MLP, recipe: train.Recipe) -> int:
     floats = 2 * inputs + 4 * config.hidden_layers * hidden + 4 * config.vocab_size
     # Of one that is drawn: the random number, the index, and the window that is cut there.
     drawn = 2 * FLOAT + TOKEN * (config.block_size + 1)
-    drawn *= min(recipe.steps, batches.together(recipe.batch_size, config.block_size))
+    drawn *= min(recipe.steps, train.together(recipe.batch_size, config.block_size))
     return FLOAT * 2 * _numbers(config, recipe) + recipe.batch_size * (FLOAT * floats + drawn)
 
 

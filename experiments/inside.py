@@ -2,17 +2,17 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 
 from experiments.program import Table
-from mmjax import batches, diagnostics, mlp, train
+from experiments.training import LOOK, look_contexts
+from mmjax import diagnostics, divergence
+from mmjax.data import Dataset
 from mmjax.diagnostics import Activation, Finding, Gradient, Inspection, WeightGradient
-
-# Examples on which activations are measured; gradients are those of one training batch.
-LOOK = 1_024
+from mmjax.model import Model
+from mmjax.train import Recipe, TrainState
 
 
 class Inside(NamedTuple):
@@ -25,39 +25,20 @@ class Inside(NamedTuple):
     batch: Inspection
 
 
-def look(
-    config: mlp.MLP, recipe: train.Recipe, state: train.TrainState, data: batches.Data
-) -> Inside:
-    """The tables for a training state, on the batch that its next step would draw."""
-    batch = inspect_next(config, recipe, state, data)
-    contexts = next_contexts(config, state, data)
-    outputs = outputs_of(config, state.params, state.stats, contexts)
+def look(model: Model, recipe: Recipe, state: TrainState, data: Dataset) -> Inside:
+    """Return the tables for a training state, on the batch that its next step would draw."""
+    batch = divergence.inspect_next(model, recipe, state, data)
+    outputs = _outputs(model, state.params, state.stats, look_contexts(model, state, data))
     return Inside(
-        diagnostics.activations(config, outputs),
-        diagnostics.gradients(config, batch),
+        diagnostics.activations(model, outputs),
+        diagnostics.gradients(model, batch),
         diagnostics.weight_gradients(state.params, batch.grads),
         diagnostics.norms(state.params),
         batch,
     )
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def inspect_next(
-    config: mlp.MLP, recipe: train.Recipe, state: train.TrainState, data: batches.Data
-) -> Inspection:
-    """The batch of the state's next step, seen from inside."""
-    batch = train.draw_batch(config, recipe, state, data)
-    return diagnostics.inspect(config, state.params, state.stats, *batch)
-
-
-@partial(jax.jit, static_argnums=0)
-def next_contexts(config: mlp.MLP, state: train.TrainState, data: batches.Data) -> jax.Array:
-    """Contexts of `LOOK` examples."""
-    contexts, _ = train.draw_batch(config, train.Config(batch_size=LOOK), state, data)
-    return contexts
-
-
-outputs_of = jax.jit(diagnostics.outputs, static_argnums=0)
+_outputs = jax.jit(diagnostics.outputs, static_argnums=0)
 
 
 def tables(inside: Inside) -> dict[str, Table]:

@@ -1,16 +1,17 @@
 """What can be said on the MLP's command line; the defaults are the document's."""
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, make_dataclass
 from pathlib import Path
 from typing import Literal
 
 import tyro
 
-from experiments.program import NameList, chosen
-from mmjax import mlp, train
+from experiments.lists import NameList
+from experiments.program import chosen
+from mmjax import mlp
 from mmjax.errors import require, require_ranges
+from mmjax.train import RECIPES, Recipe
 
 
 @dataclass(frozen=True)
@@ -20,24 +21,20 @@ class Model(mlp.MLP):
     vocab_size: tyro.conf.Suppress[int] = 27  # follows from the list
 
 
-RecipeName = Literal["document", "fast"]
+RecipeName = Literal[tuple(RECIPES)]  # pyright: ignore[reportInvalidTypeForm]
 
 
 @dataclass(frozen=True)
-class Document(train.Config):
-    """The document's recipe."""
+class Settings(Recipe):
+    """The recipe; each of its settings can be changed."""
 
-    recipe: RecipeName = "document"
-    """document: SGD with step decay, as in the lecture. fast: NAdamW on the distinct contexts of the list, seconds
-    instead of a minute; its own settings: --recipe fast --help."""
+    recipe: RecipeName = "lecture"  # pyright: ignore[reportInvalidTypeForm]
+    """lecture: SGD with step decay. fast: NAdamW on the distinct contexts of the list, seconds
+    instead of a minute; its defaults: --recipe fast --help."""
 
-
-@dataclass(frozen=True)
-class Fast(train.Fast):
-    """The fast recipe."""
-
-    recipe: RecipeName = "fast"
-    """document: SGD with step decay, as in the lecture. fast: NAdamW on the distinct contexts of the list."""
+    def plain(self) -> Recipe:
+        """Return the recipe without its name."""
+        return Recipe(**{field.name: getattr(self, field.name) for field in fields(Recipe)})
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ class Options:
     """
 
     name_list: NameList
-    recipe: Document | Fast
+    recipe: Settings
     model: Model
     config: Path | None = None
     """Take the options, but for --out, from this file, a run's config.json; those on the command line go before it."""
@@ -95,14 +92,25 @@ class Options:
         )
 
 
-def of_kind(recipe: type[Document | Fast]) -> type[Options]:
-    """The options with one recipe's settings among them."""
-    added = [("recipe", recipe)]
-    return dataclasses.make_dataclass(
-        "Options", added, bases=(Options,), frozen=True, namespace={"__doc__": Options.__doc__}
-    )
-
-
 def of_recipe(arguments: Sequence[str]) -> type[Options]:
-    """The options that belong to the recipe on a command line; what is wrong there is for others to say."""
-    return of_kind(Fast if chosen("recipe", arguments) == "fast" else Document)
+    """Return the options with the defaults of the recipe on a command line."""
+    name = chosen("recipe", arguments)
+    name = name if name in RECIPES else "lecture"  # parsing the options tells what is wrong
+    defaults = asdict(RECIPES[name])
+    settings = make_dataclass(
+        "Settings",
+        [
+            *((field.name, field.type, defaults[field.name]) for field in fields(Recipe)),
+            ("recipe", RecipeName, name),
+        ],
+        bases=(Settings,),
+        frozen=True,
+        namespace={"__doc__": Settings.__doc__},
+    )
+    return make_dataclass(
+        "Options",
+        [("recipe", settings)],
+        bases=(Options,),
+        frozen=True,
+        namespace={"__doc__": Options.__doc__},
+    )

@@ -62,8 +62,8 @@ def of_training(
         "loss",
         figures.loss_curve(
             steps,
-            column("loss_train"),
-            single=(column("loss_low"), column("loss_high")) if "loss_low" in records[0] else None,
+            column("loss_batch"),
+            single=(column("loss_batch_low"), column("loss_batch_high")),
             validation=(steps[validated], validation[validated]) if validated.any() else None,
             drop_step=drop_step,
             yardsticks=yardsticks,

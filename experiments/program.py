@@ -14,7 +14,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, suppress
-from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeVar, get_type_hints
@@ -22,39 +21,13 @@ from typing import Any, NamedTuple, NoReturn, TypeVar, get_type_hints
 import jax
 import tyro
 
-from mmjax import InputError, corpus, files
+from mmjax import InputError, files
 from mmjax.errors import require, said
 from mmjax.sample import Sample
 
 Options = TypeVar("Options")
 KEPT_DAYS = 30  # how long what was compiled is kept
 MARKERS = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)  # flat options, no --no-x
-
-
-@dataclass(frozen=True)
-class NameList:
-    """Which names."""
-
-    names: Path = Path("data/names.txt")
-    """The list: a UTF-8 text file with one name a line."""
-    unique: bool = False
-    """Use a name that stands more than once only once."""
-
-    def read(self) -> list[str]:
-        """The names of the list. Raises `InputError` as `corpus.read_names` does."""
-        return corpus.read_names(self.names, unique=self.unique)
-
-
-def split_with_unseen(names: list[str], *, seed: int, shuffles: int) -> dict[str, list[str]]:
-    """The parts of the list, and of validation and test also the names that the training part lacks.
-
-    Raises `InputError` as `corpus.split` does.
-    """
-    splits = corpus.split(names, seed=seed, shuffles=shuffles)
-    parts, known = splits._asdict(), frozenset(splits.train)
-    for part in ("val", "test"):
-        parts[f"{part}_unseen"] = corpus.unseen(parts[part], known)
-    return parts
 
 
 def a_device_for_each_core(most: int) -> None:
@@ -262,6 +235,11 @@ class Interruption:
     def __bool__(self) -> bool:
         return self.status != 0
 
+    def stop(self, records: object) -> str | None:
+        """Return why training is to end, for `train.fit`; None if it is not."""
+        del records
+        return "interrupted" if self else None
+
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
@@ -302,9 +280,14 @@ def mark(sample: Sample, known: frozenset[str]) -> str:
     return ("in the list" if sample.name in known else "new") + ", cut" * (not sample.ended)
 
 
-def sample_lines(samples: Sequence[Sample], known: frozenset[str]) -> list[str]:
-    """A line for each sample: the name, a tab, and its mark."""
-    return [f"{shown(sample.name)}\t{mark(sample, known)}" for sample in samples]
+def marked(samples: Sequence[Sample], known: frozenset[str]) -> list[tuple[str, str]]:
+    """Return each sampled name with its mark."""
+    return [(sample.name, mark(sample, known)) for sample in samples]
+
+
+def sample_lines(marked: Sequence[tuple[str, str]]) -> list[str]:
+    """Return a line for each name and its mark, separated by a tab."""
+    return [f"{shown(name)}\t{mark}" for name, mark in marked]
 
 
 LARGEST = 1e38  # a figure of float32

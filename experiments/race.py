@@ -2,8 +2,8 @@
 
 import importlib.util
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,9 +16,9 @@ from experiments import baselines, pictures
 from experiments.baselines import Problem
 from experiments.program import Table, main
 from experiments.run_folder import RunFolder, surroundings
-from experiments.training import training_data
-from mmjax import Predictor, corpus, evaluate, figures, mlp, train, vocab
+from mmjax import Predictor, corpus, data, evaluate, figures, metrics, mlp, train, vocab
 from mmjax.errors import require_ranges
+from mmjax.train.loop import Record
 
 LOOKS = 50  # how often each is evaluated
 CALIBRATED_ON = 20_000  # tokens for the statistics that PyTorch's parameters are evaluated with
@@ -26,7 +26,7 @@ CALIBRATED_ON = 20_000  # tokens for the statistics that PyTorch's parameters ar
 
 @dataclass(frozen=True)
 class Options:
-    """Train the document's network by the document's recipe, the fast recipe, and in PyTorch, and watch the validation loss.
+    """Train the document's network by the lecture's recipe, the fast recipe, and in PyTorch, and watch the validation loss.
 
     The clock runs while they train, neither while they compile nor while they are evaluated. PyTorch takes minutes.
     """
@@ -77,12 +77,12 @@ def program(options: Options) -> int:
     jax.devices()  # fails here, before anything is written, if there is none
     folder = RunFolder(options.out, options)
     recipes = {
-        "fast recipe": shortened(train.Fast(), options.scale),
-        "document's recipe": shortened(train.Config(), options.scale),
+        "fast recipe": shortened(train.RECIPES["fast"], options.scale),
+        "lecture's recipe": shortened(train.RECIPES["lecture"], options.scale),
     }
     runs = {name: ours(course, recipe) for name, recipe in recipes.items()}
     if importlib.util.find_spec("torch"):
-        runs["document's recipe, PyTorch"] = pytorch(course, recipes["document's recipe"])
+        runs["lecture's recipe, PyTorch"] = pytorch(course, recipes["lecture's recipe"])
     points = {}
     for name, run in runs.items():
         points[name] = [*tqdm(run, desc=name, total=LOOKS, unit="look", disable=None)]
@@ -119,34 +119,39 @@ def seconds(taken: float | None) -> str:
 
 def shortened(recipe: train.Recipe, scale: float) -> train.Recipe:
     """The recipe over so much of its steps."""
-    settings = {"steps": max(2 * LOOKS, int(recipe.steps * scale))}
-    if isinstance(recipe, train.Config):
-        settings["drop_step"] = int(recipe.drop_step * scale)
-    return type(recipe)(**settings)
+    return replace(
+        recipe,
+        steps=max(2 * LOOKS, int(recipe.steps * scale)),
+        drop_step=int(recipe.drop_step * scale),
+    )
 
 
 def looks(steps: int) -> list[int]:
     """After how many steps to look: even numbers, the last that of all."""
-    return [2 * round(steps * (i + 1) / LOOKS / 2) for i in range(LOOKS - 1)] + [steps]
+    chunk = 2 * round(steps / LOOKS / 2)
+    return [*range(chunk, steps, chunk), steps]
 
 
 def ours(course: Course, recipe: train.Recipe) -> Iterator[Point]:
     """With this library, by either recipe."""
-    config, key = course.config, jax.random.key(course.seed)
-    data = training_data(config, recipe, course.tokens)
-    pieces = np.diff(looks(recipe.steps), prepend=0).tolist()
-    for size in set(pieces):  # compile
-        state = train.init(config, recipe, key)
-        jax.block_until_ready(train.advance(config, recipe, state, data, steps=size))
-    state, taken, done = train.init(config, recipe, key), 0.0, 0
-    for size in pieces:
-        started = time.perf_counter()
-        state, losses = train.advance(config, recipe, state, data, steps=size)
-        losses.block_until_ready()
-        taken += time.perf_counter() - started
-        done += size
-        predictor = Predictor(config, state.params, state.stats)
-        yield Point(taken, done, evaluate.loss(predictor, course.validation))
+    model, key = course.config, jax.random.key(course.seed)
+    examples = data.of(recipe.data, course.tokens, model)
+    until = looks(recipe.steps)
+    for size in {until[0], until[-1] - until[-2]}:  # compile
+        state = train.init(model, recipe, key)
+        jax.block_until_ready(train.advance(model, recipe, state, examples, steps=size))
+    points: list[Point] = []
+
+    def sink(records: Sequence[Record], chunk: train.Chunk) -> None:
+        points.append(Point(chunk.seconds, chunk.step, records[0]["loss_val"]))
+
+    train.fit(
+        *(model, recipe, train.init(model, recipe, key), examples),
+        chunk=until[0],
+        metrics=[metrics.validation(model, course.validation, every=1)],
+        sinks=[sink],
+    )
+    yield from points
 
 
 def pytorch(course: Course, recipe: train.Recipe) -> Iterator[Point]:
@@ -162,7 +167,7 @@ def pytorch(course: Course, recipe: train.Recipe) -> Iterator[Point]:
     contexts, targets = corpus.windows(jnp.asarray(course.tokens), every, config.block_size)
     problem = Problem([*map(np.asarray, leaves)], np.asarray(contexts), np.asarray(targets))
     baseline = baselines.lecture(problem)
-    schedule = recipe.schedule()
+    schedule = train.schedule_of(recipe)
     taken, done = 0.0, 0
     for until in looks(recipe.steps):
         rates = np.asarray(schedule(np.arange(done, until))).tolist()

@@ -13,36 +13,14 @@ import numpy as np
 from markupsafe import Markup
 
 from experiments import inside, pictures
-from experiments.inside import Inside
+from experiments.bigram_fits import BigramResult
+from experiments.outcome import RunResult
 from experiments.pictures import Picture
 from experiments.program import Table
-from experiments.run_folder import (
-    FIGURES,
-    REPORT,
-    read_config,
-    read_metrics,
-    read_samples,
-    read_summary,
-)
-from mmjax import Predictor, Vocab, bigram, corpus, counts, diagnostics, evaluate, files, mlp
+from experiments.run_folder import FIGURES, REPORT
+from mmjax import bigram, counts, diagnostics, evaluate, files, mlp
 from mmjax.diagnostics import Finding
 from mmjax.model import parameter_count
-
-# What a report needs of summary.json.
-BIGRAM_FIGURES = (
-    "names",
-    "bigrams",
-    "steps",
-    "initial_loss",
-    "final_loss",
-    "neural_nll",
-    "seconds",
-)
-MLP_FIGURES = (
-    *("parameters", "examples_train", "steps", "initial_loss", "training_seconds"),
-    *(f"loss_{part}" for part in ("train", "val", "test", "val_unseen", "test_unseen")),
-    *("bigram_check_kl", "bigram_check_kl_sampled", "bigram_check_passed"),
-)
 
 
 class Section(NamedTuple):
@@ -115,49 +93,31 @@ def comparison(bigram_side: Side, mlp_side: Side) -> Table:
     return Table(["", "bigram", "MLP"], rows)
 
 
-def of_mlp(
-    folder: Path,
-    predictor: Predictor,
-    vocab: Vocab,
-    tokens: Mapping[str, np.ndarray],
-    seen: Inside,
-    findings: Sequence[Finding],
-) -> Report:
-    """The report on an MLP, from what its run has left in `folder` and the `tokens` of each part.
-
-    Raises `InputError` if the folder lacks something.
-    """
-    config: Any = predictor.model
-    options = read_config(folder, ["names"])
-    summary = read_summary(folder, MLP_FIGURES)
-    tables = {part: counts.bigrams(flat, vocab.size) for part, flat in tokens.items()}
-    smoothed = counts.probabilities(tables["train"], smoothing=1)
-    counted = {part: counts.nll(smoothed, table) for part, table in tables.items()}
-    losses = [
-        (
-            part.replace("_", ", "),
-            len(flat) - 1,
-            summary[f"loss_{part}"],
-            perplexity(summary[f"loss_{part}"]),
-            counted[part],
-        )
-        for part, flat in tokens.items()
-    ]
+def of_mlp(result: RunResult) -> Report:
+    """Return the report on an MLP."""
+    predictor, vocab, summary = result.predictor, result.vocab, result.figures
+    model: Any = predictor.model
+    parts = result.losses()
+    losses = [(row.part, *row[2:]) for row in parts]
+    counted = {part: row.counted for part, row in zip(result.tokens, parts, strict=True)}
+    table = result.tables["train"]
     yardsticks = {
         f"uniform, ln {vocab.size}:": math.log(vocab.size),
         "counted pairs, validation:": counted["val"],
     }
     agree = "agree with" if summary["bigram_check_passed"] else "do NOT agree with"
-    expected = evaluate.expected_bigrams(predictor, tokens["train"])
+    by_step = result.settings.get("schedule") == "step"
+    drop_step = result.settings["drop_step"] if by_step else None
+    expected = evaluate.expected_bigrams(predictor, result.tokens["train"])
     return Report(
-        title=f"MLP of {Path(options['names']).name}",
+        title=f"MLP of {Path(result.settings['names']).name}",
         lead=f"{summary['parameters']:,} parameters, {summary['steps']:,} steps of training in "
         f"{summary['training_seconds']:.1f} s. Validation loss {number(summary['loss_val'])} nats a letter, "
         f"perplexity {number(perplexity(summary['loss_val']), 2)}. Its letter pairs {agree} counting: KL "
         f"{number(summary['bigram_check_kl'])} nats as it predicts them, "
         f"{number(summary['bigram_check_kl_sampled'])} as it samples them (sound below {evaluate.MAX_KL}).",
-        findings=findings,
-        samples=read_samples(folder),
+        findings=result.findings,
+        samples=result.samples,
         sections=[
             Section(
                 "Losses",
@@ -168,7 +128,7 @@ def of_mlp(
                         ["part", "examples", "loss", "perplexity", "bigram + 1"], losses
                     ),
                     "A counted bigram beside this MLP": comparison(
-                        counted_side(tables["train"], counted), trained_side(config, summary)
+                        counted_side(table, counted), trained_side(model, summary)
                     ),
                 },
             ),
@@ -176,9 +136,9 @@ def of_mlp(
                 "Over the training",
                 pictures=[
                     *pictures.of_training(
-                        read_metrics(folder),
+                        result.records,
                         yardsticks=yardsticks,
-                        drop_step=options.get("drop_step"),
+                        drop_step=drop_step,
                     )
                 ],
             ),
@@ -187,35 +147,30 @@ def of_mlp(
                 "Layers are numbered in the order of the forward pass, linear, BatchNorm and tanh each on "
                 "its own, as in the lecture. The first tanh has no BatchNorm before it, so it is the "
                 "first to saturate.",
-                inside.tables(seen),
-                [*pictures.of_network(seen)],
+                inside.tables(result.seen),
+                [*pictures.of_network(result.seen)],
             ),
             Section(
                 "What it has learned of the characters",
                 pictures=[
                     *pictures.of_characters(
-                        np.asarray(predictor.params.embedding), tables["train"], expected, vocab
+                        np.asarray(predictor.params.embedding), table, expected, vocab
                     )
                 ],
             ),
-            surroundings(folder),
+            settings_and_figures(result.settings, summary),
         ],
     )
 
 
-def of_bigram(folder: Path, predictor: Predictor, vocab: Vocab, names: Sequence[str]) -> Report:
-    """The report on a neural bigram, from what its run has left in `folder` and its list.
-
-    Raises `InputError` if the folder lacks something.
-    """
-    options = read_config(folder, ["names", "smoothing"])
-    summary = read_summary(folder, BIGRAM_FIGURES)
-    records = read_metrics(folder)
-    config: Any = predictor.model
-    table = counts.bigrams(corpus.encode(vocab, names), vocab.size)
+def of_bigram(result: BigramResult) -> Report:
+    """Return the report on a neural bigram."""
+    options, summary, predictor = result.settings, result.figures, result.predictor
+    vocab, table = result.vocab, result.table
+    model: Any = predictor.model
     counted = counts.probabilities(table)
     smoothed = counts.probabilities(table, smoothing=options["smoothing"])
-    trained = np.asarray(bigram.probabilities(config, predictor.params), np.float64)
+    trained = np.asarray(bigram.probabilities(model, predictor.params), np.float64)
     floor = counts.entropy_floor(table)
     rows = [
         (title, counts.nll(probs, table), float(abs(probs - counted).max()))
@@ -233,7 +188,7 @@ def of_bigram(folder: Path, predictor: Predictor, vocab: Vocab, names: Sequence[
         findings=diagnostics.health(
             initial_loss=summary["initial_loss"], final_loss=summary["final_loss"]
         ),
-        samples=read_samples(folder),
+        samples=result.samples,
         sections=[
             Section(
                 "Training against counting",
@@ -247,21 +202,18 @@ def of_bigram(folder: Path, predictor: Predictor, vocab: Vocab, names: Sequence[
                     ),
                 },
                 [
-                    *pictures.of_training(records, yardsticks={"no bigram below:": floor}),
+                    *pictures.of_training(result.records, yardsticks={"no bigram below:": floor}),
                     *pictures.of_tables(table, trained, vocab),
                 ],
             ),
-            surroundings(folder),
+            settings_and_figures(result.settings, summary),
         ],
     )
 
 
-def surroundings(folder: Path) -> Section:
-    """Settings, versions and device."""
-    tables = {
-        "Settings": read_config(folder),
-        "Figures, versions and device": read_summary(folder),
-    }
+def settings_and_figures(settings: Mapping[str, Any], figures: Mapping[str, Any]) -> Section:
+    """Return the section of settings, figures, versions and device."""
+    tables = {"Settings": settings, "Figures, versions and device": figures}
     return Section(
         "Settings and versions",
         tables={

@@ -3,16 +3,17 @@
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from experiments.checkpoints import BEST, Checkpoints
+from experiments.lists import Lists
 from experiments.mlp_options import Options
 from experiments.program import shown
 from experiments.run_folder import CONFIG, SUMMARY, plain, read_config, surroundings
-from experiments.training import Progress
-from mmjax import InputError, Vocab, checkpoint, mlp, train
+from experiments.training import Start, progress_of
+from mmjax import InputError, checkpoint, mlp
 from mmjax.errors import require
 
 # Options that say nothing about the training; of steps there may be more, and of the list the checksum tells.
@@ -20,8 +21,8 @@ FREE = ("steps", "names", "out", "report", "keep", "resume", "overwrite", "confi
 
 
 def started(
-    options: Options, config: mlp.MLP, names: list[str], letters: Vocab, checkpoints: Checkpoints
-) -> tuple[train.TrainState, Progress] | None:
+    options: Options, model: mlp.MLP, lists: Lists, checkpoints: Checkpoints
+) -> Start | None:
     """Where the run folder's run is to be gone on from; None if that is the beginning.
 
     Raises `InputError` if there is no run or none of its checkpoints is whole, it was made with other options or from another list, or
@@ -38,17 +39,19 @@ def started(
         print(f"{path}: was stopped before its first checkpoint; starting", file=sys.stderr)
         return None
     require(
-        saved.names == checkpoint.checksum(names),
+        saved.names == checkpoint.checksum(lists.names),
         f"{checkpoints.folder}: was trained on another list than {options.name_list.names}; give that one",
     )
     noted = saved.notes.get("options")
     require_same(noted if isinstance(noted, dict) else {}, given, checkpoints.folder)
-    progress = Progress.of(saved.notes.get("progress"), options.seeds)
+    progress = progress_of(saved.notes.get("progress"), options.seeds)
+    best = saved.notes.get("best_loss_val")
     recipe = replace(saved.recipe, steps=options.recipe.steps)
     if (
         progress is None
-        or (saved.model, saved.vocab) != (config, letters)
-        or any(getattr(recipe, f.name) != getattr(options.recipe, f.name) for f in fields(recipe))
+        or not isinstance(best, float | None)
+        or (saved.model, saved.vocab) != (model, lists.vocab)
+        or recipe != options.recipe.plain()
         or saved.state.step.shape != (() if options.seeds == 1 else (options.seeds,))
         or bool((saved.state.step != progress.step).any())
     ):
@@ -73,7 +76,7 @@ def started(
             ),
             file=sys.stderr,
         )
-    return saved.state, progress
+    return Start(saved.state, progress, best)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ import optax
 
 import mmjax
 from experiments.checkpoints import Checkpoints
-from experiments.program import parsed, read_object, shown
+from experiments.program import parsed, read_object, sample_lines, shown
 from mmjax import InputError, files, weights
 from mmjax.errors import require, said
 from mmjax.model import Predictor
@@ -36,12 +36,12 @@ LOSSES = "losses.svg"  # of several seeds
 CONFIG_KINDS = {
     **{"names": str, "unique": bool, "smoothing": int | float, "recipe": str},
     **dict.fromkeys(("seed", "split_seed", "shuffles", "steps"), int),
-    **{"drop_step": int | None, "out": str},
+    **{"drop_step": int, "out": str, "data": str, "optimizer": str, "schedule": str},
 }
 SUMMARY_KINDS = {
     **dict.fromkeys(("names", "bigrams", "parameters", "steps", "examples_train"), int),
     **{"training_seconds": int | float, "seconds": int | float, "bigram_check_passed": bool},
-    **{"stopped_at_step": int | None, "findings": list},
+    **{"stopped_at_step": int | list | None, "findings": list},
 }
 MEMBER = "seed-"  # what the folders of several seeds begin with
 
@@ -115,14 +115,14 @@ class RunFolder:
             with suppress(OSError):  # it is not there, or holds something else
                 folder.rmdir()
 
-    def write_json(self, name: str, content: dict[str, Any]) -> None:
+    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write `content` with one key a line; NaN and infinity, which JSON lacks, as null."""
         finite = {key: _finite(value) for key, value in content.items()}
         files.write(self.path / name, json.dumps(finite, indent=2) + "\n")
 
-    def write_samples(self, lines: list[str]) -> None:
-        """Write the sampled names, one a line."""
-        files.write(self.path / SAMPLES, "\n".join([*lines, ""]))
+    def write_samples(self, samples: Sequence[tuple[str, str]]) -> None:
+        """Write the sampled names with their marks, one per line."""
+        files.write(self.path / SAMPLES, "\n".join([*sample_lines(samples), ""]))
 
     def write_model(self, predictor: Predictor, vocab: Vocab, name: str = MODEL) -> None:
         """Write the weights."""
@@ -164,9 +164,9 @@ class RunFolder:
         except OSError as error:
             raise InputError(f"{path}: cannot be written: {error.strerror}") from None
 
-    def write_summary(self, figures: dict[str, Any]) -> None:
-        """Write the final figures with the versions and the device that they were made with."""
-        self.write_json(SUMMARY, figures | surroundings())
+    def write_summary(self, figures: Mapping[str, Any]) -> None:
+        """Write the final figures."""
+        self.write_json(SUMMARY, figures)
 
     def contents(self) -> str:
         """The folder and the names of what lies in it, for a closing line."""
@@ -242,7 +242,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
             record = parsed(line)
             if not all(isinstance(value, int | float | None) for value in record.values()):
                 raise ValueError("a figure is no number")
-            records.append({"step": record["step"], "loss_train": record["loss_train"]} | record)
+            records.append({"step": record["step"], "loss_batch": record["loss_batch"]} | record)
         except (ValueError, KeyError) as error:
             raise InputError(
                 f"{path}: line {i} is none of a run's metrics: {said(error)}"

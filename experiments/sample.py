@@ -10,7 +10,7 @@ from typing import Annotated
 import jax
 import tyro
 
-from experiments.program import main, sample_lines
+from experiments.program import main, marked, sample_lines
 from experiments.run_folder import model_of, read_config
 from mmjax import InputError, corpus, sample, weights
 from mmjax.errors import require, require_ranges
@@ -73,7 +73,7 @@ def program(options: Options) -> int:
     wanted = islice(samples, options.count)
     # New names may stop coming; then those that came have been shown.
     together = 1 if options.new_only else sample.BATCH
-    while lines := sample_lines(list(islice(wanted, together)), known):
+    while lines := sample_lines(marked(list(islice(wanted, together)), known)):
         text = "\n".join(lines)
         print(text.expandtabs(24) if sys.stdout.isatty() else text)
     return 0

@@ -17,11 +17,12 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
+from experiments import lists as name_lists
 from experiments import pictures
 from experiments.benchmark import products
-from experiments.program import Table, a_device_for_each_core, main, split_with_unseen
+from experiments.program import Table, a_device_for_each_core, main
 from experiments.run_folder import RunFolder, surroundings
-from mmjax import Predictor, bigram, corpus, counts, figures, many, mlp, sample, train, vocab
+from mmjax import Predictor, bigram, corpus, counts, figures, mlp, sample, train, vocab
 from mmjax.errors import require_ranges
 
 PIECE = 0.15  # seconds of steps in a round, about
@@ -118,9 +119,9 @@ def cost_along(axis: str, config: mlp.MLP, tokens: jax.Array, rounds: int) -> Co
     sizes = AXES[axis]
     pieces = {}
     for size in sizes:
-        batch = size if axis == "batch_size" else train.Config().batch_size
+        batch = size if axis == "batch_size" else train.Recipe().batch_size
         changed = config if axis == "batch_size" else replace(config, **{axis: size})
-        pieces[size, "step"] = piece(changed, train.Config(batch_size=batch), tokens)
+        pieces[size, "step"] = piece(changed, train.Recipe(batch_size=batch), tokens)
         pieces[size, "floor"] = products(mlp.init(changed, jax.random.key(0))[0][1:], batch)
     us = take_turns(pieces, rounds, axis)
     return Cost(
@@ -129,16 +130,16 @@ def cost_along(axis: str, config: mlp.MLP, tokens: jax.Array, rounds: int) -> Co
 
 
 def piece(
-    config: mlp.MLP, recipe: train.Config, tokens: jax.Array, models: int | None = None
+    config: mlp.MLP, recipe: train.Recipe, tokens: jax.Array, models: int | None = None
 ) -> Callable[[int], object]:
     """A function that trains so many steps, of one model or of several."""
     key = jax.random.key(0)
-    trainer = many if models else train
+    trainer = train.members if models else train
     keys = jax.random.split(key, models) if models else key
     states = [trainer.init(config, recipe, keys)]
 
     def go(steps: int) -> None:
-        advance = many.advance if models else train.advance
+        advance = train.members.advance if models else train.advance
         states[0], losses = advance(config, recipe, states[0], tokens, steps=steps)
         losses.block_until_ready()
 
@@ -178,7 +179,7 @@ def cost_of_models(
     config: mlp.MLP, tokens: jax.Array, models: tuple[int, ...], rounds: int
 ) -> dict[str, float]:
     """Microseconds a model and step, of one alone and of so many side by side."""
-    recipe = train.Config()
+    recipe = train.Recipe()
     pieces: dict = {"alone": piece(config, recipe, tokens)}
     pieces |= {str(n): piece(config, recipe, tokens, n) for n in models}
     us = take_turns(pieces, rounds, "models", together=STEPS[1])
@@ -215,7 +216,7 @@ def cost_of_list(path: Path) -> tuple[ListCost, np.ndarray]:
     names = corpus.read_names(path)
     letters = vocab.build(names)
     marks.append(time.perf_counter())
-    parts = split_with_unseen(names, seed=42, shuffles=2)
+    parts = name_lists.split(names, seed=42, shuffles=2)
     marks.append(time.perf_counter())
     tokens = {part: corpus.encode(letters, some) for part, some in parts.items()}
     marks.append(time.perf_counter())
@@ -227,7 +228,7 @@ def cost_of_list(path: Path) -> tuple[ListCost, np.ndarray]:
 
 def cost_of_steps(config: mlp.MLP, lists: Sequence[np.ndarray], rounds: int) -> list[float]:
     """Microseconds of a step of the document's network on each list."""
-    pieces = {len(tokens): piece(config, train.Config(), jnp.asarray(tokens)) for tokens in lists}
+    pieces = {len(tokens): piece(config, train.Recipe(), jnp.asarray(tokens)) for tokens in lists}
     return [*take_turns(pieces, rounds, "lists", together=STEPS[1]).values()]
 
 

@@ -1,64 +1,70 @@
-"""Several seeds of one experiment: mean and spread of every figure, and their losses in one picture."""
+"""Several seeds of one run: mean and spread of every figure."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from experiments import pictures
-from experiments.compare import losses
-from experiments.program import Table
-from experiments.run_folder import LOSSES, RunFolder
-from mmjax import figures
+Row = tuple[str, float, float, float, float]
+COLUMNS = {
+    "step": "step",
+    "seconds": "seconds",
+    "training": "loss_batch",
+    "validation": "loss_val",
+}
 
 
 def mean_of(records: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The mean over records of every figure in them; where all have the same, that."""
+    """Return the mean over records of every figure; one that is the same in all comes back as it is."""
     first, *others = records
     return {
         key: value
         if all(record[key] == value for record in others)
-        else float(np.mean(values(records, key)))
+        else float(np.mean([record[key] for record in records]))
         for key, value in first.items()
     }
 
 
-def values(runs: Sequence[Mapping[str, Any]], key: str) -> list[float]:
-    """A figure of every run."""
-    return [run[key] for run in runs]
-
-
 def spread(found: Sequence[float]) -> float:
-    """The standard deviation of a sample; NaN if one of the figures is no finite number."""
+    """Return the standard deviation of a sample; NaN if a figure is not finite."""
     with np.errstate(invalid="ignore"):
         return float(np.std(found, ddof=1))
 
 
-def show(folder: RunFolder, runs: Mapping[str, Mapping[str, Any]]) -> None:
-    """Print what the runs in the folder have come to, and write it and the picture there.
+def summarised(runs: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], list[Row]]:
+    """Return the summary of several runs, and the rows of its varying figures.
 
-    In the summary stand the figures that are the same in all runs, and of the others mean (`loss_val`) and
-    standard deviation (`loss_val_std`).
+    A row is name, mean, standard deviation, lowest and highest. The summary has the figures that
+    are the same in all runs, and of a varying one mean (`loss_val`) and standard deviation
+    (`loss_val_std`). Findings are counted, and a check has passed if it has in every run; other
+    values that differ are lists with one entry per run.
     """
-    each = list(runs.values())
-    same = {k: value for k, value in each[0].items() if all(run[k] == value for run in each)}
-    varying = [
-        key
-        for key in each[0]
-        if key not in same and all(isinstance(run[key], float) for run in each)
-    ]
-    rows = [
-        (key, float(np.mean(found)), spread(found), min(found), max(found))
-        for key, found in ((key, values(each, key)) for key in varying)
-    ]
-    print(Table([f"over {len(runs)} seeds", "mean", "std", "lowest", "highest"], rows))
-    symptoms = Counter(finding for run in each for finding in run["findings"])
-    for finding, count in symptoms.items():
-        print(f"\nFinding: {finding}, in {count} of {len(runs)}")
-    means = {key: center for key, center, *_ in rows}
-    stds = {f"{key}_std": std for key, _, std, *_ in rows}
-    folder.write_summary({"seeds": len(runs), **same, **means, **stds})
-    curves = {name: losses(folder.path / name) for name in runs if each[0]["steps"]}
-    if curves:
-        pictures.write(figures.losses_compared(curves), folder.path / LOSSES)
+    summary: dict[str, Any] = {"seeds": len(runs)}
+    rows: list[Row] = []
+    for key in runs[0]:
+        found = [run[key] for run in runs]
+        if all(value == found[0] for value in found):
+            summary[key] = found[0]
+        elif key == "findings":
+            counted = Counter(finding for findings in found for finding in findings)
+            summary[key] = [f"{finding}, in {n} of {len(runs)}" for finding, n in counted.items()]
+        elif all(isinstance(value, bool) for value in found):
+            summary[key] = all(found)
+        elif all(isinstance(value, float | None) for value in found):
+            numbers = [math.nan if value is None else value for value in found]
+            mean, std = float(np.mean(numbers)), spread(numbers)
+            summary[key], summary[f"{key}_std"] = mean, std
+            rows.append((key, mean, std, min(numbers), max(numbers)))
+        else:
+            summary[key] = found
+    return summary, rows
+
+
+def curves(records: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """Return a run's losses over steps and seconds, from its metrics."""
+    return {
+        name: np.array([record.get(key) for record in records], np.float64)
+        for name, key in COLUMNS.items()
+    }

@@ -1,17 +1,17 @@
 """makemore, the character-level language models of the lecture, as pure JAX functions."""
 
 from mmjax import (
-    batches,
     bigram,
     checkpoint,
-    contexts,
     corpus,
     counts,
+    data,
     diagnostics,
+    divergence,
     evaluate,
     layers,
     lookup,
-    many,
+    metrics,
     mlp,
     model,
     sample,
@@ -21,6 +21,7 @@ from mmjax import (
 )
 from mmjax.errors import InputError
 from mmjax.model import Predictor
+from mmjax.train import members
 from mmjax.version import __version__
 from mmjax.vocab import Vocab
 
@@ -29,17 +30,18 @@ __all__ = [
     "Predictor",
     "Vocab",
     "__version__",
-    "batches",
     "bigram",
     "checkpoint",
-    "contexts",
     "corpus",
     "counts",
+    "data",
     "diagnostics",
+    "divergence",
     "evaluate",
     "layers",
     "lookup",
-    "many",
+    "members",
+    "metrics",
     "mlp",
     "model",
     "sample",

@@ -8,7 +8,7 @@ of the file. Going on from a checkpoint is the same run as if it had never stopp
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,13 +17,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from mmjax import many, tensors, train, weights
+from mmjax import tensors, train, weights
 from mmjax.errors import require
 from mmjax.model import Model, named
-from mmjax.train import Recipe, TrainState
+from mmjax.train import Recipe, TrainState, members
 from mmjax.vocab import Vocab
 
-RECIPES: dict[str, type[Recipe]] = {"document": train.Config, "fast": train.Fast}
 KEYS = ("threefry2x32", "rbg", "unsafe_rbg")  # the kinds of random keys
 
 
@@ -36,7 +35,7 @@ class Checkpoint(NamedTuple):
     names: str
     """`checksum` of the list."""
     state: TrainState
-    """Of one network, or of several with a leading axis, as in `many`."""
+    """Of one network, or of several with a leading axis, as in `members`."""
     notes: Mapping[str, Any]
     """What else is to be kept, as JSON."""
 
@@ -55,17 +54,15 @@ def save(path: str | Path, checkpoint: Checkpoint) -> None:
     Raises `InputError` if the file cannot be written.
     """
     model, recipe, vocab, names, state, notes = checkpoint
-    [(kind, own)] = [(kind, own) for kind, own in RECIPES.items() if isinstance(recipe, own)]
     key = {
         "kind": str(jax.random.key_impl(state.key)),
         "data": np.asarray(jax.random.key_data(state.key)).tolist(),
     }
     metadata = {
         **weights.describe(model, vocab),
-        "recipe": json.dumps(
-            {"kind": kind, **{field.name: getattr(recipe, field.name) for field in fields(own)}}
-        ),
+        "recipe": json.dumps(asdict(recipe)),
         "names": names,
+        "hyper": json.dumps(sorted(state.hyper)),
         "step": json.dumps(np.asarray(state.step).tolist()),
         "key": json.dumps(key),
         "notes": json.dumps(dict(notes)),
@@ -104,14 +101,15 @@ def load(
         recipe,
         Vocab(metadata["vocab"]),
         metadata["names"],
-        many.placed(state) if state.step.ndim else state,
+        members.placed(state) if state.step.ndim else state,
         notes,
     )
 
 
 def _trained(state: TrainState) -> dict[str, Any]:
     """The trees that are kept as tensors."""
-    return {"params": state.params, "stats": state.stats, "opt_state": state.opt_state}
+    kept = ("params", "stats", "opt_state", "ema", "hyper")
+    return {name: getattr(state, name) for name in kept}
 
 
 def _shapes(
@@ -126,17 +124,16 @@ def _shapes(
     require(metadata["names"].isalnum(), "the checksum of the list is none")
     require(isinstance(json.loads(metadata["notes"]), dict), "the notes are no JSON object")
 
+    hyper = dict.fromkeys(json.loads(metadata["hyper"]), jnp.zeros(()))
+
     def init(key: jax.Array) -> TrainState:
-        return train.init(found, recipe, key, optimizer=optimizer)
+        return train.init(found, recipe, key, hyper=hyper, optimizer=optimizer)
 
     return jax.eval_shape(jax.vmap(init) if keys.ndim else init, keys)
 
 
 def _recipe(metadata: tensors.Metadata) -> Recipe:
-    settings = dict(json.loads(metadata["recipe"]))
-    kind = settings.pop("kind")
-    require(kind in RECIPES, f"a recipe {kind!r} is not known")
-    return RECIPES[kind](**settings)
+    return Recipe(**json.loads(metadata["recipe"]))
 
 
 def _step(metadata: tensors.Metadata) -> jax.Array:

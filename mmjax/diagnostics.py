@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Integer
 
 from mmjax import train
-from mmjax.batches import Targets
+from mmjax.data import Batch
 from mmjax.model import Model, layer_names, named
 
 SATURATED = 0.97  # |tanh| beyond which hardly any gradient passes
@@ -106,8 +106,7 @@ def inspect(
     model: Model,
     params: Any,
     stats: Any,
-    contexts: Integer[Array, "batch block_size"],
-    targets: Targets,
+    batch: Batch,
 ) -> Inspection:
     """Return a training batch's loss, every layer's output, and all gradients.
 
@@ -122,10 +121,10 @@ def inspect(
             outputs[name] = x + perturbations[name]
             return outputs[name]
 
-        logits, _ = model.apply(params, stats, contexts, train=True, tap=tap)
-        return train.cross_entropy(logits, targets), outputs
+        logits, _ = model.apply(params, stats, batch.contexts, train=True, tap=tap)
+        return train.cross_entropy(logits, batch.targets, batch.weights), outputs
 
-    shapes = jax.eval_shape(lambda: record(model, params, stats, contexts)[1])
+    shapes = jax.eval_shape(lambda: record(model, params, stats, batch.contexts)[1])
     zeros = {name: jnp.zeros(out.shape, out.dtype) for name, out in shapes.items()}
     (value, outputs), (grads, output_grads) = jax.value_and_grad(loss, (0, 1), has_aux=True)(
         params, zeros

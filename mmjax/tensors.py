@@ -17,7 +17,7 @@ from safetensors.numpy import save as to_bytes
 from mmjax import files
 from mmjax.errors import InputError, require, said
 
-FORMAT = "mmjax 2"
+FORMAT = "mmjax 3"
 CHECKSUM = "sha256"
 DTYPES = {
     "BOOL": "bool",
@@ -38,7 +38,7 @@ def write(path: str | Path, arrays: Mapping[str, np.ndarray], metadata: Metadata
 
 
 def read(
-    path: str | Path, expect: Callable[[Metadata], Expected], *, beside: str | None = None
+    path: str | Path, expect: Callable[[Metadata], Expected], *, beside: tuple[str, ...] = ()
 ) -> tuple[dict[str, np.ndarray], Metadata]:
     """(arrays, metadata) of a file of `write`, the arrays in the order of what `expect(metadata)` asks for.
 
@@ -73,7 +73,7 @@ def read(
         raise InputError(f"{path}: unusable metadata: {said(error)}") from None
     for name in [*expected, *found]:
         require(name in found, f"{path}: the tensor {name} is missing; train and save it anew")
-        if name not in expected and beside and name.startswith(beside):
+        if name not in expected and name.startswith(beside):
             continue
         require(name in expected, f"{path}: has a tensor {name} that its model does not have")
         wanted = (str(expected[name].dtype), tuple(expected[name].shape))

@@ -44,7 +44,7 @@ def load(path: str | Path, *, model: Model | None = None) -> tuple[Predictor, Vo
     def expect(metadata: tensors.Metadata) -> Mapping[str, Any]:
         return named(_shapes(described(metadata, model)[0]))
 
-    arrays, metadata = tensors.read(path, expect, beside="opt_state.")
+    arrays, metadata = tensors.read(path, expect, beside=("opt_state.", "ema.", "hyper."))
     found, vocab = described(metadata, model)
     leaves = [jnp.asarray(array) for array in arrays.values()]
     return jax.tree.unflatten(jax.tree.structure(_shapes(found)), leaves), vocab

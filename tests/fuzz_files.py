@@ -83,7 +83,7 @@ def seeds(folder: Path) -> None:
     """Files as they are written, to begin with."""
     letters = vocab.Vocab("abcd")
     config = mlp.MLP(vocab_size=5, block_size=1, embedding_dim=1, hidden_size=2, hidden_layers=1)
-    recipe = train.Config(steps=4)
+    recipe = train.Recipe(steps=4)
     state = train.init(config, recipe, jax.random.key(0))
     small = bigram.Bigram(vocab_size=5)
     table = bigram.init(small, jax.random.key(0))

@@ -20,7 +20,7 @@ def descend(table, *, learning_rate, steps, penalty, seed=0):
     params, _ = bigram.init(MODEL, jax.random.key(seed))
     loss = partial(bigram.loss, MODEL, penalty=penalty)
     optimizer = train.sgd(optax.constant_schedule(learning_rate))
-    params, losses = train.descend(loss, optimizer, params, jnp.asarray(table), steps=steps)
+    params, losses = train.minimize(loss, optimizer, params, jnp.asarray(table), steps=steps)
     return np.asarray(bigram.probabilities(MODEL, params), np.float64), losses
 
 

@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import struct
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -13,19 +14,23 @@ import pytest
 from conftest import AS_USERS
 from tampered import contents, rewrite
 
-from mmjax import InputError, Predictor, Vocab, checkpoint, contexts, many, mlp, train, weights
+from mmjax import InputError, Predictor, Vocab, checkpoint, members, mlp, train, weights
 from mmjax.checkpoint import Checkpoint
+from mmjax.data import context_table
 
 VOCAB = Vocab("abcd")
 MODEL = mlp.MLP(vocab_size=5, block_size=2, embedding_dim=3, hidden_size=7, hidden_layers=2)
-SLOW, FAST = train.Config(steps=40, batch_size=5), train.Fast(steps=40, batch_size=5, warmup=3)
+SLOW, FAST = (
+    train.Recipe(steps=40, batch_size=5),
+    replace(train.RECIPES["fast"], steps=40, batch_size=5, warmup_steps=3),
+)
 TOKENS = np.array([0, 1, 2, 0, 3, 4, 1, 0, 2, 2, 0], np.uint8)
 
 
 def data(recipe):
     if recipe is SLOW:
         return jnp.asarray(TOKENS)
-    return contexts.collect(TOKENS, MODEL.vocab_size, MODEL.block_size)
+    return context_table.collect(TOKENS, MODEL.vocab_size, MODEL.block_size)
 
 
 def key_data(state):
@@ -36,7 +41,7 @@ def key_data(state):
 def start(recipe, seeds=1):
     if seeds == 1:
         return train.init(MODEL, recipe, jax.random.key(3))
-    return many.init(MODEL, recipe, jax.random.split(jax.random.key(3), seeds))
+    return members.init(MODEL, recipe, jax.random.split(jax.random.key(3), seeds))
 
 
 def of(state, recipe=SLOW, **notes):
@@ -57,7 +62,7 @@ def path(tmp_path):
 )
 def test_a_run_goes_on_from_a_checkpoint_as_if_never_stopped(tmp_path, recipe, seeds):
     go = jax.jit(
-        train.advance if seeds == 1 else many.advance,
+        train.advance if seeds == 1 else members.advance,
         static_argnums=(0, 1),
         static_argnames="steps",
         compiler_options=AS_USERS,
@@ -184,9 +189,9 @@ def test_other_tensors_are_refused_whatever_the_checksum(path, changes, message)
         ("key", '{"kind": "threefry2x32", "data": [0, 1, 2]}', "unusable metadata"),
         ("key", '{"kind": "threefry2x32", "data": [0, -1]}', "the random key is none"),
         ("recipe", '{"kind": "mine"}', "a recipe 'mine' is not known"),
-        ("recipe", '{"kind": ["document"]}', "unusable metadata"),
-        ("recipe", '{"kind": "document", "learning_rate": NaN}', "learning_rate must be"),
-        ("recipe", '{"kind": "document", "momentum": 1}', "unusable metadata"),
+        ("recipe", '{"kind": ["lecture"]}', "unusable metadata"),
+        ("recipe", '{"kind": "lecture", "learning_rate": NaN}', "learning_rate must be"),
+        ("recipe", '{"kind": "lecture", "momentum": 1}', "unusable metadata"),
         ("recipe", "{}", "'kind' is missing"),
         ("config", '{"vocab_size": 5, "hidden_size": true}', "hidden_size must be"),
         ("config", "[" * 100_000, "unusable metadata"),

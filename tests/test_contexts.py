@@ -1,11 +1,13 @@
 from collections import Counter
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mmjax import InputError, batches, contexts, corpus, mlp, train, vocab
+from mmjax import InputError, corpus, mlp, train, vocab
+from mmjax.data import context_table
 
 MODEL = mlp.MLP(vocab_size=27, embedding_dim=3, hidden_size=17, hidden_layers=2)
 
@@ -31,8 +33,8 @@ def windows(tokens, block_size):
 @pytest.mark.parametrize("piece", [2**22, 101])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_collected_contexts_are_the_counted_ones(tokens, block_size, piece, dtype, monkeypatch):
-    monkeypatch.setattr(contexts, "PIECE", piece)
-    found = contexts.collect(tokens.astype(dtype), 27, block_size)
+    monkeypatch.setattr(context_table, "PIECE", piece)
+    found = context_table.collect(tokens.astype(dtype), 27, block_size)
     assert found.contexts.dtype == dtype
     examples = list(windows(tokens, block_size))
     counted = Counter(context for context, _ in examples)
@@ -41,7 +43,7 @@ def test_collected_contexts_are_the_counted_ones(tokens, block_size, piece, dtyp
     np.testing.assert_array_equal(
         np.diff(found.ends, prepend=0), [counted[context] for context in sorted(counted)]
     )
-    for context, following in zip(sorted(counted), np.asarray(found.following), strict=True):
+    for context, following in zip(sorted(counted), np.asarray(found.next_probs), strict=True):
         expected = [pairs[context, token] / counted[context] for token in range(27)]
         np.testing.assert_allclose(following, expected, rtol=1e-6)
 
@@ -49,7 +51,7 @@ def test_collected_contexts_are_the_counted_ones(tokens, block_size, piece, dtyp
 def test_loss_and_gradient_over_all_examples_are_the_same(tokens):
     """What the contexts replace is the noise of the targets, not what is learned."""
     params, stats = mlp.init(MODEL, jax.random.key(0))
-    found = contexts.collect(tokens, 27, 3)
+    found = context_table.collect(tokens, 27, 3)
     examples = len(tokens) - 1
     row = np.searchsorted(found.ends, np.arange(examples), side="right")
 
@@ -61,15 +63,15 @@ def test_loss_and_gradient_over_all_examples_are_the_same(tokens):
     gradient = jax.jit(jax.value_and_grad(loss))
     all_examples = corpus.windows(jnp.asarray(tokens), jnp.arange(examples), 3)
     expected = gradient(params, all_examples)
-    found = gradient(params, (found.contexts[row], found.following[row]))
+    found = gradient(params, (found.contexts[row], found.next_probs[row]))
     for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6)
 
 
 def test_a_batch_draws_each_context_as_often_as_the_list_has_it(tokens):
-    found = contexts.collect(tokens, 27, 1)
-    recipe = train.Fast(batch_size=2**18)
-    index = batches.index(found, recipe.batch_size, jax.random.key(1), jnp.int32(0))
+    found = context_table.collect(tokens, 27, 1)
+    recipe = replace(train.RECIPES["fast"], batch_size=2**18)
+    index = found.draw(jax.random.key(1), recipe.batch_size)
     drawn = np.bincount(index, minlength=len(found.ends)) / recipe.batch_size
     expected = np.diff(found.ends, prepend=0) / (len(tokens) - 1)
     # Five standard deviations of the commonest.
@@ -77,26 +79,27 @@ def test_a_batch_draws_each_context_as_often_as_the_list_has_it(tokens):
 
 
 def test_a_batch_holds_the_drawn_rows(tokens):
-    found = contexts.collect(tokens, 27, 3)
-    recipe = train.Fast(batch_size=7)
+    found = context_table.collect(tokens, 27, 3)
+    recipe = replace(train.RECIPES["fast"], batch_size=7)
     with jax.numpy_dtype_promotion("standard"):
         state = train.init(MODEL, recipe, jax.random.key(0))
-    inputs, targets = train.draw_batch(MODEL, recipe, state, found)
-    index = batches.index(found, recipe.batch_size, state.key, state.step)
+    inputs, targets, _ = train.draw_batch(MODEL, recipe, state, found)
+    index = found.draw(jax.random.fold_in(state.key, state.step), recipe.batch_size)
     np.testing.assert_array_equal(inputs, found.contexts[index])
-    np.testing.assert_array_equal(targets, found.following[index])
+    np.testing.assert_array_equal(targets, found.next_probs[index])
     assert targets.shape == (7, 27)
 
 
 def test_too_many_contexts_are_refused_before_they_take_the_memory(tokens, monkeypatch):
-    monkeypatch.setattr(contexts, "MAX_NUMBERS", 1_000)
+    monkeypatch.setattr(context_table, "MAX_NUMBERS", 1_000)
     with pytest.raises(InputError, match=r"[\d,]+ distinct contexts of 3 characters are too many"):
-        contexts.collect(tokens, 27, 3)
+        context_table.collect(tokens, 27, 3)
 
 
 def test_the_fast_schedule_rises_and_falls_in_straight_lines():
-    schedule = train.Fast(steps=100, warmup=20, learning_rate=0.3).schedule()
+    recipe = replace(train.RECIPES["fast"], steps=100, warmup_steps=20, learning_rate=0.3)
+    schedule = train.schedule_of(recipe)
     found = np.array([schedule(step) for step in (0, 10, 20, 60, 100)])
     np.testing.assert_allclose(found, [0, 0.15, 0.3, 0.15, 0], atol=1e-7)
-    short = train.Fast(steps=5, warmup=20).schedule()
+    short = train.schedule_of(replace(train.RECIPES["fast"], steps=5, warmup_steps=20))
     assert all(0 <= np.asarray(short(step)) <= 0.02 for step in range(6))

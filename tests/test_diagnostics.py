@@ -6,7 +6,7 @@ import pytest
 from mmjax import corpus, diagnostics, mlp, train, vocab
 from mmjax.model import layer_names
 
-RECIPE = train.Config()
+RECIPE = train.Recipe()
 jitted_inspect = jax.jit(diagnostics.inspect, static_argnums=0)
 
 
@@ -27,14 +27,14 @@ def trained(config, recipe, tokens, *, steps, change=lambda params: params):
 
 def inspected(config, recipe, state, tokens):
     batch = train.draw_batch(config, recipe, state, tokens)
-    return jitted_inspect(config, state.params, state.stats, *batch)
+    return jitted_inspect(config, state.params, state.stats, batch)
 
 
 def symptoms(config, recipe, tokens, *, steps=0, change=lambda params: params):
     """What `health` finds after a real run."""
     state, losses, ratios = trained(config, recipe, tokens, steps=steps, change=change)
     inside = inspected(config, recipe, state, tokens)
-    many = inspected(config, train.Config(batch_size=1024), state, tokens)
+    many = inspected(config, train.Recipe(batch_size=1024), state, tokens)
     findings = diagnostics.health(
         diagnostics.activations(config, many.outputs),
         diagnostics.gradients(config, inside),
@@ -54,8 +54,9 @@ def test_layers_carry_the_documents_numbers():
 def test_inspection_is_the_training_step_seen_from_inside(tokens):
     config = mlp.MLP(hidden_size=17, hidden_layers=3)
     state = train.init(config, RECIPE, jax.random.key(1))
-    contexts, targets = train.draw_batch(config, RECIPE, state, tokens)
-    inside = jitted_inspect(config, state.params, state.stats, contexts, targets)
+    batch = train.draw_batch(config, RECIPE, state, tokens)
+    inside = jitted_inspect(config, state.params, state.stats, batch)
+    contexts, targets, _ = batch
 
     def loss(params):
         logits, _ = mlp.apply(config, params, state.stats, contexts, train=True)
@@ -125,7 +126,7 @@ def test_update_ratios_are_nearly_the_lectures(tokens):
         )
     }
     watched, losses, ratios = trained(config, RECIPE, tokens, steps=7)
-    plain, plain_losses = train.run(config, train.Config(steps=7), jax.random.key(0), tokens)
+    plain, plain_losses = train.run(config, train.Recipe(steps=7), jax.random.key(0), tokens)
     np.testing.assert_array_equal(losses, plain_losses)
     jax.tree.map(np.testing.assert_array_equal, watched.params, plain.params)
     assert {ratio.shape for ratio in ratios.values()} == {(7,)}
@@ -168,7 +169,7 @@ def test_a_small_gamma_makes_gradients_vanish(tokens):
 
 
 def test_a_learning_rate_of_a_hundred_diverges_and_kills_units(tokens):
-    recipe = train.Config(learning_rate=100.0)
+    recipe = train.Recipe(learning_rate=100.0)
     found = symptoms(mlp.MLP(), recipe, tokens, steps=1_000)
     assert {("diverging loss", "training"), ("dead units", "layer 13")} <= found
 
@@ -177,7 +178,7 @@ def test_a_learning_rate_of_a_hundred_diverges_and_kills_units(tokens):
     ("learning_rate", "symptom"), [(1e-4, "updates too small"), (3.0, "updates too large")]
 )
 def test_learning_rates_show_in_the_update_ratios(tokens, learning_rate, symptom):
-    recipe = train.Config(learning_rate=learning_rate)
+    recipe = train.Recipe(learning_rate=learning_rate)
     found = symptoms(mlp.MLP(gain=1.0), recipe, tokens, steps=300)
     assert symptom in {s for s, _ in found}
     assert (("slow learning", "training") in found) == (learning_rate < 1)
@@ -191,7 +192,7 @@ def test_a_dozen_names_are_overfitted(shipped_names):
         corpus.encode(v, part) for part in (shipped_names[:13], shipped_names[1_000:1_500])
     )
     config = mlp.MLP(hidden_size=31, hidden_layers=2)
-    state, _ = train.run(config, train.Config(steps=1_000), jax.random.key(0), few)
+    state, _ = train.run(config, train.Recipe(steps=1_000), jax.random.key(0), few)
     predictor = Predictor(config, state.params, state.stats)
     losses = [evaluate.loss(predictor, part) for part in (few, others)]
     (finding,) = diagnostics.health(loss_train=losses[0], loss_val=losses[1])

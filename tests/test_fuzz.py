@@ -20,7 +20,7 @@ MANY = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 MODEL = mlp.MLP(vocab_size=5, block_size=2, embedding_dim=3, hidden_size=7, hidden_layers=2)
-RECIPE = train.Config(steps=40, batch_size=5)
+RECIPE = train.Recipe(steps=40, batch_size=5)
 LOADERS = {"weights": weights.load, "checkpoint": checkpoint.load}
 
 

@@ -13,6 +13,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import get_type_hints
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import ROOT
@@ -21,11 +23,13 @@ from hypothesis import strategies as st
 from programs import NAMES, PROGRAMS, Forks, command, contents, run
 from tampered import JSON, rewrite
 
-from experiments import footprint, mlp, program
+from experiments import footprint, mlp, mlp_options, program
 from experiments.run_folder import read_config, read_metrics, read_samples, read_summary
 from mmjax import InputError, corpus, counts, files, memory, train, vocab, weights
 from mmjax import mlp as network
+from mmjax.data import Windows
 from mmjax.static import Static
+from mmjax.train import steps
 
 TINY = ("--embedding-dim", 2, "--hidden-size", 3, "--hidden-layers", 1, "--steps", 0)
 
@@ -232,8 +236,8 @@ def numeric(kind):
 
 
 OPTIONS = [
-    *(("mlp", "document", option) for option in numeric(mlp.of_recipe([]))),
-    *(("mlp", "fast", option) for option in numeric(train.Fast)),
+    *(("mlp", "lecture", option) for option in numeric(mlp.of_recipe([]))),
+    *(("mlp", "fast", option) for option in numeric(mlp_options.of_recipe(["--recipe=fast"]))),
     *(("bigram", None, option) for option in numeric(PROGRAMS["bigram"][0])),
     *(("sample", None, option) for option in ("--count", "--seed")),  # test_sample has the others
 ]
@@ -297,7 +301,7 @@ def test_at_the_ends_of_its_range_a_run_ends_well(forks, tmp_path, recipe, optio
         "--seed": ("0", str(2**32 - 1)),
         "--keep": ("1", "1000000"),
         "--drop-step": ("0", str(2**31 - 1)),
-        "--warmup": ("0", str(2**31 - 1)),
+        "--warmup-steps": ("0", str(2**31 - 1)),
         "--shuffles": ("0", "1000"),
         "--block-size": ("1", "100"),
         "--embedding-dim": ("1", "65536"),
@@ -352,13 +356,15 @@ def test_what_cannot_end_well_is_not_begun(monkeypatch, capsys, tmp_path, option
 )
 @pytest.mark.parametrize("batch", [32, 2_048])
 def test_the_memory_of_a_step_is_reckoned_as_xla_reckons_it(size, batch):
-    config, recipe = network.MLP(**size), train.Config(batch_size=batch)
-    jax, jnp = footprint.jax, train.jnp
+    config, recipe = network.MLP(**size), train.Recipe(batch_size=batch)
     key = jax.eval_shape(jax.random.key, 0)
     state = jax.eval_shape(lambda key: train.init(config, recipe, key), key)
     tokens = jax.ShapeDtypeStruct((99,), jnp.uint16)
-    compiled = train._advance.lower(
-        *(config, recipe, state, tokens), steps=1_000, optimizer=Static(None), observe=Static(None)
+    compiled = steps._advance.lower(
+        *(config, recipe, state, Windows(tokens, config.block_size)),
+        steps=1_000,
+        optimizer=Static(None),
+        observe=Static(None),
     ).compile()
     needed = compiled.memory_analysis()
     assert needed

@@ -17,18 +17,18 @@ from mmjax import (
     InputError,
     Predictor,
     checkpoint,
-    contexts,
     corpus,
     counts,
     diagnostics,
     evaluate,
     lookup,
-    many,
+    members,
     sample,
     train,
     vocab,
     weights,
 )
+from mmjax.data import Batch, context_table
 from mmjax.layers import Linear, linear, linear_init
 from mmjax.model import Model, layer_names, no_tap
 
@@ -73,7 +73,7 @@ class GRU:
 
 
 MODEL = GRU()
-RECIPE = train.Config(steps=24, batch_size=11, learning_rate=0.3)
+RECIPE = train.Recipe(steps=24, batch_size=11, learning_rate=0.3)
 KEY = jax.random.key(3)
 
 
@@ -89,7 +89,7 @@ def tokens(shipped_names, letters):
 
 @pytest.fixture(scope="module")
 def trained(tokens):
-    recipe = train.Config(steps=600, batch_size=61, learning_rate=0.3)
+    recipe = train.Recipe(steps=600, batch_size=61, learning_rate=0.3)
     return train.run(MODEL, recipe, KEY, tokens)
 
 
@@ -107,18 +107,18 @@ def test_it_follows_the_protocol_and_learns(trained):
 
 def test_members_side_by_side_are_single_runs(tokens):
     keys = jax.random.split(KEY, 2)
-    states = many.init(MODEL, RECIPE, keys)
-    states, losses = many.advance(MODEL, RECIPE, states, tokens, steps=24)
-    for i, member in enumerate(many.members(states)):
+    states = members.init(MODEL, RECIPE, keys)
+    states, losses = members.advance(MODEL, RECIPE, states, tokens, steps=24)
+    for i, member in enumerate(members.unstack(states)):
         alone, alone_losses = train.run(MODEL, RECIPE, keys[i], tokens)
         np.testing.assert_allclose(losses[i], alone_losses, rtol=1e-4)
         np.testing.assert_allclose(member.params.embedding, alone.params.embedding, atol=1e-4)
 
 
 def test_it_trains_on_distinct_contexts_with_any_optimizer(tokens):
-    data = contexts.collect(tokens, MODEL.vocab_size, MODEL.block_size)
+    data = context_table.collect(tokens, MODEL.vocab_size, MODEL.block_size)
     with jax.numpy_dtype_promotion("standard"):  # adam raises a float to the power of its step
-        recipe = train.Config(steps=100, batch_size=61)
+        recipe = train.Recipe(steps=100, batch_size=61)
         _, losses = train.run(MODEL, recipe, KEY, data, optimizer=optax.adam(0.01))
     assert losses[-20:].mean() < losses[0] - 0.3
 
@@ -188,7 +188,7 @@ def test_a_checkpoint_resumes_as_if_never_stopped(tmp_path, tokens, letters):
 
 def test_every_layers_output_and_gradient_is_seen(predictor, tokens):
     batch = corpus.windows(jnp.asarray(tokens), jnp.arange(31), MODEL.block_size)
-    inside = diagnostics.inspect(MODEL, predictor.params, (), *batch)
+    inside = diagnostics.inspect(MODEL, predictor.params, (), Batch(*batch))
     names = layer_names(MODEL)
     layers = [f"step.{i}{part}" for i in range(5) for part in (".tanh", "")]
     assert names == (*layers, "output")

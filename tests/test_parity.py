@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from mmjax import corpus, mlp, train, vocab
+from mmjax.data import Batch
 
 STORED = Path(__file__).parent / "oracle.npz"
 SMALL = mlp.MLP(vocab_size=11, block_size=5, embedding_dim=3, hidden_size=7, hidden_layers=3)
@@ -21,8 +22,7 @@ TOLERANCE = {"float32": 2e-4, "float64": 1e-11}
 
 def trained(config, params, stats, batches, dtype):
     """What `oracle.train` computes, by this library, in the given precision."""
-    recipe = train.Config(learning_rate=LEARNING_RATE)
-    optimizer = train.sgd(train.step_decay(recipe))
+    recipe = train.Recipe(learning_rate=LEARNING_RATE)
     cast = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), (params, stats))
     state = train.init(config, recipe, jax.random.key(0))
     state = state._replace(params=cast[0], stats=cast[1])
@@ -35,7 +35,7 @@ def trained(config, params, stats, batches, dtype):
     grads, (logits, first_stats) = jax.jit(jax.grad(loss, has_aux=True))(cast[0])
 
     def step(state, batch):
-        return train.train_step(config, optimizer, state, *batch)
+        return train.train_step(config, recipe, state, Batch(*batch))
 
     state, losses = jax.jit(lambda state: jax.lax.scan(step, state, (contexts, targets)))(state)
     return {

@@ -17,9 +17,12 @@ import pytest
 from conftest import ROOT
 from programs import PROGRAMS, command, contents, run, summary
 
-from experiments import compare, mlp, sample, training
-from experiments.mlp_options import Document, Model, NameList, Options
+from experiments import compare, mlp, sample
+from experiments.lists import NameList
+from experiments.mlp_options import Model, Options, Settings
 from mmjax import corpus, evaluate, vocab, weights
+from mmjax.train import loop
+from mmjax.train.loop import finite
 
 PICTURES = {
     *("loss", "update_ratios", "saturation_over_time"),
@@ -146,7 +149,7 @@ def test_metrics_are_written_and_handed_over(tmp_path):
     seen = []
     options = Options(
         name_list=NameList(ROOT / "data/names.txt"),
-        recipe=Document(steps=1_100),
+        recipe=Settings(steps=1_100),
         model=Model(hidden_size=13, hidden_layers=2),
         report=False,
         out=tmp_path / "run",
@@ -156,7 +159,7 @@ def test_metrics_are_written_and_handed_over(tmp_path):
     assert [json.loads(line) for line in lines] == seen
     assert [record["step"] for record in seen] == list(range(22, 1_101, 22))
     assert set(seen[0]) == {
-        *("step", "seconds", "lr", "loss_train", "loss_low", "loss_high"),
+        *("step", "seconds", "lr", "loss_train", "loss_batch_low", "loss_batch_high"),
         *(f"update_ratio/{name}.weight" for name in ("input", "hidden.0.linear", "output.linear")),
         "update_ratio/embedding",
         *(f"saturation/{name}.tanh" for name in ("input", "hidden.0")),
@@ -169,29 +172,27 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_state(
     monkeypatch, capsys, tmp_path, names
 ):
     """The fault is injected: the third chunk's losses and parameters are spoilt."""
-    advance, chunks = training.train.advance, []
+    advance, chunks = loop.advance, []
 
     def spoilt(*args, **kwargs):
         state, losses = advance(*args, **kwargs)
         chunks.append(len(chunks))
         if len(chunks) == 3:
-            state = state._replace(
-                params=training.jax.tree.map(lambda x: x * float("nan"), state.params)
-            )
+            state = state._replace(params=jax.tree.map(lambda x: x * float("nan"), state.params))
             losses = losses.at[417:].set(float("nan"))
         return state, losses
 
-    monkeypatch.setattr(training.train, "advance", spoilt)
+    monkeypatch.setattr(loop, "advance", spoilt)
     out = tmp_path / "run"
     options = ("--names", names, "--out", out, "--steps", 50_000, "--hidden-size", 13, "--no-watch")
     status, output, err = run(monkeypatch, capsys, "mlp", *options)
     assert status == 1
-    assert "the loss of step 2,417 is no finite number" in err
+    assert "the loss of step 2,417 is not finite" in err
     assert "kept the state of step 2,000" in err
     assert "Finding: diverging loss, training: nan" in output
     assert summary(out)["steps"] == 2_000
     predictor, _ = weights.load(out / "model.safetensors")
-    assert training.finite(predictor.params)
+    assert finite(predictor.params)
     assert len((out / "metrics.jsonl").read_text().splitlines()) == 2
 
 
@@ -260,7 +261,7 @@ def test_the_fast_recipe_leaves_the_same_kind_of_run(monkeypatch, capsys, tmp_pa
         (["--recipe", "quick"], "invalid choice 'quick'"),
         (["--recipe"], "Missing value for argument '--recipe'"),
         (["--recipe", "fast", "--drop-step", 3], "Unrecognized options: --drop-step"),
-        (["--warmup", 3], "Unrecognized options: --warmup"),
+        (["--warmup-steps", 3], "Unrecognized options: --warmup"),
         (["--recipe", "fast", "--batch-size", 1], "batch_size must be a whole number from 2"),
         (["--recipe", "fast", "--weight-decay", "nan"], "weight_decay must be a number from 0"),
     ],

@@ -12,17 +12,17 @@ from conftest import MAKEMORE_SHA256
 from mmjax import (
     Predictor,
     bigram,
-    contexts,
     corpus,
     counts,
     diagnostics,
     evaluate,
-    many,
+    members,
     mlp,
     sample,
     train,
     vocab,
 )
+from mmjax.data import context_table
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_the_neural_bigram(table, learning_rate, steps, loss, nll, within):
     ends = []
     for seed in range(3):
         params, _ = bigram.init(config, jax.random.key(seed))
-        params, _ = train.descend(penalised, optimizer, params, jnp.asarray(table), steps=steps)
+        params, _ = train.minimize(penalised, optimizer, params, jnp.asarray(table), steps=steps)
         probs = np.asarray(bigram.probabilities(config, params), np.float64)
         ends.append([float(penalised(params, jnp.asarray(table))), counts.nll(probs, table)])
     assert np.mean(ends, axis=0) == pytest.approx([loss, nll], abs=within)
@@ -118,7 +118,7 @@ def test_the_neural_bigrams_first_loss_is_half_a_nat_above_ln_27(table):
 def test_the_first_loss_is_near_ln_27(makemore_names, letters):
     """The document's 3.2972 is one draw; ours over 31 seeds are spread around ln 27 = 3.2958."""
     tokens = corpus.encode(letters, corpus.split(makemore_names).train)
-    recipe = train.Config(steps=1)
+    recipe = train.Recipe(steps=1)
     keys = jax.random.split(jax.random.key(0), 31)
     _, losses = jax.vmap(lambda key: train.run(mlp.MLP(), recipe, key, tokens))(keys)
     mean, std = float(losses.mean()), float(losses.std(ddof=1))
@@ -132,7 +132,7 @@ def test_the_full_recipe(makemore_names, letters):
     """200,000 steps, mean over 3 seeds: val 2.085 within 0.01, and agreement with counting."""
     splits = corpus.split(makemore_names)
     parts = [corpus.encode(letters, names) for names in splits]
-    config, recipe = mlp.MLP(), train.Config()
+    config, recipe = mlp.MLP(), train.Recipe()
     ends = []
     for seed in range(3):
         state, _ = train.run(config, recipe, jax.random.key(seed), parts[0])
@@ -173,13 +173,13 @@ def test_the_documents_three_tables_after_1_000_steps(makemore_names, letters):
     Its output weights have a std of 9.08e-3 / 5.32e-2 = 0.171, so the gain of 5/3 was on them too.
     """
     tokens = jnp.asarray(corpus.encode(letters, corpus.split(makemore_names).train))
-    config, recipe = mlp.MLP(), train.Config(steps=1_000)
+    config, recipe = mlp.MLP(), train.Recipe(steps=1_000)
     inspect = jax.jit(diagnostics.inspect, static_argnums=0)
     ours: dict[str, list[list[float]]] = {}
     for seed in range(5):
         state, _ = train.run(config, recipe, jax.random.key(seed), tokens)
         batch = train.draw_batch(config, recipe, state, tokens)
-        inside = inspect(config, state.params, state.stats, *batch)
+        inside = inspect(config, state.params, state.stats, batch)
         for a in diagnostics.activations(config, inside.outputs):
             ours.setdefault(f"layer {a.layer}", []).append([a.mean, a.std, a.saturation])
         for g in diagnostics.gradients(config, inside):
@@ -203,16 +203,16 @@ def test_the_documents_three_tables_after_1_000_steps(makemore_names, letters):
 def test_the_fast_recipe_is_better_than_the_documents_in_its_own_measure(makemore_names, letters):
     """Validation loss over 5 seeds; the document's recipe reaches 2.084, the best published figure is 2.0822."""
     splits = corpus.split(makemore_names)
-    found = contexts.collect(corpus.encode(letters, splits.train), 27, 3)
-    config, recipe = mlp.MLP(), train.Fast()
+    found = context_table.collect(corpus.encode(letters, splits.train), 27, 3)
+    config, recipe = mlp.MLP(), train.RECIPES["fast"]
     keys = jax.vmap(jax.random.key)(np.arange(5, dtype=np.uint32))
     with jax.numpy_dtype_promotion("standard"):  # nadamw raises a float to the power of its step
-        states = many.init(config, recipe, keys)
-        states, _ = many.advance(config, recipe, states, found, steps=recipe.steps)
+        states = members.init(config, recipe, keys)
+        states, _ = members.advance(config, recipe, states, found, steps=recipe.steps)
     val = corpus.encode(letters, splits.val)
     losses = [
         evaluate.loss(Predictor(config, state.params, state.stats), val)
-        for state in many.members(states)
+        for state in members.unstack(states)
     ]
     print(f"validation loss {np.mean(losses):.4f} ± {np.std(losses, ddof=1):.4f}")
     assert np.mean(losses) < 2.075

@@ -17,12 +17,13 @@ from conftest import ROOT
 from programs import NAMES, command, contents, run, summary
 from tampered import rewrite
 
-from experiments import mlp, training
+from experiments import mlp
 from experiments.checkpoints import Checkpoints
 from mmjax import checkpoint, weights
+from mmjax.train import loop
 
 TINY = ("--embedding-dim", 3, "--hidden-size", 7, "--hidden-layers", 2)
-RECIPES = {"document": ("--drop-step", 170), "fast": ("--recipe", "fast", "--batch-size", 8)}
+RECIPES = {"lecture": ("--drop-step", 170), "fast": ("--recipe", "fast", "--batch-size", 8)}
 
 
 @pytest.fixture(scope="module")
@@ -58,14 +59,15 @@ class Killed(BaseException):
 
 def killed_at(monkeypatch, chunk):
     """Let training die before so many more chunks are done."""
-    advance, left = training.advance, itertools.count(chunk, -1)
+    advance, left = loop.advance, itertools.count(chunk, -1)
 
-    def fatal(*args):
+    def fatal(*args, **kwargs):
         if not next(left):
             raise Killed
-        return advance(*args)
+        return advance(*args, **kwargs)
 
-    monkeypatch.setattr(training, "advance", fatal)
+    monkeypatch.setattr(loop, "advance", fatal)
+    monkeypatch.setattr(loop.members, "advance", fatal)
 
 
 @pytest.fixture
@@ -78,9 +80,9 @@ def nadamw():
 @pytest.mark.parametrize(
     ("recipe", "seeds"),
     [
-        ("document", 1),
+        ("lecture", 1),
         pytest.param("fast", 1, marks=pytest.mark.slow),
-        pytest.param("document", 2, marks=pytest.mark.slow),
+        pytest.param("lecture", 2, marks=pytest.mark.slow),
         pytest.param("fast", 3, marks=pytest.mark.slow),
     ],
 )

@@ -49,9 +49,9 @@ def test_looks_come_after_even_steps_and_at_the_end():
 
 
 def test_a_shortened_recipe_keeps_its_shape():
-    short = race.shortened(train.Config(), 0.01)
-    assert short == train.Config(steps=2_000, drop_step=1_000)
-    assert race.shortened(train.Fast(), 1.0) == train.Fast()
+    short = race.shortened(train.Recipe(), 0.01)
+    assert short == train.Recipe(steps=2_000, drop_step=1_000)
+    assert race.shortened(train.RECIPES["fast"], 1.0) == train.RECIPES["fast"]
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from mmjax import bigram, corpus, many, train, vocab
+from mmjax import bigram, corpus, train, vocab
 from mmjax.static import Static
 
 OPTIMIZERS = {
@@ -73,9 +73,9 @@ def tokens(shipped_names):
     return jnp.asarray(corpus.encode(vocab.build(shipped_names), shipped_names[:97]))
 
 
-@pytest.mark.parametrize("trainer", [train, many])
+@pytest.mark.parametrize("trainer", [train, train.members])
 def test_an_optimizer_and_an_observer_written_inline_compile_once(tokens, trainer):
-    model, recipe, traced = bigram.Bigram(), train.Config(batch_size=7), []
+    model, recipe, traced = bigram.Bigram(), train.Recipe(batch_size=7), []
     key = jax.random.key(0)
     keys = key if trainer is train else jax.random.split(key, 2)
     hook = traced.append  # one object, so that the observers differ in nothing
@@ -98,7 +98,7 @@ def test_an_optimizer_that_is_not_hashable_trains(tokens):
         __hash__ = None  # pyright: ignore[reportAssignmentType]
 
     optimizer = Unhashable(*optax.sgd(0.1))
-    model, recipe = bigram.Bigram(), train.Config(steps=4, batch_size=7)
+    model, recipe = bigram.Bigram(), train.Recipe(steps=4, batch_size=7)
     _, losses = train.run(model, recipe, jax.random.key(0), tokens, optimizer=optimizer)
     _, same = train.run(model, recipe, jax.random.key(0), tokens, optimizer=optax.sgd(0.1))
     np.testing.assert_array_equal(losses, same)
@@ -116,7 +116,7 @@ def test_an_optimizer_that_is_not_hashable_trains(tokens):
 )
 def test_optimizers_that_ask_for_the_loss_learn(tokens, optimizer):
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        recipe = train.Config(steps=40, batch_size=501)
+        recipe = train.Recipe(steps=40, batch_size=501)
         _, losses = train.run(
             bigram.Bigram(), recipe, jax.random.key(0), tokens, optimizer=optimizer
         )

@@ -7,11 +7,13 @@ import optax
 import pytest
 from conftest import AS_USERS
 
-from mmjax import InputError, batches, bigram, contexts, corpus, evaluate, many, mlp, train, vocab
+from mmjax import InputError, bigram, corpus, evaluate, members, mlp, train, vocab
+from mmjax.data import Batch, context_table
 from mmjax.model import Predictor, require_model
+from mmjax.train import steps as steps_module
 
 MODEL = mlp.MLP(vocab_size=27, embedding_dim=3, hidden_size=17, hidden_layers=2)
-RECIPE = train.Config(steps=23, batch_size=13)
+RECIPE = train.Recipe(steps=23, batch_size=13)
 KEY = jax.random.key(5)
 
 
@@ -33,14 +35,14 @@ def assert_equal(a, b):
 
 
 def test_step_decay_is_the_documents_line():
-    schedule = train.step_decay(train.Config())
+    schedule = train.step_decay(train.Recipe())
     for step in (0, 1, 99_999, 100_000, 100_001, 199_999):
         lr = 0.1 if step < 100_000 else 0.01
         assert float(jnp.asarray(schedule(step))) == pytest.approx(lr)
 
 
 def test_sgd_is_optax_sgd_with_its_schedule():
-    schedule = train.step_decay(train.Config(drop_step=2))
+    schedule = train.step_decay(train.Recipe(drop_step=2))
     ours, theirs = train.sgd(schedule), optax.sgd(schedule)
     params = {"a": jnp.arange(5.0), "b": jnp.ones((2, 3))}
     grads = jax.tree.map(lambda p: jnp.sin(p) + 1, params)
@@ -52,14 +54,13 @@ def test_sgd_is_optax_sgd_with_its_schedule():
 
 
 def test_a_loop_of_steps_is_the_scan(tokens):
-    optimizer = train.sgd(train.step_decay(RECIPE))
-    step = jax.jit(train.train_step, static_argnames=("model", "optimizer"))
+    step = jax.jit(train.train_step, static_argnames=("model", "recipe"))
     looped, losses = train.init(MODEL, RECIPE, KEY), []
     for _ in range(RECIPE.steps):
         key = jax.random.fold_in(looped.key, looped.step)
         index = jax.random.randint(key, (RECIPE.batch_size,), 0, len(tokens) - 1)
-        contexts, targets = corpus.windows(tokens, index, MODEL.block_size)
-        looped, loss = step(MODEL, optimizer, looped, contexts, targets)
+        batch = Batch(*corpus.windows(tokens, index, MODEL.block_size))
+        looped, loss = step(MODEL, RECIPE, looped, batch)
         losses.append(loss)
     scanned, scanned_losses = train.run(MODEL, RECIPE, KEY, tokens)
     np.testing.assert_allclose(losses, scanned_losses, rtol=1e-5)
@@ -106,8 +107,8 @@ def test_batches_drawn_together_are_those_drawn_one_by_one(
     tokens, monkeypatch, limit, at_most, steps
 ):
     whole = advance(train.init(MODEL, RECIPE, KEY), tokens, 22)
-    monkeypatch.setattr(batches, limit, at_most)
-    assert batches.together(RECIPE.batch_size, MODEL.block_size) == steps
+    monkeypatch.setattr(steps_module, limit, at_most)
+    assert train.together(RECIPE.batch_size, MODEL.block_size) == steps
     jax.clear_caches()
     blocks = advance(train.init(MODEL, RECIPE, KEY), tokens, 22)
     np.testing.assert_array_equal(blocks[1], whole[1])
@@ -143,14 +144,14 @@ def test_the_same_key_gives_the_same_run_and_another_key_another(tokens):
 
 
 def test_zero_steps_are_the_identity(tokens):
-    recipe = train.Config(steps=0)
+    recipe = train.Recipe(steps=0)
     state, losses = train.run(MODEL, recipe, KEY, tokens)
     assert losses.shape == (0,)
     assert_equal(state, train.init(MODEL, recipe, KEY))
 
 
 def test_without_a_learning_rate_only_the_statistics_move(tokens):
-    recipe = train.Config(steps=5, learning_rate=0.0)
+    recipe = train.Recipe(steps=5, learning_rate=0.0)
     before = train.init(MODEL, recipe, KEY)
     after, _ = train.run(MODEL, recipe, KEY, tokens)
     jax.tree.map(np.testing.assert_array_equal, before.params, after.params)
@@ -185,12 +186,11 @@ def test_advance_gives_the_states_buffers_to_the_new_state(tokens):
 
 
 def test_jit_changes_nothing(tokens):
-    optimizer = train.sgd(train.step_decay(RECIPE))
-    batch = corpus.windows(tokens, jnp.arange(13), MODEL.block_size)
+    batch = Batch(*corpus.windows(tokens, jnp.arange(13), MODEL.block_size))
     state = train.init(MODEL, RECIPE, KEY)
-    step = jax.jit(train.train_step, static_argnames=("model", "optimizer"))
-    jitted, loss = step(MODEL, optimizer, state, *batch)
-    plain, plain_loss = train.train_step(MODEL, optimizer, state, *batch)
+    step = jax.jit(train.train_step, static_argnames=("model", "recipe"))
+    jitted, loss = step(MODEL, RECIPE, state, batch)
+    plain, plain_loss = train.train_step(MODEL, RECIPE, state, batch)
     np.testing.assert_allclose(loss, plain_loss, rtol=1e-5)
     for x, y in zip(leaves(jitted), leaves(plain), strict=True):
         np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-6)
@@ -213,7 +213,7 @@ def test_overfits_one_batch():
     v = vocab.build(names)
     tokens = corpus.encode(v, names)
     config = mlp.MLP(vocab_size=v.size, hidden_size=17, hidden_layers=3)
-    state, losses = train.run(config, train.Config(steps=1_000, batch_size=31), KEY, tokens)
+    state, losses = train.run(config, train.Recipe(steps=1_000, batch_size=31), KEY, tokens)
     assert losses[0] > 1
     assert losses[-1] < 0.05
     assert evaluate.loss(Predictor(config, state.params, state.stats), tokens) < 0.05
@@ -233,7 +233,7 @@ def test_every_example_is_drawn_equally_often(tokens):
 
 @pytest.mark.parametrize("model", [MODEL, bigram.Bigram()], ids=["mlp", "bigram"])
 def test_any_model_and_any_optax_optimizer(tokens, model):
-    recipe = train.Config(steps=300, batch_size=61)
+    recipe = train.Recipe(steps=300, batch_size=61)
     with jax.numpy_dtype_promotion("standard"):  # adam raises a float to the power of its step
         _, losses = train.run(model, recipe, KEY, tokens, optimizer=optax.adam(0.01))
     assert losses[-50:].mean() < losses[:50].mean() - 0.3
@@ -245,7 +245,7 @@ def test_any_model_and_any_optax_optimizer(tokens, model):
 )
 def test_options_out_of_range(option, value):
     with pytest.raises(InputError, match=f"{option} must be a"):
-        train.Config(**{option: value})
+        train.Recipe(**{option: value})
 
 
 @pytest.mark.parametrize(
@@ -255,8 +255,8 @@ def test_options_out_of_range(option, value):
         (np.array([0], np.uint8), "1 tokens holds no example"),
         (np.array([0, 27, 0], np.uint8), "the token 27, and the model knows 27, up to 26; .*=28"),
         (jnp.array([0, 52, 0]), "the token 52, and the model knows 27"),
-        (contexts.collect(np.array([0, 5, 0], np.uint8), 28, 3), "have 3 of 28 .* 3 of 27"),
-        (contexts.collect(np.array([0, 5, 0], np.uint8), 27, 2), "have 2 of 27 .* 3 of 27"),
+        (context_table.collect(np.array([0, 5, 0], np.uint8), 28, 3), "have 3 of 28 .* 3 of 27"),
+        (context_table.collect(np.array([0, 5, 0], np.uint8), 27, 2), "have 2 of 27 .* 3 of 27"),
     ],
 )
 def test_data_that_do_not_fit_the_model_are_refused(data, message):
@@ -265,7 +265,7 @@ def test_data_that_do_not_fit_the_model_are_refused(data, message):
     with pytest.raises(InputError, match=message):
         train.advance(MODEL, RECIPE, train.init(MODEL, RECIPE, KEY), data, steps=2)
     with pytest.raises(InputError, match=message):
-        many.advance(MODEL, RECIPE, many.init(MODEL, RECIPE, KEY[None]), data, steps=2)
+        members.advance(MODEL, RECIPE, members.init(MODEL, RECIPE, KEY[None]), data, steps=2)
 
 
 def test_what_is_not_a_model_is_refused():

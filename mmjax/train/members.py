@@ -1,24 +1,29 @@
-"""Many models at once: one training state for every seed or learning rate, spread over the devices that are there.
+"""Many models at once: a population whose members differ in their key or in numbers of the recipe.
 
-The functions are those of `train` with a leading axis of members on states, losses and what is observed. Every
-member is trained as it would be alone, to rounding: the members know nothing of one another. A core of a CPU takes
-its members one after the other, an accelerator all of them at once.
+The functions are those of `train`, with a leading axis of members on states, losses and what is
+observed. Every member is trained as it would be alone, up to rounding. The members are spread over
+the devices; a core of a CPU trains its members in turn, an accelerator all of them at once.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, ArrayLike, Float, Key
+from jaxtyping import Array, Key
 
-from mmjax import batches, train
-from mmjax.batches import Data
+from mmjax import data as datasets
+from mmjax.data import Data
 from mmjax.errors import require
 from mmjax.model import Model
 from mmjax.static import Static
-from mmjax.train import Config, Observer, Optimizer, Recipe, TrainState
+from mmjax.train import step
+from mmjax.train.optimizers import Optimizer
+from mmjax.train.recipe import HYPER, Recipe
+from mmjax.train.step import TrainState
+from mmjax.train.steps import Observer, scan
 
 
 def init(
@@ -26,40 +31,49 @@ def init(
     recipe: Recipe,
     keys: Key[Array, "members"],
     *,
-    learning_rates: Float[ArrayLike, "members"] | None = None,
+    hyper: Mapping[str, Any] | None = None,
     optimizer: Optimizer | None = None,
 ) -> TrainState:
-    """`train.init` for every one of `keys` [members].
+    """Return the states of `train.init` for every key [members].
 
-    `learning_rates` take the place of the recipe's, each for its member, and fall at the same step by the same
-    factor. Raises `InputError` if they are given with an `optimizer`, which has its own, or for a recipe whose rate is 0.
+    `hyper` gives each member numbers of its own in place of the recipe's, such as
+    `{"learning_rate": [0.1, 0.3]}`. Raises `InputError` if it names another number than those of
+    `HYPER`, or is given with an `optimizer`, which does not look at it.
     """
-    if learning_rates is not None:
+    hyper = hyper or {}
+    unknown = [name for name in hyper if name not in HYPER]
+    require(
+        not unknown, f"{', '.join(unknown)} cannot differ between members: {', '.join(HYPER)} can"
+    )
+    require(
+        optimizer is None or not hyper,
+        "hyper takes the place of the recipe's numbers, which an optimizer of your own does not "
+        "see; put each member's into its opt_state (optax.inject_hyperparams)",
+    )
+    for name, values in hyper.items():
         require(
-            optimizer is None and isinstance(recipe, Config) and recipe.learning_rate > 0,
-            "learning rates of each member need the built-in sgd and a recipe whose learning rate is not 0; "
-            "with an optimizer of optax, put each member's rate into its opt_state (optax.inject_hyperparams)",
+            jnp.shape(values) == keys.shape,
+            f"{name} has the shape {jnp.shape(values)}, not one number for each of {len(keys)} keys",
         )
-        learning_rates = jnp.asarray(learning_rates, jnp.float32)
+    numbers = {name: jnp.asarray(values, jnp.float32) for name, values in hyper.items()}
     devices = min(len(keys), jax.device_count())
-    return _init(model, recipe, keys, learning_rates, optimizer=Static(optimizer), devices=devices)
+    return _init(model, recipe, keys, numbers, optimizer=Static(optimizer), devices=devices)
 
 
 @partial(jax.jit, static_argnames=("model", "recipe", "optimizer", "devices"))
 def _init(
     model: Model,
-    recipe: Any,
+    recipe: Recipe,
     keys: Array,
-    learning_rates: Array | None,
+    hyper: Mapping[str, Array],
     *,
     optimizer: Static[Optimizer | None],
     devices: int,
 ) -> TrainState:
-    states = jax.vmap(lambda key: train.init(model, recipe, key, optimizer=optimizer.value))(keys)
-    if learning_rates is not None:
-        factors = learning_rates / recipe.learning_rate
-        states = states._replace(opt_state=states.opt_state._replace(factor=factors))
-    return _placed(states, devices)
+    def one(key: Array, hyper: Mapping[str, Array]) -> TrainState:
+        return step.init(model, recipe, key, hyper=hyper, optimizer=optimizer.value)
+
+    return _placed(jax.vmap(one)(keys, hyper), devices)
 
 
 def _mesh(devices: int) -> Mesh:
@@ -67,14 +81,14 @@ def _mesh(devices: int) -> Mesh:
 
 
 def _placed(states: TrainState, devices: int) -> TrainState:
-    """The states where every call leaves them, so that the next one finds them as it was compiled for."""
+    """Return the states spread over the devices, as every call leaves and expects them."""
     even = len(states.step) % devices == 0
     each = PartitionSpec("members") if even else PartitionSpec()
     return jax.lax.with_sharding_constraint(states, NamedSharding(_mesh(devices), each))
 
 
 def placed(states: TrainState) -> TrainState:
-    """States from elsewhere, a checkpoint say, spread over the devices as `init` leaves them."""
+    """Return states from elsewhere, such as a checkpoint, spread over the devices."""
     return _place(states, _devices(states))
 
 
@@ -95,7 +109,7 @@ def advance(
 
     With `observe`, the second value is (losses, observed). The states are donated.
     """
-    batches.require_fit(data, model)
+    data = datasets.of(recipe.data, data, model)
     return _advance(
         *(model, recipe, states, data),
         steps=steps,
@@ -106,8 +120,8 @@ def advance(
     )
 
 
-def members(states: TrainState) -> list[TrainState]:
-    """The state of each member on the first device, to go on with as one of `train`."""
+def unstack(states: TrainState) -> list[TrainState]:
+    """Return the state of each member, on the first device, as a state of `train`."""
     return [jax.device_put(state, jax.devices()[0]) for state in _unstack(states)]
 
 
@@ -116,8 +130,9 @@ def _devices(states: TrainState) -> int:
 
 
 def _at_once() -> bool:
-    # A core has no arithmetic to spare: two networks of the document's size take by `vmap` 10 % longer than in turn, with
-    # batches of 256 half as long again. Only networks of about 20 units a layer gain from it on a CPU.
+    # A core has no arithmetic to spare: two networks of the lecture's size take 10 % longer by `vmap`
+    # than in turn, and half as long again with batches of 256. Only networks of about 20 units a
+    # layer gain from it on a CPU.
     return jax.default_backend() != "cpu"
 
 
@@ -147,7 +162,7 @@ def _advance(
     observe: Static[Observer | None],
 ) -> tuple[TrainState, Any]:
     def run(state: TrainState, data: Any) -> tuple[TrainState, Any]:
-        return train.scan(
+        return scan(
             *(model, recipe, state, data),
             steps=steps,
             optimizer=optimizer.value,
@@ -157,7 +172,7 @@ def _advance(
     def in_turn(states: TrainState, data: Any) -> tuple[TrainState, Any]:
         return jax.lax.map(lambda state: run(state, data), states)
 
-    # Every device takes as many members; where they do not come out even, copies of the last one fill up.
+    # Every device takes as many members; copies of the last one fill the rest.
     count = len(states.step)
     missing = -count % devices
     filled = jax.tree.map(lambda x: jnp.concatenate([x, *[x[-1:]] * missing]), states)

@@ -1,0 +1,92 @@
+"""The bigram's trainings, and what each came to."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from experiments import training
+from experiments.program import Interruption
+from mmjax import Predictor, Vocab, bigram, counts, metrics, train
+from mmjax.data import AllContexts
+from mmjax.train import Chunk, Recipe, TrainState
+from mmjax.train.loop import Record
+
+LOOKS = 50  # chunks of a training
+FULL = Recipe(data="all-contexts", schedule="constant")  # full-batch gradient descent
+
+
+class Fit(NamedTuple):
+    """A trained bigram and how it compares with counting; losses in nats per character."""
+
+    recipe: Recipe
+    params: bigram.Params
+    steps: int
+    initial_loss: float | None
+    final_loss: float | None
+    """Mean over the last 100 steps, with the penalty."""
+    loss: float
+    """After the last step, with the penalty."""
+    nll: float
+    """After the last step, without the penalty."""
+    max_abs_diff: float
+    """Largest difference of a probability from the counted one."""
+    stopped_at: int | None
+    """The step whose loss or update is not finite; the table is that before its chunk."""
+
+
+class BigramResult(NamedTuple):
+    """A bigram with what was found out about it; the report is drawn from it."""
+
+    settings: Mapping[str, Any]
+    """The options, as in config.json."""
+    figures: Mapping[str, Any]
+    """The final figures, as in summary.json: what is not finite is None."""
+    records: Sequence[Mapping[str, Any]]
+    """The lines of metrics.jsonl."""
+    samples: Sequence[tuple[str, str]]
+    """Sampled names, each with its mark: new or in the list."""
+    predictor: Predictor
+    vocab: Vocab
+    table: np.ndarray
+    """Bigram counts of the list."""
+
+
+def fit(
+    recipe: Recipe,
+    title: str,
+    state: TrainState,
+    data: AllContexts,
+    table: np.ndarray,
+    interruption: Interruption,
+    log: Callable[[Record], object] = lambda record: None,
+) -> Fit:
+    """Train the bigram by full-batch gradient descent, and log every chunk."""
+    model = bigram.Bigram(len(table))
+
+    def sink(records: Sequence[Record], chunk: Chunk) -> None:
+        del chunk
+        log(records[0])
+
+    with training.progress_bar(recipe, None, title) as move_bar:
+        fitted = train.fit(
+            *(model, recipe, state, data),
+            chunk=2 * max(1, recipe.steps // LOOKS // 2),
+            metrics=[metrics.losses(recipe)],
+            sinks=[sink, move_bar],
+            stops=[interruption.stop],
+        )
+    params, progress = fitted.state.params, fitted.progress
+    probs = np.asarray(bigram.probabilities(model, params), np.float64)
+    return Fit(
+        recipe,
+        params,
+        progress.step,
+        progress.initial_loss[0],
+        progress.final_loss[0],
+        float(bigram.loss(model, params, jnp.asarray(table), penalty=recipe.penalty)),
+        counts.nll(probs, table),
+        float(abs(probs - counts.probabilities(table)).max()),
+        fitted.stopped_at[0],
+    )

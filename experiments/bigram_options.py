@@ -1,0 +1,57 @@
+"""Options of the bigram's program."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from experiments.bigram_fits import FULL
+from experiments.lists import NameList
+from mmjax.errors import require_ranges
+from mmjax.train import Recipe
+
+
+@dataclass(frozen=True)
+class Options:
+    """Learn which letter follows which: by counting, and by a neural network that comes to the same.
+
+    Trains on the whole list, full batch, and shows the lecture's settings, settings that work and
+    counting side by side. Leaves its figures, samples and weights in the run folder.
+    """
+
+    name_list: NameList
+    config: Path | None = None
+    """Take the options, except --out, from this file, a run's config.json; those on the command
+    line take precedence."""
+    out: Path = Path("runs/bigram")
+    """The run folder; a finished run in it is overwritten."""
+    overwrite: bool = False
+    """Overwrite an unfinished run in the run folder."""
+    steps: int = 10_000
+    """Steps of gradient descent on the whole list."""
+    learning_rate: float = 50.0
+    """Learning rate; 0.1 is far too small for 100 steps."""
+    penalty: float = 0.0
+    """Weight of the penalty mean(W**2), which smooths; the lecture has 0.01."""
+    smoothing: float = 1.0
+    """Number added to every count in the smoothed table."""
+    spell: str | None = None
+    """Name to show letter by letter under the smoothed table; almajq by default."""
+    seed: int = 0
+    """Seed of the initial weights and of the samples."""
+    report: bool = True
+    """Write no report.html and no pictures; they take a few seconds."""
+
+    def __post_init__(self):
+        require_ranges(
+            self,
+            steps=(0, 2**31 - 1),
+            learning_rate=(0.0, 1e6),
+            penalty=(0.0, 1e6),
+            smoothing=(0.0, 1e9),
+            seed=(0, 2**32 - 1),
+        )
+
+    def recipe(self) -> Recipe:
+        """Return how to train."""
+        return replace(
+            FULL, steps=self.steps, learning_rate=self.learning_rate, penalty=self.penalty
+        )

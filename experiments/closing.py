@@ -1,0 +1,94 @@
+"""What the MLP's program prints after training."""
+
+import math
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from experiments import inside
+from experiments.outcome import CHECKED_SAMPLES, RunResult
+from experiments.program import Interruption, Table, sample_lines
+from experiments.seeds_together import Row
+from mmjax.evaluate import MAX_KL
+
+REMEDY = "start over with a lower --learning-rate, a tenth say"
+
+
+def heading(result: RunResult, seeds: int) -> str:
+    """Return what was trained, on what and for how long."""
+    figures, size = result.figures, result.vocab.size
+    each = f" for each of {seeds} seeds" if seeds > 1 else ""
+    first = (
+        ""
+        if figures["initial_loss"] is None
+        else f", first loss {figures['initial_loss']:.4f} (ln {size} = {math.log(size):.4f})"
+    )
+    return (
+        f"{result.settings['names']}: {figures['names']:,} names of {size} tokens; "
+        f"{figures['parameters']:,} parameters\n"
+        f"{figures['steps']:,} of {result.settings['steps']:,} steps{each} in "
+        f"{figures['training_seconds']:.1f} s{first}\n"
+    )
+
+
+def show(results: Mapping[int, RunResult], rows: Sequence[Row]) -> None:
+    """Print what the run came to: one network's tables, or the rows of several seeds."""
+    first = next(iter(results.values()))
+    print(heading(first, len(results)))
+    if len(results) == 1:
+        _show_one(first)
+        return
+    header = [f"over {len(results)} seeds", "mean", "std", "lowest", "highest"]
+    print(Table(header, rows))
+    found = Counter(
+        finding for result in results.values() for finding in result.figures["findings"]
+    )
+    for finding, count in found.items():
+        print(f"\nFinding: {finding}, in {count} of {len(results)}")
+
+
+def _show_one(result: RunResult) -> None:
+    figures = result.figures
+    print(Table(["part", "names", "examples", "loss", "perplexity", "bigram +1"], result.losses()))
+    passed = figures["bigram_check_passed"]
+    verdict = "agrees with counting" if passed else "DOES NOT AGREE WITH COUNTING"
+    print(
+        "\nLoss in nats per character with running statistics; unseen: names that do not occur in "
+        "the\ntraining part; bigram +1: the loss of counting letter pairs in the training part.\n"
+        "\nBigrams against the training part's table: KL "
+        f"{_number(figures['bigram_check_kl'])} nats predicted, "
+        f"{_number(figures['bigram_check_kl_sampled'])} in {CHECKED_SAMPLES:,} samples"
+        f"\n(sound below {MAX_KL}): {verdict}.\n"
+    )
+    print("\n".join(sample_lines(result.samples)).expandtabs(24))
+    print(f"\n{inside.health_lines(result.findings)}")
+
+
+def status(results: Mapping[int, RunResult], interruption: Interruption) -> int:
+    """Return the exit status, and say on standard error why it is not 0."""
+    stopped = {
+        seed: result.figures
+        for seed, result in results.items()
+        if result.figures["stopped_at_step"] is not None
+    }
+    for seed, figures in stopped.items():
+        of_seed = f" of seed {seed}" if len(results) > 1 else ""
+        print(
+            f"experiments.mlp: the loss of step {figures['stopped_at_step']:,}{of_seed} is not "
+            f"finite; it began in {figures['stopped_in']}; stopped and kept the state of step "
+            f"{figures['steps']:,}; {REMEDY}",
+            file=sys.stderr,
+        )
+    first = next(iter(results.values()))
+    done, asked = first.figures["steps"], first.settings["steps"]
+    if interruption and done < asked:
+        print(
+            f"experiments.mlp: stopped at step {done:,} of {asked:,}; the same command with "
+            "--resume continues there",
+            file=sys.stderr,
+        )
+    return 1 if stopped else interruption.status
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4f}"

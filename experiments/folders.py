@@ -1,0 +1,93 @@
+"""The run folders of one seed or several: the whole run's, and one for each of several seeds."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from experiments import pictures, report, seeds_together
+from experiments.mlp_options import Options
+from experiments.outcome import RunResult
+from experiments.run_folder import LOSSES, MEMBER, RunFolder, read_metrics
+from mmjax import figures
+from mmjax.train import Chunk
+from mmjax.train.loop import Record, Sink
+
+
+class Folders:
+    """The run folder, and one for each seed, which is the same folder if there is one seed."""
+
+    def __init__(self, options: Options, resumed: int | None) -> None:
+        """Open the folders; with `resumed`, the step of a checkpoint, keep what is there until it.
+
+        Raises `InputError` as `RunFolder` does.
+        """
+        resume = resumed is not None
+        overwrite = options.overwrite or options.resume
+        self.whole = RunFolder(options.out, options, resume=resume, overwrite=overwrite)
+        self.of_seed = {options.seed: self.whole}
+        if options.seeds > 1:
+            self.of_seed = {
+                seed: _member(options, seed, resume)
+                for seed in range(options.seed, options.seed + options.seeds)
+            }
+        self.all = [*{id(one): one for one in (self.whole, *self.of_seed.values())}.values()]
+        if resumed is not None:
+            for one in self.all:
+                one.cut_metrics(resumed)
+        self.records = {seed: read_metrics(one.path) for seed, one in self.of_seed.items()}
+
+    def log(self, on_metrics: Callable[[Record], object] | None) -> Sink:
+        """Return the sink that writes each seed's metrics, and their mean."""
+
+        def sink(records: Sequence[Record], chunk: Chunk) -> None:
+            del chunk
+            for (seed, folder), record in zip(self.of_seed.items(), records, strict=True):
+                folder.add_metrics(record)
+                self.records[seed].append(record)
+            together = seeds_together.mean_of(records)
+            if len(records) > 1:
+                self.whole.add_metrics(together)
+            if on_metrics:
+                on_metrics(together)
+
+        return sink
+
+    def sync_metrics(self) -> None:
+        """Bring all metrics to the disk."""
+        for one in self.all:
+            one.sync_metrics()
+
+    def write(self, seed: int, result: RunResult) -> None:
+        """Write a seed's figures and samples."""
+        self.of_seed[seed].write_summary(result.figures)
+        self.of_seed[seed].write_samples(result.samples)
+
+    def write_together(self, results: dict[int, RunResult]) -> list[seeds_together.Row]:
+        """Write the figures of several seeds and the picture of their losses; return the rows.
+
+        One seed has nothing to write, and no rows.
+        """
+        if len(results) == 1:
+            return []
+        names = {seed: f"{MEMBER}{seed}" for seed in results}
+        summary, rows = seeds_together.summarised([run.figures for run in results.values()])
+        self.whole.write_summary(summary)
+        curves = {
+            names[seed]: seeds_together.curves(run.records)
+            for seed, run in results.items()
+            if run.records
+        }
+        if curves:
+            pictures.write(figures.losses_compared(curves), self.whole.path / LOSSES)
+        return rows
+
+    def write_reports(self, results: dict[int, RunResult]) -> None:
+        """Write each seed's report."""
+        for seed, result in results.items():
+            report.write(report.of_mlp(result), self.of_seed[seed].path)
+
+
+def _member(options: Options, seed: int, resume: bool) -> RunFolder:
+    """Return the folder of one seed: as if trained alone, except for the checkpoints."""
+    out = options.out / f"{MEMBER}{seed}"
+    alone = replace(options, seed=seed, seeds=1, out=out)
+    return RunFolder(out, alone, resume=resume, overwrite=True)

@@ -1,0 +1,170 @@
+"""What a run of the MLP came to, as values; terminal and report are drawn from it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from experiments import inside
+from experiments.inside import Inside
+from experiments.lists import Lists
+from experiments.program import marked
+from experiments.run_folder import surroundings
+from mmjax import Predictor, Vocab, corpus, counts, divergence, evaluate, sample, train
+from mmjax.corpus import BOUNDARY
+from mmjax.data import Dataset
+from mmjax.diagnostics import Finding
+from mmjax.evaluate import CountCheck
+from mmjax.model import Model, parameter_count
+from mmjax.sample import Sample
+from mmjax.train import Fitted, Progress, Recipe, TrainState
+
+CHECKED_SAMPLES = 20_000
+SHOWN_SAMPLES = 20
+
+
+class Loss(NamedTuple):
+    """A part of the list and its loss in nats per character."""
+
+    part: str
+    names: int
+    examples: int
+    loss: float | None
+    perplexity: float | None
+    counted: float
+    """Loss of counting letter pairs in the training part, every count + 1."""
+
+
+class RunResult(NamedTuple):
+    """A trained network with what was found out about it."""
+
+    settings: Mapping[str, Any]
+    """The options, as in config.json."""
+    figures: Mapping[str, Any]
+    """The final figures, as in summary.json: what is not finite is None."""
+    records: Sequence[Mapping[str, Any]]
+    """The lines of metrics.jsonl."""
+    samples: Sequence[tuple[str, str]]
+    """Sampled names, each with its mark: new or in the list."""
+    predictor: Predictor
+    vocab: Vocab
+    tokens: Mapping[str, np.ndarray]
+    """Each part of the list as a flat array of tokens."""
+    tables: Mapping[str, np.ndarray]
+    """Bigram counts of each part."""
+    seen: Inside
+    findings: Sequence[Finding]
+
+    def losses(self) -> list[Loss]:
+        """Return for each part: name, names, examples, loss, perplexity, loss of counting."""
+        smoothed = counts.probabilities(self.tables["train"], smoothing=1)
+        return [
+            Loss(
+                part.replace("_", ", "),
+                int(np.count_nonzero(tokens == BOUNDARY)) - 1,
+                len(tokens) - 1,
+                loss := self.figures[f"loss_{part}"],
+                None if loss is None else evaluate.perplexity(loss),
+                counts.nll(smoothed, self.tables[part]),
+            )
+            for part, tokens in self.tokens.items()
+        ]
+
+
+class Trained(NamedTuple):
+    """One network after its training."""
+
+    recipe: Recipe
+    state: TrainState
+    predictor: Predictor
+    progress: Progress
+    member: int
+    stopped_at: int | None
+    """The step whose loss or update is not finite; the state is that before its chunk."""
+    stopped_in: str | None
+    """Where that began."""
+
+
+def trained(
+    model: Model, recipe: Recipe, fitted: Fitted, member: int, examples: Dataset
+) -> Trained:
+    """Return one member of what `train.fit` returned."""
+    state, progress = fitted.states[member], fitted.progress
+    stopped_at = fitted.stopped_at[member]
+    stopped_in = None
+    if stopped_at is not None:
+        bad = stopped_at - progress.step
+        stopped_in = divergence.origin(model, recipe, state, examples, bad)
+    predictor = train.predictor(model, state)
+    return Trained(recipe, state, predictor, progress, member, stopped_at, stopped_in)
+
+
+def calibrated(trained: Trained, lists: Lists) -> Trained:
+    """Return the network with BatchNorm's statistics of the whole training part."""
+    predictor = evaluate.calibrate(trained.predictor, lists.tokens["train"])
+    return trained._replace(predictor=predictor)
+
+
+def result_of(
+    trained: Trained,
+    lists: Lists,
+    examples: Dataset,
+    settings: Mapping[str, Any],
+    records: Sequence[Mapping[str, Any]],
+) -> RunResult:
+    """Evaluate a network, check it against counting, sample it and look inside."""
+    predictor, progress, member = trained.predictor, trained.progress, trained.member
+    key = jax.random.key(settings["seed"])
+    samples = list(islice(sample.stream(predictor, lists.vocab, key), CHECKED_SAMPLES))
+    check = check_of(predictor, lists, samples)
+    losses = {part: evaluate.loss(predictor, tokens) for part, tokens in lists.tokens.items()}
+    seen = inside.look(predictor.model, trained.recipe, trained.state, examples)
+    figures: dict[str, Any] = {
+        "names": len(lists.names),
+        "parameters": parameter_count(predictor.params),
+        **{f"examples_{part}": len(lists.tokens[part]) - 1 for part in ("train", "val", "test")},
+        "steps": progress.step,
+        "stopped_at_step": trained.stopped_at,
+        "stopped_in": trained.stopped_in,
+        "initial_loss": progress.initial_loss[member],
+        "final_loss": progress.final_loss[member],
+        **{f"loss_{part}": loss for part, loss in losses.items()},
+        "perplexity_val": evaluate.perplexity(losses["val"]),
+        "bigram_check_kl": check.kl_predicted,
+        "bigram_check_kl_sampled": check.kl_sampled,
+        "bigram_check_passed": check.passed,
+        "training_seconds": round(progress.seconds, 3),
+        "steps_per_second": round(progress.step / progress.seconds, 1) if progress.step else None,
+    }
+    findings = inside.findings(seen, records, figures)
+    figures["findings"] = [f"{finding.symptom}: {finding.where}" for finding in findings]
+    known = frozenset(lists.names)
+    return RunResult(
+        settings,
+        finite({**figures, **surroundings()}),
+        records,
+        marked(samples[:SHOWN_SAMPLES], known),
+        predictor,
+        lists.vocab,
+        lists.tokens,
+        lists.tables,
+        seen,
+        findings,
+    )
+
+
+def check_of(predictor: Predictor, lists: Lists, samples: Sequence[Sample]) -> CountCheck:
+    """Return how far the network's letter pairs lie from the training part's."""
+    sampled = corpus.encode(lists.vocab, [drawn.name for drawn in samples])
+    return evaluate.count_check(predictor, lists.tokens["train"], sampled)
+
+
+def finite(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures with None in place of NaN and infinity."""
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in figures.items()
+    }

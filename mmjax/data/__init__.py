@@ -1,0 +1,71 @@
+"""Datasets: what training steps draw their batches from."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array, Integer
+
+from mmjax.data import context_table
+from mmjax.data.context_table import AllContexts, ContextTable
+from mmjax.data.dataset import Batch, Dataset, Targets
+from mmjax.data.windows import Windows, require_known
+from mmjax.errors import require
+from mmjax.model import Model
+
+__all__ = [
+    "DATASETS",
+    "AllContexts",
+    "Batch",
+    "ContextTable",
+    "Data",
+    "Dataset",
+    "Targets",
+    "Windows",
+    "context_table",
+    "of",
+]
+
+Data = Integer[Array, "tokens"] | Integer[np.ndarray, "tokens"] | Dataset
+
+
+def _windows(tokens: Any, model: Model) -> Windows:
+    return Windows(tokens if isinstance(tokens, Tracer) else jnp.asarray(tokens), model.block_size)
+
+
+def _contexts(tokens: Any, model: Model) -> ContextTable:
+    require(
+        not isinstance(tokens, Tracer),
+        "the distinct contexts cannot be collected inside jit or vmap; collect them before, with "
+        "data.of(recipe.data, tokens, model)",
+    )
+    tokens = np.asarray(tokens)
+    if len(tokens):
+        require_known(int(tokens.max()), model)
+    return context_table.collect(tokens, model.vocab_size, model.block_size)
+
+
+DATASETS: dict[str, Callable[[Any, Model], Dataset]] = {
+    "windows": _windows,
+    "contexts": _contexts,
+    "all-contexts": lambda tokens, model: AllContexts(_contexts(tokens, model)),
+}
+
+
+def of(name: str, data: Data, model: Model) -> Dataset:
+    """Return the dataset of this name for a flat array of tokens; a dataset comes back unchanged.
+
+    Raises `InputError` if there is no example, or the data does not fit the model.
+    """
+    if not isinstance(data, Dataset):
+        require(
+            len(data) > 1,
+            f"an array of {len(data)} tokens holds no example; encode at least one name",
+        )
+        data = DATASETS[name](data, model)
+    require_fit = getattr(data, "require_fit", None)
+    if require_fit:
+        require_fit(model)
+    return data

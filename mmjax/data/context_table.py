@@ -1,0 +1,144 @@
+"""The distinct contexts of a list, each with its frequency and what follows it.
+
+The lecture's training part has 182,580 examples, but only 5,420 distinct contexts of three letters.
+A step that learns the whole distribution after a context has the same mean gradient as one that
+learns a single next letter, without the noise of which letter it happens to be (the theorem of Rao
+and Blackwell).
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Integer, PRNGKeyArray
+
+from mmjax import memory
+from mmjax.corpus import BOUNDARY
+from mmjax.data.dataset import Batch
+from mmjax.errors import require
+from mmjax.model import Model
+
+PIECE = 2**22  # examples of three letters looked at together, which bounds the memory
+MAX_NUMBERS = 2**28  # distinct contexts times tokens: a gibibyte in float32
+
+
+class ContextTable(NamedTuple):
+    """The distinct contexts of a list in ascending order, drawn by their frequency."""
+
+    contexts: Integer[Array, "distinct block_size"]
+    ends: Int[Array, "distinct"]
+    """Examples that have this context or one before it; the last is the number of all examples."""
+    next_probs: Float[Array, "distinct vocab"]
+    """Distribution of the token after each context."""
+
+    def draw(self, key: PRNGKeyArray, batch_size: int) -> Int[Array, "batch"]:
+        """Return the rows of `batch_size` contexts, those of random examples."""
+        example = jax.random.randint(key, (batch_size,), 0, self.ends[-1])
+        return jnp.searchsorted(self.ends, example, side="right")
+
+    def batch(self, drawn: Int[Array, "batch"]) -> Batch:
+        """Return the contexts of these rows and the distributions after them."""
+        return Batch(self.contexts[drawn], self.next_probs[drawn])
+
+    def require_fit(self, model: Model) -> None:
+        """Raise `InputError` unless block size and vocabulary are the model's."""
+        block_size, vocab_size = self.contexts.shape[-1], self.next_probs.shape[-1]
+        require(
+            (block_size, vocab_size) == (model.block_size, model.vocab_size),
+            f"the contexts have {block_size} of {vocab_size} tokens, and the model sees "
+            f"{model.block_size} of {model.vocab_size}; collect them with the model's sizes",
+        )
+
+
+class AllContexts(NamedTuple):
+    """A context table of which every step takes all rows, weighted by their frequency.
+
+    One step is one of gradient descent over the whole list, as the lecture trains its bigram.
+    """
+
+    table: ContextTable
+
+    def draw(self, key: PRNGKeyArray, batch_size: int) -> tuple[()]:
+        """Return nothing, since nothing is random."""
+        del key, batch_size
+        return ()
+
+    def batch(self, drawn: tuple[()]) -> Batch:
+        """Return every context with its frequency."""
+        del drawn
+        contexts, ends, next_probs = self.table
+        frequency = jnp.diff(ends, prepend=jnp.zeros(1, ends.dtype)).astype(next_probs.dtype)
+        return Batch(contexts, next_probs, frequency / frequency.sum())
+
+    def require_fit(self, model: Model) -> None:
+        """Raise `InputError` unless block size and vocabulary are the model's."""
+        self.table.require_fit(model)
+
+
+def collect(
+    tokens: Integer[np.ndarray, "tokens"], vocab_size: int, block_size: int
+) -> ContextTable:
+    """Return the distinct contexts of `block_size` tokens in a flat array of tokens.
+
+    Raises `InputError` if there are so many that their distributions would not fit into a gibibyte,
+    or so many examples that looking for them would take more memory than there is.
+    """
+    require(
+        len(tokens) > 1,
+        f"an array of {len(tokens)} tokens holds no example; encode at least one name",
+    )
+    most = min(len(tokens), vocab_size ** min(block_size + 1, 8))
+    memory.require_room(
+        8 * most * (block_size + 8) * tokens.itemsize,
+        f"looking for the distinct contexts of {block_size} characters",
+        "use a smaller block_size, or train on the tokens themselves",
+    )
+    step = max(1, 4 * PIECE // (block_size + 1))
+    counted = [
+        _distinct(_rows(tokens, start, min(start + step, len(tokens) - 1), block_size))
+        for start in range(0, len(tokens) - 1, step)
+    ]
+    rows, counts = counted[0]
+    if len(counted) > 1:
+        rows, counts = _distinct(*map(np.concatenate, zip(*counted, strict=True)))
+    contexts, targets = rows[:, :-1], rows[:, -1]
+    first = np.append(True, (contexts[1:] != contexts[:-1]).any(axis=1))
+    distinct = int(np.count_nonzero(first))
+    require(
+        distinct * vocab_size <= MAX_NUMBERS,
+        f"{distinct:,} distinct contexts of {block_size} characters are too many to keep what "
+        "follows each; use a smaller block_size, or train on the tokens themselves",
+    )
+    next_probs = np.zeros((distinct, vocab_size), np.float32)
+    next_probs[np.cumsum(first) - 1, targets] = counts
+    frequency = np.add.reduceat(counts, np.flatnonzero(first))
+    return ContextTable(
+        jnp.asarray(contexts[first]),
+        jnp.asarray(np.cumsum(frequency), jnp.int32),
+        jnp.asarray(next_probs / frequency[:, None].astype(np.float32)),
+    )
+
+
+def _rows(tokens: np.ndarray, start: int, end: int, block_size: int) -> np.ndarray:
+    """Return the examples from `start` to before `end`: [n, block_size + 1], the target last."""
+    index = np.arange(start, end)
+    rows = np.zeros((len(index), block_size + 1), tokens.dtype)
+    rows[:, -1] = tokens[index + 1]
+    in_name = np.ones(len(index), bool)
+    for back in range(block_size):
+        previous = tokens[np.maximum(index - back, 0)]
+        in_name &= previous != BOUNDARY
+        rows[in_name, -2 - back] = previous[in_name]
+    return rows
+
+
+def _distinct(rows: np.ndarray, counts: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distinct rows in ascending order, and how often each occurs or its counts' sum."""
+    # Read as numbers of 64 bits, which are sorted sooner than rows are.
+    wide = rows.astype(rows.dtype.newbyteorder(">"))
+    missing = -wide.strides[0] % 8 // wide.itemsize
+    words = np.pad(wide, ((0, 0), (0, missing))).view(">u8").astype(np.uint64)
+    words = words[:, 0] if words.shape[1] == 1 else words
+    _, first, inverse = np.unique(words, return_index=True, return_inverse=True, axis=0)
+    return rows[first], np.bincount(inverse.ravel(), counts).astype(np.int64)

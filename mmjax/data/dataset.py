@@ -1,0 +1,33 @@
+"""What a training step is trained on: a dataset draws batches."""
+
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from jaxtyping import Array, Float, Integer, PRNGKeyArray
+
+Targets = Integer[Array, "batch"] | Float[Array, "batch vocab"]  # tokens, or distributions of them
+
+
+class Batch(NamedTuple):
+    """The examples of one step."""
+
+    contexts: Integer[Array, "batch block_size"]
+    targets: Targets
+    weights: Float[Array, "batch"] | None = None
+    """Weights of the examples' losses, which sum to 1; None weighs all alike."""
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """A pytree that draws batches in two parts.
+
+    `draw` returns small arrays, because the scan calls it for many steps at once; `batch` turns
+    them into the examples of one step.
+    """
+
+    def draw(self, key: PRNGKeyArray, batch_size: int, /) -> Any:
+        """Return what `batch` needs for one step's `batch_size` examples."""
+        ...
+
+    def batch(self, drawn: Any, /) -> Batch:
+        """Return the examples that were drawn."""
+        ...

@@ -1,0 +1,84 @@
+"""Figures of a training run, for `train.fit`: functions of a chunk, one record per member."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array, Integer
+
+from mmjax import diagnostics, evaluate
+from mmjax.model import Model, layer_names
+from mmjax.train import Recipe, predictor, schedule_of
+from mmjax.train.loop import Chunk, Metric, Record
+
+
+def losses(recipe: Recipe) -> Metric:
+    """Return the metric of step, seconds, learning rate and the losses of the chunk's batches.
+
+    `loss_batch` is their mean in nats per character, `loss_batch_low` and `loss_batch_high` are the
+    lowest and the highest. The learning rate `lr` is that of the chunk's last step.
+    """
+    schedule = schedule_of(recipe)
+
+    def metric(chunk: Chunk) -> list[Record]:
+        now: Record = {
+            "step": chunk.step,
+            "seconds": round(chunk.seconds, 3),
+            "lr": float(f"{schedule(chunk.step - 1):.6g}"),
+        }
+        return [
+            {
+                **now,
+                "loss_batch": float(each.mean()),
+                "loss_batch_low": float(each.min()),
+                "loss_batch_high": float(each.max()),
+            }
+            for each in chunk.losses
+        ]
+
+    return metric
+
+
+def update_ratios(chunk: Chunk) -> list[Record]:
+    """Return each weight's mean `update_ratio/...`, if `diagnostics.update_ratios` observed."""
+    # jit returns dictionaries sorted by name; here they are in the order of the network.
+    names = diagnostics.weights(chunk.states[0].params)
+    means = {name: np.asarray(chunk.observed[name]).mean(axis=1) for name in names}
+    return [
+        {f"update_ratio/{name}": float(mean[i]) for name, mean in means.items()}
+        for i in range(len(chunk.states))
+    ]
+
+
+def saturations(model: Model, contexts: Integer[Array, "batch block_size"]) -> Metric:
+    """Return the metric of each tanh layer's `saturation/...` in percent, on these contexts.
+
+    The contexts are one batch with its own BatchNorm statistics, as in training.
+    """
+
+    def one(params: Any, stats: Any) -> Record:
+        outputs = _outputs(model, params, stats, contexts)
+        return {
+            f"saturation/{name}": diagnostics.saturation(outputs[name])
+            for name in layer_names(model)
+            if name in outputs
+        }
+
+    return lambda chunk: [one(state.params, state.stats) for state in chunk.states]
+
+
+_outputs = jax.jit(diagnostics.outputs, static_argnums=0)
+
+
+def validation(model: Model, tokens: Integer[np.ndarray, "tokens"], every: int) -> Metric:
+    """Return the metric `loss_val`: the loss over `tokens`, at every `every`-th step."""
+
+    def metric(chunk: Chunk) -> Sequence[Record]:
+        if chunk.step % every:
+            return [{} for _ in chunk.states]
+        return [
+            {"loss_val": evaluate.loss(predictor(model, state), tokens)} for state in chunk.states
+        ]
+
+    return metric

@@ -1,0 +1,100 @@
+"""Recipes: how to train, as data."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+
+from mmjax.data import DATASETS
+from mmjax.errors import require, require_ranges
+from mmjax.train.optimizers import OPTIMIZERS, SCHEDULES
+
+
+@jax.tree_util.register_static
+@dataclass(frozen=True)
+class Recipe:
+    """How to train; the defaults are the lecture's."""
+
+    steps: int = 200_000
+    """Number of training steps."""
+    batch_size: int = 32
+    """Examples in a step, drawn with replacement."""
+    data: str = "windows"
+    """What a step draws: windows (examples), contexts (distinct contexts, each with the distribution
+    of what follows it) or all-contexts (all of them in every step, whatever the batch size)."""
+    optimizer: str = "sgd"
+    """Rule of the updates: sgd, adamw or nadamw."""
+    schedule: str = "step"
+    """Course of the learning rate: step, constant, linear or cosine, the last two down to 0."""
+    learning_rate: float = 0.1
+    """The highest learning rate."""
+    drop_step: int = 100_000
+    """Step at which the step schedule drops the learning rate."""
+    drop_factor: float = 0.1
+    """Factor of that drop."""
+    warmup_steps: int = 0
+    """Steps in which the learning rate rises from 0."""
+    weight_decay: float = 0.0
+    """Decoupled weight decay of adamw and nadamw: part of each parameter, times the learning rate,
+    that a step takes off."""
+    penalty: float = 0.0
+    """Weight of the parameters' mean square in the loss."""
+    clip_norm: float = 0.0
+    """Largest norm of the gradient, which is scaled down to it; 0 does not clip."""
+    ema_decay: float = 0.0
+    """Decay of an exponential moving average of the parameters; 0 keeps none."""
+
+    def __post_init__(self):
+        """Raise `InputError` if a number is out of range or a name is unknown."""
+        require_ranges(
+            self,
+            steps=(0, 2**31 - 1),
+            batch_size=(2, 2**20),  # one row alone has no variance
+            learning_rate=(0.0, 1e6),
+            drop_step=(0, 2**31 - 1),
+            drop_factor=(0.0, 1e6),
+            warmup_steps=(0, 2**31 - 1),
+            weight_decay=(0.0, 1e6),
+            penalty=(0.0, 1e6),
+            clip_norm=(0.0, 1e6),
+            ema_decay=(0.0, 1.0),
+        )
+        for name, known in (
+            ("data", DATASETS),
+            ("optimizer", OPTIMIZERS),
+            ("schedule", SCHEDULES),
+        ):
+            value = getattr(self, name)
+            require(value in known, f"{name} must be one of {', '.join(known)}, not {value!r}")
+        require(
+            self.weight_decay == 0 or self.optimizer != "sgd",
+            "sgd has no weight decay; give a weight_decay of 0, or adamw or nadamw as the optimizer",
+        )
+
+
+RECIPES = {
+    "lecture": Recipe(),
+    "fast": Recipe(
+        steps=3_000,
+        batch_size=256,
+        data="contexts",
+        optimizer="nadamw",
+        schedule="linear",
+        learning_rate=0.02,
+        warmup_steps=100,
+        weight_decay=0.1,
+    ),
+}
+
+# The numbers of a recipe that may be arrays, another value for each member of a population.
+HYPER = ("learning_rate", "drop_step", "drop_factor", "weight_decay", "penalty")
+
+
+def with_hyper(recipe: Recipe, hyper: Mapping[str, Any]) -> Recipe:
+    """Return the recipe with the arrays of `hyper` in place of its own numbers."""
+    new = copy.copy(recipe)
+    for name, value in hyper.items():
+        object.__setattr__(new, name, value)
+    return new

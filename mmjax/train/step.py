@@ -1,0 +1,151 @@
+"""One training step: a pure function from state and batch to the next state."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from mmjax.data import Batch, Targets
+from mmjax.model import Model, Predictor, parameter_count, require_model
+from mmjax.static import Static
+from mmjax.train.optimizers import Optimizer, optimizer_of
+from mmjax.train.recipe import Recipe, with_hyper
+
+LAYERS = 0x6C617965  # what the key of a step is folded with for random layers, such as dropout
+
+
+class TrainState(NamedTuple):
+    """All that the next step needs."""
+
+    step: Int[Array, ""]
+    params: Any
+    stats: Any
+    opt_state: Any
+    ema: Any
+    """Moving average of the parameters, or None."""
+    key: PRNGKeyArray
+    """It never changes: step i draws its batch with `fold_in(key, i)`."""
+    hyper: Mapping[str, Array]
+    """Numbers in place of the recipe's, which may differ between members."""
+
+
+def init(
+    model: Model,
+    recipe: Recipe,
+    key: PRNGKeyArray,
+    *,
+    hyper: Mapping[str, Array] | None = None,
+    optimizer: Optimizer | None = None,
+) -> TrainState:
+    """Return the state before the first step: parameters and batches both follow from `key`.
+
+    Raises `InputError` if `model` does not follow the protocol `model.Model`.
+    """
+    require_model(model)
+    return _init(model, recipe, key, hyper or {}, optimizer=Static(optimizer))
+
+
+@partial(jax.jit, static_argnames=("model", "recipe", "optimizer"))
+def _init(
+    model: Model,
+    recipe: Recipe,
+    key: PRNGKeyArray,
+    hyper: Mapping[str, Array],
+    *,
+    optimizer: Static[Optimizer | None],
+) -> TrainState:
+    init_key, batch_key = jax.random.split(key)
+    params, stats = model.init(init_key)
+    rule = optimizer.value or optimizer_of(with_hyper(recipe, hyper))
+    ema = jax.tree.map(jnp.copy, params) if recipe.ema_decay else None
+    step = jnp.zeros((), jnp.int32)
+    return TrainState(step, params, stats, rule.init(params), ema, batch_key, hyper)
+
+
+def cross_entropy(
+    logits: Float[Array, "batch vocab"],
+    targets: Targets,
+    weights: Float[Array, "batch"] | None = None,
+) -> Float[Array, ""]:
+    """Return the mean negative log-likelihood of the targets in nats.
+
+    `targets` are tokens [batch] or distributions of them [batch, vocab]. With `weights`, which sum
+    to 1, the weighted sum takes the place of the mean.
+    """
+    if targets.ndim == 2:
+        losses = optax.softmax_cross_entropy(logits, targets)
+    else:
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, targets)
+    return losses.mean() if weights is None else jnp.sum(weights * losses)
+
+
+def train_step(
+    model: Model,
+    recipe: Recipe,
+    state: TrainState,
+    batch: Batch,
+    *,
+    optimizer: Optimizer | None = None,
+) -> tuple[TrainState, Float[Array, ""]]:
+    """Take one step on one batch: (new state, the batch's loss before the step in nats)."""
+    state, loss, _ = step_with_updates(model, recipe, state, batch, optimizer)
+    return state, loss
+
+
+def step_with_updates(
+    model: Model,
+    recipe: Recipe,
+    state: TrainState,
+    batch: Batch,
+    optimizer: Optimizer | None,
+) -> tuple[TrainState, Array, Any]:
+    """Take one step: (new state, loss, what was added to the parameters)."""
+    recipe = with_hyper(recipe, state.hyper)
+    key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), LAYERS)
+
+    def loss(params: Any) -> tuple[Array, Any]:
+        logits, stats = model.apply(params, state.stats, batch.contexts, train=True, key=key)
+        value = cross_entropy(logits, batch.targets, batch.weights)
+        return value + _penalty(recipe, params), stats
+
+    def value_fn(params: Any) -> Array:
+        return loss(params)[0]
+
+    (value, stats), grads = jax.value_and_grad(loss, has_aux=True)(state.params)
+    rule = optimizer or optimizer_of(recipe)
+    updates, opt_state = update(rule, grads, state.opt_state, state.params, value, value_fn)
+    params = optax.apply_updates(state.params, updates)
+    ema = state.ema
+    if ema is not None:
+        ema = optax.incremental_update(params, ema, 1 - recipe.ema_decay)
+    new = TrainState(state.step + 1, params, stats, opt_state, ema, state.key, state.hyper)
+    return new, value, updates
+
+
+def _penalty(recipe: Recipe, params: Any) -> Array | float:
+    if isinstance(recipe.penalty, float | int) and not recipe.penalty:
+        return 0.0
+    squares = sum(jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(params))
+    return recipe.penalty * squares / parameter_count(params)
+
+
+def update(
+    optimizer: Optimizer,
+    grads: Any,
+    opt_state: Any,
+    params: Any,
+    value: Array,
+    value_fn: Callable[[Any], Array],
+) -> tuple[Any, Any]:
+    """Call `optimizer.update` with the extra arguments that optax defines, for those that ask."""
+    extra = {"value": value, "grad": grads, "value_fn": value_fn}
+    return optax.with_extra_args_support(optimizer).update(grads, opt_state, params, **extra)
+
+
+def predictor(model: Model, state: TrainState) -> Predictor:
+    """Return the trained model: the averaged parameters if the recipe keeps them, else the last."""
+    return Predictor(model, state.params if state.ema is None else state.ema, state.stats)
