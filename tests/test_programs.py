@@ -338,6 +338,17 @@ def test_bigram_on_a_list_of_ones_own(monkeypatch, capsys, tmp_path, names):
         assert len(sampled.splitlines()) == 7
 
 
+def test_the_table_without_smoothing_is_drawn_from(monkeypatch, capsys, tmp_path):
+    """Pairs that the list lacks have a probability of 0, whose logarithm is minus infinity."""
+    (tmp_path / "names").write_text("abab\nabc\nab\n")
+    options = ("--names", tmp_path / "names", "--out", tmp_path / "run", "--steps", 2)
+    run(monkeypatch, capsys, "bigram", *options, "--smoothing", 0, "--no-report")
+    table = tmp_path / "run/counts.safetensors"
+    status, drawn, _ = run(monkeypatch, capsys, "sample", table, "-n", 50)
+    assert status == 0
+    assert all(re.match(r"(ab)+c?\t", line) for line in drawn.splitlines())
+
+
 def test_bigram_shows_the_document_beside_counting(monkeypatch, capsys, tmp_path):
     _, output, _ = run(monkeypatch, capsys, "bigram", "--out", tmp_path / "run", "--steps", 100)
     assert "the document's settings" in output
