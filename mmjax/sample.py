@@ -132,9 +132,14 @@ def stream(
     `temperature` below 1 makes likely letters likelier, 0 takes the likeliest each time, above 1
     makes names stranger.
 
-    Raises `InputError` if a number is out of range, or the prefix has an unknown character or is not
-    shorter than `max_length`.
+    Raises `InputError` if the vocabulary has another size than the model, a number is out of range,
+    or the prefix has an unknown character or is not shorter than `max_length`.
     """
+    require(
+        vocab.size == predictor.model.vocab_size,
+        f"the vocabulary has {vocab.size:,} tokens with the boundary, but the model has "
+        f"{predictor.model.vocab_size:,}; give the vocabulary that the model was trained with",
+    )
     require(1 <= max_length <= 10_000, f"max_length must be from 1 to 10,000, not {max_length}")
     require(
         0 <= temperature <= 1e6,  # a NaN is not

@@ -62,8 +62,8 @@ def expected(model: Model, vocab: Vocab, members: tuple[int, ...] = ()) -> tenso
     """
     require(
         model.vocab_size == vocab.size,
-        f"the vocabulary has another size than the model: {vocab.size} tokens with the boundary, "
-        f"not {model.vocab_size}; give the vocabulary that the model was trained with",
+        f"the vocabulary has another size than the model: {vocab.size:,} tokens with the boundary, "
+        f"not {model.vocab_size:,}; give the vocabulary that the model was trained with",
     )
     shapes = {
         name: jax.ShapeDtypeStruct((*members, *leaf.shape), leaf.dtype)

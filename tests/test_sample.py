@@ -218,3 +218,15 @@ def test_a_negative_number_of_names(counted, letters):
     with pytest.raises(InputError, match="0 or more"):
         sample.names(counted, letters, KEY, -1)
     assert sample.names(counted, letters, KEY, 0) == []
+
+
+@pytest.mark.parametrize("characters", ["", "abc", "abcdefghijklmnopqrstuvwxyzé"])
+@pytest.mark.parametrize("draw", [sample.stream, lambda *given: sample.names(*given, 3)])
+def test_a_vocabulary_of_another_size_is_refused_before_anything_is_drawn(
+    counted, draw, characters
+):
+    size = len(characters) + 1
+    message = f"the vocabulary has {size} tokens with the boundary, but the model has 27; give"
+    with pytest.raises(InputError, match=message) as error:
+        draw(counted, Vocab(characters), KEY)
+    assert "\n" not in str(error.value)
