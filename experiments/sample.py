@@ -29,17 +29,17 @@ class Options:
     run: Annotated[Path, tyro.conf.Positional]
     """A run folder, or a .safetensors file in one."""
     count: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 20
-    """How many names."""
+    """How many names, cut ones included."""
     temperature: float = 1.0
-    """Below 1 likely letters become likelier, 0 takes the likeliest, above 1 names become stranger."""
+    """Below 1 likely letters become likelier, 0 takes the likeliest, above 1 names become stranger. Comes before --top-k."""
     top_k: int | None = None
-    """Draw among the k likeliest letters only."""
+    """Draw among the k likeliest letters only, and what ties with the last of them. Comes before --top-p."""
     top_p: float | None = None
-    """Draw among the likeliest letters that together have this probability."""
+    """Draw among the fewest likeliest of those letters that together have this probability; ties are kept."""
     prefix: str = ""
     """What every name begins with."""
     max_length: int = sample.MAX_LENGTH
-    """Characters after which a name is cut."""
+    """Characters after which a name is cut; it counts as a name and is marked as cut."""
     new_only: bool = False
     """Only names that are not in the list."""
     names: Path | None = None

@@ -51,7 +51,8 @@ def checksum(names: Iterable[str]) -> str:
 def save(path: str | Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint; until it is whole and on the disk the file has its old content.
 
-    Raises `InputError` if the file cannot be written.
+    Raises `InputError` if `load` would refuse the file, because a number is NaN, say, or the file
+    cannot be written.
     """
     model, recipe, vocab, names, state, notes = checkpoint
     key = {
@@ -67,8 +68,8 @@ def save(path: str | Path, checkpoint: Checkpoint) -> None:
         "key": json.dumps(key),
         "notes": json.dumps(dict(notes)),
     }
-    arrays = {name: np.asarray(leaf) for name, leaf in named(_trained(state)).items()}
-    tensors.write(path, arrays, metadata)
+    expected = weights.expected(model, vocab, np.shape(state.step))
+    tensors.write(path, named(_trained(state)), metadata, expected)
 
 
 def load(
@@ -79,19 +80,22 @@ def load(
 ) -> Checkpoint:
     """Return what `save` wrote.
 
-    Give `model` if it is one of your own, and `optimizer` if one took the place of the recipe's.
+    Give `model` if it is one of your own, and `optimizer` if one took the place of the recipe's. The
+    arrays have the floating type that was saved, as in `weights.load`.
 
-    Raises `InputError` if there is no such file, it is cut off or damaged, of another kind, version or shape, or holds a
-    number that is not finite.
+    Raises `InputError` if there is no such file, it is cut off or damaged, of another kind, version,
+    shape or optimizer, or holds a number that is not finite, as in `weights.load`. The optimizer's
+    state may hold infinity, but no NaN.
     """
     shapes: Any = None
 
-    def expect(metadata: tensors.Metadata) -> Mapping[str, Any]:
+    def expect(metadata: tensors.Metadata) -> tensors.Expected:
         nonlocal shapes
         shapes = _shapes(metadata, model, optimizer)
-        return named(_trained(shapes))
+        expected = weights.expected(*weights.described(metadata, model))
+        return expected._replace(shapes=named(_trained(shapes)))
 
-    arrays, metadata = tensors.read(path, expect)
+    arrays, metadata = tensors.read(path, expect, optimizer=True)
     leaves = [jnp.asarray(array) for array in arrays.values()]
     trained = jax.tree.unflatten(jax.tree.structure(_trained(shapes)), leaves)
     state = TrainState(step=_step(metadata), key=_key(metadata), **trained)

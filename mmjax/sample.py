@@ -20,6 +20,7 @@ from mmjax.vocab import BOUNDARY, Vocab
 BATCH = 1024
 MAX_LENGTH = 64
 T = TypeVar("T")
+ROUNDING = 3e-6  # relative, of sums of probabilities
 GREEDY = 1e-6  # a temperature below this takes the likeliest letter
 
 
@@ -37,12 +38,18 @@ def filter_logits(
     top_k: int | None = None,
     top_p: Real[Array, ""] | float | None = None,
 ) -> Float[Array, "batch vocab"]:
-    """Logits to draw from: divided by `temperature`, then all but the likeliest tokens at -inf.
+    """Return the logits to draw from, -inf where a token is left out.
 
-    `top_k` keeps the k likeliest (and what ties with the last of them); `top_p` keeps the smallest set
-    of likeliest tokens that has at least that probability (nucleus sampling, Holtzman et al., The
-    Curious Case of Neural Text Degeneration, section 3.1, https://arxiv.org/abs/1904.09751).
+    They are divided by `temperature`. Then `top_k` keeps the k likeliest. Then `top_p`, of the
+    probabilities of what is left, which sum to 1 again, keeps the smallest set of likeliest tokens that
+    has at least that probability; a set that reaches it exactly, to rounding, is enough. What ties with
+    the last token of either is kept too: of four equal ones, a `top_p` of 0.5 keeps all four. Computed
+    in float32 at least.
+
+    Nucleus sampling: Holtzman et al., The Curious Case of Neural Text Degeneration, section 3.1
+    (https://arxiv.org/abs/1904.09751).
     """
+    logits = logits.astype(np.promote_types(logits.dtype, np.float32))
     logits = logits / jnp.asarray(temperature, logits.dtype)
     if top_k is not None:
         kth = jax.lax.top_k(logits, min(top_k, logits.shape[-1]))[0][:, -1:]
@@ -50,10 +57,12 @@ def filter_logits(
     if top_p is not None:
         likeliest_first = jnp.sort(logits, axis=-1, descending=True)
         probs = jax.nn.softmax(likeliest_first)
-        before = jnp.cumsum(probs, axis=-1) - probs
-        needed = before < jnp.asarray(top_p, logits.dtype)
+        # Each with all less likely ones, summed from those: a sum from the other end comes to 1 before
+        # the unlikeliest, which a `top_p` of 1 has to keep.
+        rest = jnp.cumsum(probs[:, ::-1], axis=-1)[:, ::-1]
+        needed = rest > jnp.asarray(1 - top_p, logits.dtype) * (1 + ROUNDING)
         least = jnp.min(likeliest_first, axis=-1, keepdims=True, where=needed, initial=jnp.inf)
-        logits = jnp.where(logits >= least, logits, -jnp.inf)
+        logits = jnp.where(logits >= jnp.minimum(least, likeliest_first[:, :1]), logits, -jnp.inf)
     return logits
 
 
@@ -127,14 +136,21 @@ def stream(
     top_p: float | None = None,
     max_length: int = MAX_LENGTH,
 ) -> Iterator[Sample]:
-    """Names without end, each of at most `max_length` characters, the same for the same `key`.
+    """Return samples without end, the same for the same `key`.
 
-    `temperature` below 1 makes likely letters likelier, 0 takes the likeliest each time, above 1
-    makes names stranger.
+    `temperature` below 1 makes likely letters likelier, 0 takes the likeliest each time (one of them
+    at random if several tie), above 1 makes names stranger. Then come `top_k` and, on what that left,
+    `top_p`: see `filter_logits`. A name is cut at `max_length` characters; it counts as a name, and its
+    `Sample` has `ended` False.
 
-    Raises `InputError` if a number is out of range, or the prefix has an unknown character or is not
-    shorter than `max_length`.
+    Raises `InputError` if the vocabulary has another size than the model, a number is out of range,
+    or the prefix has an unknown character or is not shorter than `max_length`.
     """
+    require(
+        vocab.size == predictor.model.vocab_size,
+        f"the vocabulary has {vocab.size:,} tokens with the boundary, but the model has "
+        f"{predictor.model.vocab_size:,}; give the vocabulary that the model was trained with",
+    )
     require(1 <= max_length <= 10_000, f"max_length must be from 1 to 10,000, not {max_length}")
     require(
         0 <= temperature <= 1e6,  # a NaN is not
@@ -174,7 +190,11 @@ def _ahead(batches: Iterator[T]) -> Iterator[T]:
 def names(
     predictor: Predictor, vocab: Vocab, key: PRNGKeyArray, n: int, **options: Any
 ) -> list[str]:
-    """`n` names; the options, and what is raised, are those of `stream`."""
+    """Return `n` names, cut ones included.
+
+    That one was cut is lost here; the samples of `stream` tell. The options, and what is raised, are
+    those of `stream`.
+    """
     require(n >= 0, f"the number of names must be 0 or more, not {n}")
     return [sample.name for sample in islice(stream(predictor, vocab, key, **options), n)]
 

@@ -12,9 +12,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from mmjax import tensors
+from mmjax import lookup, tensors
 from mmjax.bigram import Bigram
 from mmjax.errors import require
 from mmjax.mlp import MLP
@@ -23,31 +22,54 @@ from mmjax.vocab import Vocab
 
 # The models that a file can name. Load a model of your own by giving it: `load(path, model=...)`.
 MODELS: dict[str, Any] = {"bigram": Bigram, "mlp": MLP}
+# Their logits may be minus infinity, a probability of 0.
+LOG_PROBS: dict[type, str] = {Bigram: "params.weight", lookup.Table: "params.logits"}
 
 
 def save(path: str | Path, predictor: Predictor, vocab: Vocab) -> None:
     """Write weights, running statistics, model and vocabulary to one file, completely or not at all.
 
-    Raises `InputError` if the file cannot be written.
+    The arrays keep their floating type, float16 and bfloat16 too. Raises `InputError` if `load` would
+    refuse the file, because a number is NaN, say, or the file cannot be written.
     """
-    arrays = {name: np.asarray(leaf) for name, leaf in named(predictor).items()}
-    tensors.write(path, arrays, describe(predictor.model, vocab))
+    model = predictor.model
+    tensors.write(path, named(predictor), describe(model, vocab), expected(model, vocab))
 
 
 def load(path: str | Path, *, model: Model | None = None) -> tuple[Predictor, Vocab]:
     """Return the predictor and vocabulary that `save` wrote, or those of a single network's checkpoint.
 
-    Give `model` if it is one of your own. Raises `InputError` if the file is missing, damaged, of
-    another model, shape or version, or holds a number that is not finite.
+    The arrays have the floating type that was saved, whatever the model begins with; float64 needs
+    JAX_ENABLE_X64=1. Give `model` if it is one of your own. Raises `InputError` if the file is missing,
+    damaged, of another model, shape or version, or holds a number that is not finite; minus infinity
+    may be in the logits of a bigram or a table.
     """
 
-    def expect(metadata: tensors.Metadata) -> Mapping[str, Any]:
-        return named(_shapes(described(metadata, model)[0]))
+    def expect(metadata: tensors.Metadata) -> tensors.Expected:
+        return expected(*described(metadata, model))
 
-    arrays, metadata = tensors.read(path, expect, beside=("opt_state.", "ema.", "hyper."))
+    arrays, metadata = tensors.read(path, expect, optimizer=False)
     found, vocab = described(metadata, model)
     leaves = [jnp.asarray(array) for array in arrays.values()]
     return jax.tree.unflatten(jax.tree.structure(_shapes(found)), leaves), vocab
+
+
+def expected(model: Model, vocab: Vocab, members: tuple[int, ...] = ()) -> tensors.Expected:
+    """Return what a model's tensors have to be.
+
+    `members` are leading axes on each of them. Raises `InputError` if the vocabulary has another size
+    than the model.
+    """
+    require(
+        model.vocab_size == vocab.size,
+        f"the vocabulary has another size than the model: {vocab.size:,} tokens with the boundary, "
+        f"not {model.vocab_size:,}; give the vocabulary that the model was trained with",
+    )
+    shapes = {
+        name: jax.ShapeDtypeStruct((*members, *leaf.shape), leaf.dtype)
+        for name, leaf in named(_shapes(model)).items()
+    }
+    return tensors.Expected(shapes, LOG_PROBS.get(type(model)))
 
 
 def describe(model: Model, vocab: Vocab) -> dict[str, str]:
@@ -88,7 +110,6 @@ def described(metadata: Mapping[str, str], model: Model | None = None) -> tuple[
             "if it is your own, give it: load(path, model=...)",
         )
         found = MODELS[name](**json.loads(metadata["config"]))
-    require(found.vocab_size == vocab.size, "the vocabulary has another size than the model")
     return found, vocab
 
 

@@ -142,7 +142,11 @@ def test_tensors_of_any_kind_are_refused_under_a_checksum_that_is_right(saved, k
     with np.errstate(invalid="ignore"):
         array = np.full(shape, value).astype(kind_of_number)
     rewrite(path, **{name: array})
-    same = name in arrays and (array.shape, array.dtype) == (arrays[name].shape, arrays[name].dtype)
+    # Any floating type is taken that JAX has without JAX_ENABLE_X64.
+    taken = name in arrays and {str(arrays[name].dtype)} | (
+        {"float16", "float32"} if arrays[name].dtype.kind == "f" else set()
+    )
+    same = taken and array.shape == arrays[name].shape and str(array.dtype) in taken
     beside = kind == "weights" and name.startswith("opt_state.")
     if not (same or beside):
         assert "the tensor" in outcome(kind, path) or "has a tensor" in outcome(kind, path)

@@ -245,8 +245,8 @@ def test_the_fast_recipe_leaves_the_same_kind_of_run(monkeypatch, capsys, tmp_pa
     assert (status, err) == (0, "")
     assert "200 of 200 steps" in output
     config = json.loads((out / "config.json").read_text())
-    assert (config["recipe"], config["warmup"], config["batch_size"]) == ("fast", 100, 256)
-    assert "drop_step" not in config
+    assert (config["recipe"], config["warmup_steps"], config["batch_size"]) == ("fast", 100, 256)
+    assert (config["data"], config["optimizer"]) == ("contexts", "nadamw")
     assert summary(out)["loss_train"] < 1.5
     rates = [json.loads(line)["lr"] for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert max(rates) == pytest.approx(0.02, rel=0.05)
@@ -260,13 +260,14 @@ def test_the_fast_recipe_leaves_the_same_kind_of_run(monkeypatch, capsys, tmp_pa
     [
         (["--recipe", "quick"], "invalid choice 'quick'"),
         (["--recipe"], "Missing value for argument '--recipe'"),
-        (["--recipe", "fast", "--drop-step", 3], "Unrecognized options: --drop-step"),
-        (["--warmup-steps", 3], "Unrecognized options: --warmup"),
+        (["--optimizer", "adm"], "optimizer must be one of sgd, adamw, nadamw, not 'adm'"),
+        (["--schedule", "up"], "schedule must be one of step, constant, linear, cosine, not 'up'"),
+        (["--weight-decay", 1], "sgd has no weight decay; give a weight_decay of 0, or adamw"),
         (["--recipe", "fast", "--batch-size", 1], "batch_size must be a whole number from 2"),
         (["--recipe", "fast", "--weight-decay", "nan"], "weight_decay must be a number from 0"),
     ],
 )
-def test_each_recipe_has_its_own_settings(monkeypatch, capsys, options, said):
+def test_a_recipe_that_cannot_be_is_refused(monkeypatch, capsys, options, said):
     status, out, err = run(monkeypatch, capsys, "mlp", *options)
     assert (status, out) == (2, "")
     assert said in err
@@ -337,6 +338,17 @@ def test_bigram_on_a_list_of_ones_own(monkeypatch, capsys, tmp_path, names):
         )
         assert status == 0
         assert len(sampled.splitlines()) == 7
+
+
+def test_the_table_without_smoothing_is_drawn_from(monkeypatch, capsys, tmp_path):
+    """Pairs that the list lacks have a probability of 0, whose logarithm is minus infinity."""
+    (tmp_path / "names").write_text("abab\nabc\nab\n")
+    options = ("--names", tmp_path / "names", "--out", tmp_path / "run", "--steps", 2)
+    run(monkeypatch, capsys, "bigram", *options, "--smoothing", 0, "--no-report")
+    table = tmp_path / "run/counts.safetensors"
+    status, drawn, _ = run(monkeypatch, capsys, "sample", table, "-n", 50)
+    assert status == 0
+    assert all(re.match(r"(ab)+c?\t", line) for line in drawn.splitlines())
 
 
 def test_bigram_shows_the_document_beside_counting(monkeypatch, capsys, tmp_path):

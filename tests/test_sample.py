@@ -1,5 +1,7 @@
 from collections import Counter
-from itertools import islice
+from fractions import Fraction
+from functools import partial
+from itertools import accumulate, islice
 
 import jax
 import jax.numpy as jnp
@@ -67,6 +69,49 @@ def test_top_p_of_one_and_top_k_of_all_change_nothing():
     logits = [0.0, -jnp.inf, 3.0]
     np.testing.assert_array_equal(filtered(logits, top_p=1.0), logits)
     np.testing.assert_array_equal(filtered(logits, top_k=3), logits)
+    # Also where the likely ones come to 1 in float32 before the last.
+    many = jnp.asarray(np.random.default_rng(0).normal(size=(300, 97)) * 6, jnp.float32)
+    np.testing.assert_array_equal(sample.filter_logits(many, top_p=1.0), many)
+
+
+@given(st.data())
+def test_first_temperature_then_top_k_then_top_p_of_what_that_left(data):
+    """In fractions: whole weights stay whole at temperatures of 1 and 1/2, so that a sum may be `top_p` exactly."""
+    weights = data.draw(st.lists(st.integers(1, 9), min_size=1, max_size=27))
+    temperature, k = data.draw(st.sampled_from([1.0, 0.5])), data.draw(st.integers(1, 30))
+    warm = [weight ** int(1 / temperature) for weight in weights]
+    left = sorted(w for w in warm if w >= sorted(warm)[-k:][0])[::-1]
+    total = sum(left)
+    p = data.draw(
+        st.integers(1, total).map(lambda i: Fraction(i, total))
+        | st.integers(1, 100).map(lambda i: Fraction(i, 100))
+    )
+    last = next(
+        w for w, reached in zip(left, accumulate(left), strict=True) if reached >= p * total
+    )
+    logits = np.log(weights)
+    kept = np.isfinite(filtered(logits, temperature=temperature, top_k=k, top_p=float(p)))
+    assert kept.tolist() == [w >= last for w in warm]
+
+
+def test_the_order_and_the_renormalisation_by_example():
+    logits = np.log([0.4, 0.3, 0.2, 0.1])
+
+    def kept(**options):
+        return np.isfinite(filtered(logits, **options)).sum()
+
+    assert kept(top_p=0.5) == 2
+    assert kept(top_p=0.5, top_k=2) == 1  # 0.4 of 0.7 is more than a half
+    assert kept(top_p=0.5, temperature=0.5) == 1  # 0.16 of 0.3
+    assert kept(top_p=0.7) == 2  # exactly
+    assert kept(top_p=1e-9) == 1
+
+
+def test_ties_are_all_kept():
+    assert np.isfinite(filtered([0.0] * 4, top_p=0.5)).all()
+    assert np.isfinite(filtered([0.0] * 4, top_k=2)).all()
+    kept = np.isfinite(filtered([2.0, 1.0, 1.0, 0.0], top_k=2))
+    assert kept.tolist() == [True, True, True, False]
 
 
 def test_draws_follow_the_probabilities():
@@ -102,11 +147,13 @@ def test_a_network_is_sampled_as_its_table(monkeypatch, letters):
     )  # logits of one context differ in the last bit, which one draw may fall on
 
 
-def test_samples_follow_the_table(counted, letters, table):
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_samples_follow_the_table(counted, letters, table, dtype):
     """Pairs in 20,000 names against their expectation, in standard deviations (5 at most)."""
-    names = sample.names(counted, letters, KEY, 20_000)
+    rounded = jax.tree.map(lambda x: x.astype(dtype), counted)
+    names = sample.names(rounded, letters, KEY, 20_000)
     drawn = counts.bigrams(corpus.encode(letters, names), 27)
-    p = counts.probabilities(table)
+    p = np.asarray(jax.nn.softmax(rounded.params.weight.astype(jnp.float32)), np.float64)
     expected = drawn.sum(axis=1, keepdims=True) * p
     often = expected > 20
     z = (drawn - expected)[often] / np.sqrt(expected * (1 - p))[often]
@@ -161,9 +208,11 @@ def endless():
 
 
 @pytest.mark.parametrize("max_length", [1, 7, 64])
-def test_no_name_is_endless(max_length):
-    drawn = list(islice(sample.stream(endless(), Vocab("ab"), KEY, max_length=max_length), 9))
+def test_no_name_is_endless_and_one_that_is_cut_counts(max_length):
+    options = {"max_length": max_length}
+    drawn = list(islice(sample.stream(endless(), Vocab("ab"), KEY, **options), 9))
     assert all(len(name) == max_length and not ended for name, ended in drawn)
+    assert sample.names(endless(), Vocab("ab"), KEY, 9, **options) == [name for name, _ in drawn]
 
 
 def test_a_name_of_the_greatest_length_may_end_by_itself():
@@ -218,3 +267,13 @@ def test_a_negative_number_of_names(counted, letters):
     with pytest.raises(InputError, match="0 or more"):
         sample.names(counted, letters, KEY, -1)
     assert sample.names(counted, letters, KEY, 0) == []
+
+
+@pytest.mark.parametrize("characters", ["", "abc", "abcdefghijklmnopqrstuvwxyzé"])
+def test_a_vocabulary_of_another_size_is_refused_before_anything_is_drawn(counted, characters):
+    size = len(characters) + 1
+    message = f"the vocabulary has {size} tokens with the boundary, but the model has 27; give"
+    for draw in (sample.stream, partial(sample.names, n=0)):
+        with pytest.raises(InputError, match=message) as error:
+            draw(counted, Vocab(characters), KEY)
+        assert "\n" not in str(error.value)

@@ -8,7 +8,7 @@ import pytest
 from conftest import AS_USERS
 
 from mmjax import InputError, bigram, corpus, evaluate, members, mlp, train, vocab
-from mmjax.data import Batch, context_table
+from mmjax.data import Batch, Windows, context_table
 from mmjax.model import Predictor, require_model
 from mmjax.train import steps as steps_module
 
@@ -119,8 +119,9 @@ def test_no_step_holds_the_list(tokens):
     """Or XLA counts it as read by every step, and a step on a long list takes longer."""
     state = train.init(MODEL, RECIPE, KEY)
     run = partial(train.scan, MODEL, RECIPE, steps=6, optimizer=None)
+    windows = Windows(tokens, MODEL.block_size)
     (loop,) = (
-        eqn for eqn in jax.make_jaxpr(run)(state, tokens).eqns if eqn.primitive.name == "scan"
+        eqn for eqn in jax.make_jaxpr(run)(state, windows).eqns if eqn.primitive.name == "scan"
     )
     assert tokens.shape not in [var.aval.shape for var in loop.invars]
 

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 from tampered import rewrite
 
-from mmjax import InputError, Predictor, Vocab, bigram, mlp, weights
+from mmjax import InputError, Predictor, Vocab, bigram, lookup, mlp, weights
 
 VOCAB = Vocab("-abcdeéfg李")
 MODEL = mlp.MLP(vocab_size=11, embedding_dim=3, hidden_size=13, hidden_layers=3)
@@ -43,6 +43,132 @@ def test_round_trip_of_a_bigram(tmp_path):
     loaded, _ = weights.load(tmp_path / "b")
     np.testing.assert_array_equal(loaded.params.weight, predictor.params.weight)
     assert (loaded.model, loaded.stats) == (config, ())
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32", "float64"])
+def test_a_network_has_the_floating_type_that_was_saved(tmp_path, predictor, dtype):
+    def cast(leaf):
+        return leaf.astype(dtype)
+
+    with jax.enable_x64(dtype == "float64"):
+        saved = jax.tree.map(cast, predictor)
+        weights.save(tmp_path / "x", saved, VOCAB)
+        for model in (None, MODEL):
+            loaded, _ = weights.load(tmp_path / "x", model=model)
+            assert {str(leaf.dtype) for leaf in jax.tree.leaves(loaded)} == {dtype}
+            jax.tree.map(np.testing.assert_array_equal, loaded, saved)
+    if dtype == "float64":
+        with pytest.raises(InputError, match=r"is float64, .* JAX_ENABLE_X64=1 is set; set it"):
+            weights.load(tmp_path / "x")
+
+
+def test_a_float32_network_is_itself_under_x64(path, predictor):
+    with jax.enable_x64(True):
+        loaded, _ = weights.load(path)
+        assert {leaf.dtype for leaf in jax.tree.leaves(loaded)} == {np.dtype("float32")}
+        jax.tree.map(np.testing.assert_array_equal, loaded, predictor)
+
+
+@dataclasses.dataclass(frozen=True)
+class Counting(bigram.Bigram):
+    """A bigram that counts in JAX's widest integer."""
+
+    def init(self, key) -> Any:
+        params, _ = super().init(key)
+        return params, (jnp.zeros((), int),)
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_integers_are_of_the_models_own_type_and_a_line_names_the_flag(tmp_path, wide):
+    model = Counting(11)
+    with jax.enable_x64(wide):
+        weights.save(tmp_path / "x", Predictor(model, *model.init(jax.random.key(0))), VOCAB)
+        weights.load(tmp_path / "x", model=model)
+    advice = "set it" if wide else "unset that"
+    with jax.enable_x64(not wide), pytest.raises(InputError, match=f"JAX_ENABLE_X64.*; {advice}$"):
+        weights.load(tmp_path / "x", model=model)
+
+
+INF = np.inf
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
+@pytest.mark.parametrize(
+    ("row", "right"),
+    [
+        ([0.0, -INF, -INF], True),
+        ([0.0, INF, 0.0], False),
+        ([0.0, np.nan, 0.0], False),
+        ([-INF, -INF, -INF], False),
+    ],
+)
+@pytest.mark.parametrize("model", [bigram.Bigram(3), lookup.Table(3, 1)])
+def test_minus_infinity_is_a_probability_of_0_and_other_infinities_are_none(
+    tmp_path, model, row, right, dtype
+):
+    path, logits = tmp_path / "x", jnp.array([row, [0, 1, 2], [3, 4, 5]], dtype)
+    kind = bigram.Params if isinstance(model, bigram.Bigram) else lookup.Params
+    weights.save(path, Predictor(model, kind(jnp.zeros_like(logits)), ()), Vocab("ab"))
+    before = path.read_bytes()
+    predictor = Predictor(model, kind(logits), ())
+    if right:
+        weights.save(path, predictor, Vocab("ab"))
+        loaded, _ = weights.load(path, model=model)
+        np.testing.assert_array_equal(loaded.params[0], logits)
+    else:
+        with pytest.raises(InputError, match=r"x: not saved: the tensor params\..* holds NaN"):
+            weights.save(path, predictor, Vocab("ab"))
+        assert path.read_bytes() == before
+        if dtype != "bfloat16":  # which `tampered` cannot read
+            [name] = load_file(path)
+            rewrite(path, **{name: np.asarray(logits)})
+            with pytest.raises(InputError, match=rf"x: the tensor {name} holds NaN"):
+                weights.load(path, model=model)
+
+
+@pytest.mark.parametrize("bad", [np.nan, INF, -INF])
+def test_a_network_that_is_not_finite_is_not_saved(tmp_path, predictor, bad):
+    params = predictor.params._replace(embedding=predictor.params.embedding.at[3, 1].set(bad))
+    with pytest.raises(InputError, match=r"x: not saved: the tensor params\.embedding holds"):
+        weights.save(tmp_path / "x", dataclasses.replace(predictor, params=params), VOCAB)
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("embedding", "message"),
+    [
+        (jnp.zeros((11, 5)), r"is float32 \(11, 5\), not float32 \(11, 3\)"),
+        (jnp.zeros((11, 3), int), "is int32"),
+        (jnp.zeros((11, 3), jnp.complex64), "is complex64; use one of"),
+        (jnp.zeros((11, 3), jnp.float8_e4m3fn), "is float8_e4m3fn; use one of"),
+        (jax.random.key(0), "is key<fry>; use one of"),
+        ("text", "is str; use one of"),
+    ],
+)
+def test_what_would_not_be_loaded_is_not_saved(tmp_path, predictor, embedding, message):
+    params = predictor.params._replace(embedding=embedding)
+    with pytest.raises(InputError, match=rf"not saved: the tensor params\.embedding {message}"):
+        weights.save(tmp_path / "x", dataclasses.replace(predictor, params=params), VOCAB)
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("characters", "message"),
+    [("abc", "the vocabulary has another size"), ("abcdefghi\ud800", "surrogates not allowed")],
+)
+def test_a_vocabulary_that_would_not_be_loaded_is_not_saved(
+    tmp_path, predictor, characters, message
+):
+    with pytest.raises(InputError, match=message):
+        weights.save(tmp_path / "x", predictor, Vocab(characters))
+    assert not [*tmp_path.iterdir()]
+
+
+def test_arrays_of_numpy_are_saved_whatever_their_order_in_memory(tmp_path, predictor):
+    params = jax.tree.map(np.asfortranarray, predictor.params)
+    weights.save(tmp_path / "x", dataclasses.replace(predictor, params=params), VOCAB)
+    loaded, _ = weights.load(tmp_path / "x")
+    jax.tree.map(np.testing.assert_array_equal, loaded.params, predictor.params)
 
 
 def test_tensors_are_named_by_their_place(path, predictor):
