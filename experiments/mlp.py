@@ -64,12 +64,12 @@ def run(
     with resume.mention(checkpoints):
         saver = training.Saver(save, start)
         state = start.state if start else training.first_state(model, recipe, seeds)
-        if not start:
-            saver.start(state, Progress.start(len(seeds)))
         chunk = training.chunk_size(recipe, parameter_count(state.params))
         measured = training.measured(model, recipe, state, examples, watch=options.watch)
         validation = training.validation(model, known.tokens["val"], chunk)
         with interruptible() as interruption, training.progress_bar(recipe, start) as move_bar:
+            if not start:
+                saver.start(state, Progress.start(len(seeds)))
             fitted = train.fit(
                 *(model, recipe, state, examples),
                 chunk=chunk,

@@ -98,7 +98,7 @@ def mention(checkpoints: Checkpoints) -> Iterator[None]:
 
 def require_same(saved: Mapping[str, Any], given: Mapping[str, Any], where: Path) -> None:
     """Raise `InputError`, naming the options that differ, unless a run with `given` ones may go on from `where`."""
-    names = [name for name in {**saved, **given} if name not in FREE]
+    names = [name for name in {"recipe": None, **saved, **given} if name not in FREE]
     different = [
         f"--{name.replace('_', '-')} {saved.get(name)}, not {given.get(name)}"
         for name in names

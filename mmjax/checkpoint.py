@@ -129,6 +129,7 @@ def _shapes(
     require(isinstance(json.loads(metadata["notes"]), dict), "the notes are no JSON object")
 
     hyper = dict.fromkeys(json.loads(metadata["hyper"]), jnp.zeros(()))
+    members.require_hyper(hyper)
 
     def init(key: jax.Array) -> TrainState:
         return train.init(found, recipe, key, hyper=hyper, optimizer=optimizer)

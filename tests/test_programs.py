@@ -82,7 +82,7 @@ def test_mlp_leaves_a_whole_run_folder(mlp_run):
     assert figures["steps_per_second"] > 0
     metrics = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in metrics] == list(range(30, 1_501, 30))
-    assert metrics[0]["loss_train"] > metrics[-1]["loss_train"]
+    assert metrics[0]["loss_batch"] > metrics[-1]["loss_batch"]
     assert [line["step"] for line in metrics if "loss_val" in line] == [300, 600, 900, 1_200, 1_500]
     config = json.loads((folder / "config.json").read_text())
     assert (config["seed"], config["vocab_size"], config["learning_rate"]) == (3, 27, 0.1)
@@ -159,7 +159,7 @@ def test_metrics_are_written_and_handed_over(tmp_path):
     assert [json.loads(line) for line in lines] == seen
     assert [record["step"] for record in seen] == list(range(22, 1_101, 22))
     assert set(seen[0]) == {
-        *("step", "seconds", "lr", "loss_train", "loss_batch_low", "loss_batch_high"),
+        *("step", "seconds", "lr", "loss_batch", "loss_batch_low", "loss_batch_high"),
         *(f"update_ratio/{name}.weight" for name in ("input", "hidden.0.linear", "output.linear")),
         "update_ratio/embedding",
         *(f"saturation/{name}.tanh" for name in ("input", "hidden.0")),
@@ -353,7 +353,7 @@ def test_the_table_without_smoothing_is_drawn_from(monkeypatch, capsys, tmp_path
 
 def test_bigram_shows_the_document_beside_counting(monkeypatch, capsys, tmp_path):
     _, output, _ = run(monkeypatch, capsys, "bigram", "--out", tmp_path / "run", "--steps", 100)
-    assert "the document's settings" in output
+    assert "the lecture's settings" in output
     assert "2.425 is below it" in output
     assert "\naj" in output
 

@@ -128,7 +128,7 @@ def test_the_last_checkpoints_are_kept_and_the_best(monkeypatch, capsys, tmp_pat
     }
     best = checkpoint.load(out / "checkpoints/best.safetensors")
     assert int(best.state.step) == min(losses, key=losses.__getitem__)
-    assert best.notes["progress"]["best_loss_val"] == min(losses.values())
+    assert best.notes["best_loss_val"] == min(losses.values())
     assert (
         run(monkeypatch, capsys, "sample", out / "checkpoints/best.safetensors", "--names", names)[
             0
@@ -181,7 +181,7 @@ DIFFERENT = [
     (("--split-seed", 1), "--split-seed 42, not 1"),
     (("--watch",), None),
     (("--no-watch",), "--watch True, not False"),
-    (("--recipe", "fast"), "--recipe document, not fast"),
+    (("--recipe", "fast"), "--recipe lecture, not fast"),
     (("--steps", 100), "has come to step 160 already; give --steps 160 or more"),
     (("--overwrite",), "--resume goes on with a run and --overwrite starts over"),
 ]
@@ -229,7 +229,7 @@ def test_an_unfinished_run_is_not_overwritten_by_mistake(monkeypatch, capsys, na
 def test_nothing_to_go_on_from_is_said_and_nothing_is_made(monkeypatch, capsys, tmp_path, names):
     status, _, err = run(monkeypatch, capsys, "mlp", *arguments(names, tmp_path / "x", "--resume"))
     assert status == 2
-    assert "is no run folder to go on with; start without --resume" in err
+    assert "is not a run folder; start without --resume" in err
     assert not (tmp_path / "x").exists()
     (tmp_path / "x").mkdir()
     status, _, err = run(monkeypatch, capsys, "mlp", *arguments(names, tmp_path / "x", "--resume"))
@@ -328,7 +328,7 @@ def test_ctrl_c_after_the_training_says_how_to_go_on(monkeypatch, capsys, names,
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(mlp, "finish", interrupted)
+        patch.setattr(mlp.outcome, "result_of", interrupted)
         status, _, err = run(patch, capsys, "mlp", *arguments(names, copy, "--resume"))
     assert (status, err) == (130, "experiments.mlp: interrupted; --resume goes on from step 200\n")
     assert run(monkeypatch, capsys, "mlp", *arguments(names, copy, "--resume"))[::2] == (0, "")

@@ -41,10 +41,7 @@ def init(
     `HYPER`, or is given with an `optimizer`, which does not look at it.
     """
     hyper = hyper or {}
-    unknown = [name for name in hyper if name not in HYPER]
-    require(
-        not unknown, f"{', '.join(unknown)} cannot differ between members: {', '.join(HYPER)} can"
-    )
+    require_hyper(hyper)
     require(
         optimizer is None or not hyper,
         "hyper takes the place of the recipe's numbers, which an optimizer of your own does not "
@@ -74,6 +71,14 @@ def _init(
         return step.init(model, recipe, key, hyper=hyper, optimizer=optimizer.value)
 
     return _placed(jax.vmap(one)(keys, hyper), devices)
+
+
+def require_hyper(hyper: Mapping[str, Any]) -> None:
+    """Raise `InputError` unless all of `hyper` are numbers that may differ between members."""
+    unknown = [name for name in hyper if name not in HYPER]
+    require(
+        not unknown, f"{', '.join(unknown)} cannot differ between members: {', '.join(HYPER)} can"
+    )
 
 
 def _mesh(devices: int) -> Mesh:
