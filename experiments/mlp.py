@@ -232,7 +232,7 @@ def finish(
     sample_key = jax.random.key(options.seed)
     samples = list(islice(sample.stream(predictor, data.vocab, sample_key), CHECKED_SAMPLES))
     sampled = corpus.encode(data.vocab, [name for name, _ in samples])
-    check = evaluate.count_check(predictor, data.tokens["train"], sampled)
+    check = evaluate.count_check(predictor, data.tokens["train"], sampled, data.tokens["val"])
     losses = {part: evaluate.loss(predictor, tokens) for part, tokens in data.tokens.items()}
     seen = inside.look(config, options.recipe, state, examples)
     figures = {
@@ -248,6 +248,8 @@ def finish(
         "perplexity_val": evaluate.perplexity(losses["val"]),
         "bigram_check_kl": check.kl_predicted,
         "bigram_check_kl_sampled": check.kl_sampled,
+        "bigram_check_kl_reference": check.kl_reference,
+        "bigram_check_kl_val": check.kl_val,
         "bigram_check_passed": check.passed,
         "training_seconds": round(training.seconds, 3),
         "steps_per_second": round(training.steps / training.seconds, 1) if training.steps else None,
@@ -309,7 +311,8 @@ def show(data: Data, run: Finished) -> None:
         "\nbigram +1: the loss of counting letter pairs in the training part.\n"
         f"\nBigrams against the training part's table: KL {check.kl_predicted:.4f} nats predicted, "
         f"{check.kl_sampled:.4f} in {CHECKED_SAMPLES:,} samples"
-        f"\n(sound below {evaluate.MAX_KL}): {verdict}.\n"
+        f"\n(sound below {evaluate.MAX_KL}, sampled below {evaluate.MAX_KL + check.kl_reference:.4f} for the noise of "
+        f"a sample): {verdict}.\nOf the validation part's table: KL {check.kl_val:.4f} nats predicted.\n"
     )
     print("\n".join(run.samples).expandtabs(24))
     print(f"\n{inside.health_lines(run.findings)}")

@@ -42,6 +42,7 @@ MLP_FIGURES = (
     *("parameters", "examples_train", "steps", "initial_loss", "training_seconds"),
     *(f"loss_{part}" for part in ("train", "val", "test", "val_unseen", "test_unseen")),
     *("bigram_check_kl", "bigram_check_kl_sampled", "bigram_check_passed"),
+    *("bigram_check_kl_reference", "bigram_check_kl_val"),
 )
 
 
@@ -155,7 +156,9 @@ def of_mlp(
         f"{summary['training_seconds']:.1f} s. Validation loss {number(summary['loss_val'])} nats a letter, "
         f"perplexity {number(perplexity(summary['loss_val']), 2)}. Its letter pairs {agree} counting: KL "
         f"{number(summary['bigram_check_kl'])} nats as it predicts them, "
-        f"{number(summary['bigram_check_kl_sampled'])} as it samples them (sound below {evaluate.MAX_KL}).",
+        f"{number(summary['bigram_check_kl_sampled'])} as it samples them (sound below {evaluate.MAX_KL}, and as "
+        f"sampled that far above the {number(summary['bigram_check_kl_reference'])} of a sample of the table itself); "
+        f"on validation names {number(summary['bigram_check_kl_val'])} as it predicts them.",
         findings=findings,
         samples=read_samples(folder),
         sections=[
