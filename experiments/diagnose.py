@@ -27,7 +27,7 @@ from mmjax import Predictor, Vocab, corpus, mlp, train, weights
 class Options:
     """Show a saved run from inside: tables, pictures, a report, and what is unhealthy about it.
 
-    Of an MLP activations are those of 1,024 training examples, gradients those of one training batch; of a
+    Of an MLP activations are those of 8,192 training examples, gradients those of one training batch; of a
     bigram its table is held against counting. The pictures go into the run's folder, under figures/, the
     report beside them.
     """

@@ -12,7 +12,8 @@ from mmjax import batches, diagnostics, mlp, train
 from mmjax.diagnostics import Activation, Finding, Gradient, Inspection, WeightGradient
 
 # Examples on which activations are measured; gradients are those of one training batch.
-LOOK = 1_024
+LOOK = 8_192
+WATCH = 1_024  # while training, where each measurement takes time
 
 
 class Inside(NamedTuple):
@@ -30,7 +31,7 @@ def look(
 ) -> Inside:
     """The tables for a training state, on the batch that its next step would draw."""
     batch = inspect_next(config, recipe, state, data)
-    contexts = next_contexts(config, state, data)
+    contexts = next_contexts(config, state, data, LOOK)
     outputs = outputs_of(config, state.params, state.stats, contexts)
     return Inside(
         diagnostics.activations(config, outputs),
@@ -50,10 +51,12 @@ def inspect_next(
     return diagnostics.inspect(config, state.params, state.stats, *batch)
 
 
-@partial(jax.jit, static_argnums=0)
-def next_contexts(config: mlp.MLP, state: train.TrainState, data: batches.Data) -> jax.Array:
-    """Contexts of `LOOK` examples."""
-    contexts, _ = train.draw_batch(config, train.Config(batch_size=LOOK), state, data)
+@partial(jax.jit, static_argnums=(0, 3))
+def next_contexts(
+    config: mlp.MLP, state: train.TrainState, data: batches.Data, examples: int = WATCH
+) -> jax.Array:
+    """Return the contexts of as many examples [examples, block_size]."""
+    contexts, _ = train.draw_batch(config, train.Config(batch_size=examples), state, data)
     return contexts
 
 
@@ -63,7 +66,7 @@ outputs_of = jax.jit(diagnostics.outputs, static_argnums=0)
 def tables(inside: Inside) -> dict[str, Table]:
     """The document's tables, each with its title."""
     activations = [
-        (f"{a.layer}", a.name, f"{a.mean:+.2f}", f"{a.std:.2f}", f"{a.saturation:.2f}", a.dead)
+        (f"{a.layer}", a.name, f"{a.mean:+.2f}", f"{a.std:.2f}", _percent(a), a.dead)
         for a in inside.activations
     ]
     gradients = [(f"{g.layer}", g.name, f"{g.mean:+.6f}", f"{g.std:.2e}") for g in inside.gradients]
@@ -89,6 +92,10 @@ def tables(inside: Inside) -> dict[str, Table]:
             ["weights", "shape", "grad mean", "grad std", "grad:data", "norm"], weights
         ),
     }
+
+
+def _percent(row: Activation) -> str:
+    return f"{row.saturation:.2f} +- {row.saturation_error:.2f}"
 
 
 def findings(

@@ -62,7 +62,11 @@ def test_pairs_are_the_table_without_its_zeros(monkeypatch, piece):
 
 @given(TABLES, TABLES, st.sampled_from([0.0, 1.0]))
 def test_pairs_lose_what_their_tables_lose(table, other, smoothing):
-    pairs, model = (counts.Pairs(*np.nonzero(t), t[t > 0], 5) for t in (table, other))
+    pairs, model = (
+        counts.Pairs(cells[:, 0], cells[:, 1], t[t > 0], 5)
+        for t in (table, other)
+        for cells in [np.argwhere(t)]
+    )
     probs = counts.probabilities(other, smoothing=smoothing)
     expected = counts.nll(probs, table)
     assert counts.pair_nll(pairs, model, smoothing=smoothing) == pytest.approx(expected)
