@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +13,9 @@ import optax
 from jaxtyping import Array, Float, Integer
 
 from mmjax import corpus, counts, lookup
-from mmjax.model import Model, Predictor
+from mmjax.errors import require
+from mmjax.layers import Moments
+from mmjax.model import Model, Predictor, layer_names
 
 CHUNK = 8192  # examples looked at together, which bounds the memory whatever the list's size
 LOGITS = 2**25  # numbers that a layer of logits has at most, which bounds it on a large alphabet
@@ -61,17 +64,49 @@ def perplexity(nll: float) -> float:
 
 
 def calibrate(predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]) -> Predictor:
-    """The same parameters with statistics recomputed: exact moments over all examples of `tokens`.
+    """Return the same parameters with the exact moments of all examples of `tokens` as statistics.
 
-    One batch holds them all, as in the lecture's calibration after training, so that each layer's
-    moments are taken behind layers that are normalised by theirs. That needs about
-    8 * hidden_size bytes an example; for millions of them give a part of the list.
+    Layer by layer, so that each layer's moments are taken behind layers that are normalised by
+    theirs, as in the lecture's calibration; in pieces, so that memory does not grow with the list.
+    The statistics of a model of your own have to be `layers.Moments`, and the input and the output of
+    their normalisation tapped one after the other: moments at `a.b` belong to the tap `a.b.norm`.
+    Raises `InputError` if they are not, or there are fewer than two examples.
     """
-    if not jax.tree.leaves(predictor.stats):
+    model, stats = predictor.model, predictor.stats
+    places, tree = jax.tree.flatten_with_path(stats, is_leaf=lambda x: isinstance(x, Moments))
+    if not places:
         return predictor
-    model: Any = predictor.model
-    whole = replace(predictor, model=replace(model, momentum=1.0))
-    return replace(predictor, stats=_train_stats(whole, tokens))
+    require(len(tokens) > 2, "recalibration needs at least two examples; give a longer list")
+    names = layer_names(model)
+    taps = [f"{jax.tree_util.keystr(at, simple=True, separator='.')}.norm" for at, _ in places]
+    for tap, (_, moments) in zip(taps, places, strict=True):
+        require(
+            isinstance(moments, Moments) and tap in names[1:],
+            f"cannot recalibrate the {type(model).__name__}: its statistics must be layers.Moments, and its "
+            f"forward pass must tap what enters their normalisation, and what leaves it as {tap!r}",
+        )
+    found = [moments for _, moments in places]
+    for i in sorted(range(len(taps)), key=lambda i: names.index(taps[i])):
+        before = names[names.index(taps[i]) - 1]
+        moments = _moments(replace(predictor, stats=tree.unflatten(found)), tokens, before)
+        found[i] = jax.tree.map(lambda new, old: jnp.asarray(new, old.dtype), moments, found[i])
+    return replace(predictor, stats=tree.unflatten(found))
+
+
+def _moments(predictor: Predictor, tokens: np.ndarray, layer: str) -> Moments:
+    """Return the moments of a layer's output over all examples, merged from pieces in float64.
+
+    Chan, Golub and LeVeque, Updating Formulae and a Pairwise Algorithm for Computing Sample
+    Variances (Stanford, STAN-CS-79-773).
+    """
+    count, mean, squares = 0, 0.0, 0.0
+    for piece, size in _pieces(tokens, predictor.model):
+        new = [np.asarray(x, np.float64) for x in _piece_moments(predictor, piece, size, layer)]
+        offset = new[0] - mean
+        squares = squares + new[1] + offset**2 * (count * size / (count + size))
+        count += size
+        mean = mean + offset * (size / count)
+    return Moments(*np.broadcast_arrays(mean, squares / (count - 1)))
 
 
 def expected_bigrams(
@@ -124,13 +159,14 @@ def _predicted_kl(predictor: Predictor, tokens: np.ndarray, pairs: counts.Pairs)
     return nll - counts.pair_nll(pairs, pairs)
 
 
-def _chunk(model: Model) -> int:
+def chunk_size(model: Model) -> int:
+    """Return how many examples of `model` are looked at together."""
     return max(1, min(CHUNK, LOGITS // model.vocab_size))
 
 
 def _pieces(tokens: np.ndarray, model: Model) -> Iterator[tuple[np.ndarray, int]]:
     """Pieces of one shape, so that one compilation serves every split: (tokens, examples that count)."""
-    examples, chunk = len(tokens) - 1, _chunk(model)
+    examples, chunk = len(tokens) - 1, chunk_size(model)
     before = model.block_size - 1
     padded = np.pad(tokens, (before, chunk))
     for start in range(0, examples, chunk):
@@ -168,9 +204,20 @@ def _expected_sum(predictor: Predictor, piece: Array, rank: Array, size: int | A
     return jax.ops.segment_sum(probs, rank, min(len(probs), predictor.model.vocab_size))
 
 
-@jax.jit
-def _train_stats(predictor: Predictor, tokens: Array) -> Any:
-    index = jnp.arange(len(tokens) - 1)
-    contexts, _ = corpus.windows(tokens, index, predictor.model.block_size)
-    _, stats = predictor.model.apply(predictor.params, predictor.stats, contexts, train=True)
-    return stats
+@partial(jax.jit, static_argnames="layer")
+def _piece_moments(
+    predictor: Predictor, piece: Array, size: int | Array, layer: str
+) -> tuple[Array, Array]:
+    """Return mean and sum of squared deviations of a layer's output, in evaluation."""
+    contexts, _ = _examples(predictor, piece)
+    outputs = {}
+
+    def tap(name: str, x: Array) -> Array:
+        outputs[name] = x
+        return x
+
+    predictor.model.apply(predictor.params, predictor.stats, contexts, train=False, tap=tap)
+    x = outputs[layer]
+    counted = (jnp.arange(len(x)) < size)[:, None]
+    mean = jnp.mean(x, axis=0, where=counted)
+    return mean, jnp.sum(jnp.square(x - mean[None, :]), axis=0, where=counted)

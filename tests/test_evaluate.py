@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import jax
@@ -5,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mmjax import Predictor, bigram, corpus, counts, evaluate, mlp, sample, train, vocab
+from mmjax import InputError, Predictor, bigram, corpus, counts, evaluate, mlp, sample, train, vocab
 
 MODEL = mlp.MLP(vocab_size=27, embedding_dim=7, hidden_size=61, hidden_layers=3)
 
@@ -68,11 +69,38 @@ def test_calibrate_gives_the_whole_sets_moments(trained, tokens):
     ):
         x = x @ block.linear.weight + block.linear.bias
         mean, var = x.mean(0), x.var(0, ddof=1)
-        np.testing.assert_allclose(moments.mean, mean, atol=1e-3)
-        np.testing.assert_allclose(moments.var, var, rtol=1e-3)
+        np.testing.assert_allclose(moments.mean, mean, atol=1e-5)
+        np.testing.assert_allclose(moments.var, var, rtol=1e-5)
         x = np.tanh(block.norm.gamma * (x - mean) / np.sqrt(var + 1e-5) + block.norm.beta)
     assert calibrated.params is trained.params
     assert calibrated.model == trained.model
+
+
+def test_calibrate_equals_one_batch_of_the_whole_list(trained, tokens):
+    contexts, _, _ = all_at_once(trained, tokens)
+    model = dataclasses.replace(MODEL, momentum=1.0)
+    _, whole = model.apply(trained.params, trained.stats, contexts, train=True)
+    calibrated = evaluate.calibrate(trained, tokens)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), calibrated.stats, whole
+    )
+
+
+@pytest.mark.parametrize("examples", [999, 1_000, 1_001, 2_500])
+def test_calibrate_works_in_pieces(monkeypatch, trained, tokens, examples):
+    part = tokens[: examples + 1]
+    whole = evaluate.calibrate(trained, part).stats
+    monkeypatch.setattr(evaluate, "CHUNK", 500)
+    pieces = evaluate.calibrate(trained, part).stats
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), pieces, whole)
+
+
+def test_calibrate_refuses_what_it_cannot(trained, tokens):
+    with pytest.raises(InputError, match="at least two examples"):
+        evaluate.calibrate(trained, tokens[:2])
+    other = dataclasses.replace(trained, stats=(jnp.zeros(3),))
+    with pytest.raises(InputError, match=r"cannot recalibrate the MLP: .* layers.Moments"):
+        evaluate.calibrate(other, tokens)
 
 
 def test_calibrate_mends_statistics_that_were_lost(trained, tokens):
