@@ -51,6 +51,8 @@ def _show_one(result: RunResult) -> None:
     figures = result.figures
     print(Table(["part", "names", "examples", "loss", "perplexity", "bigram +1"], result.losses()))
     passed = figures["bigram_check_passed"]
+    noise = figures["bigram_check_kl_reference"]
+    limit = None if noise is None else MAX_KL + noise
     verdict = "agrees with counting" if passed else "DOES NOT AGREE WITH COUNTING"
     print(
         "\nLoss in nats per character with running statistics; unseen: names that do not occur in "
@@ -58,7 +60,10 @@ def _show_one(result: RunResult) -> None:
         "\nBigrams against the training part's table: KL "
         f"{_number(figures['bigram_check_kl'])} nats predicted, "
         f"{_number(figures['bigram_check_kl_sampled'])} in {CHECKED_SAMPLES:,} samples"
-        f"\n(sound below {MAX_KL}): {verdict}.\n"
+        f"\n(sound below {MAX_KL}, sampled below "
+        f"{_number(limit)} for the noise of a sample): {verdict}."
+        f"\nOf the validation part's table: KL {_number(figures['bigram_check_kl_val'])} nats "
+        "predicted.\n"
     )
     print("\n".join(sample_lines(result.samples)).expandtabs(24))
     print(f"\n{inside.health_lines(result.findings)}")

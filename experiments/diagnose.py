@@ -39,6 +39,7 @@ MLP_FIGURES = (
     *("initial_loss", "final_loss", "stopped_at_step"),
     *(f"loss_{part}" for part in ("train", "val", "test", "val_unseen", "test_unseen")),
     *("bigram_check_kl", "bigram_check_kl_sampled", "bigram_check_passed"),
+    *("bigram_check_kl_reference", "bigram_check_kl_val"),
 )
 
 
@@ -46,7 +47,7 @@ MLP_FIGURES = (
 class Options:
     """Show a saved run from inside: tables, pictures, a report, and what is unhealthy about it.
 
-    Of an MLP activations are those of 1,024 training examples, gradients those of one training batch; of a
+    Of an MLP activations are those of 8,192 training examples, gradients those of one training batch; of a
     bigram its table is held against counting. The pictures go into the run's folder, under figures/, the
     report beside them.
     """

@@ -18,7 +18,10 @@ def needed(config: mlp.MLP, recipe: train.Recipe, seeds: int) -> int:
     training = seeds * (held + of_training(config, recipe))  # the last good copies, and a step
     saving = 5 * seeds * held
     widths = 2 * config.block_size * config.embedding_dim + 3 * config.hidden_size
-    looking = evaluate.CHUNK * FLOAT * (widths + 3 * config.vocab_size)
+    # Evaluation and recalibration, piece by piece, or the activations of every layer.
+    evaluating = evaluate.chunk_size(config) * FLOAT * (widths + 3 * config.vocab_size)
+    layers = (config.hidden_layers + 6) * config.hidden_size
+    looking = max(evaluating, training.LOOK * FLOAT * (widths + layers))
     tables = 10 * 8 * config.vocab_size**2
     return PROGRAM + max(training, saving, looking) + 2 * FLOAT * lookup.MAX_LOGITS + tables
 

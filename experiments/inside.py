@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 
 from experiments.program import Table
-from experiments.training import LOOK, look_contexts
+from experiments.training import LOOK, next_contexts
 from mmjax import diagnostics, divergence
 from mmjax.data import Dataset
 from mmjax.diagnostics import Activation, Finding, Gradient, Inspection, WeightGradient
@@ -28,7 +28,8 @@ class Inside(NamedTuple):
 def look(model: Model, recipe: Recipe, state: TrainState, data: Dataset) -> Inside:
     """Return the tables for a training state, on the batch that its next step would draw."""
     batch = divergence.inspect_next(model, recipe, state, data)
-    outputs = _outputs(model, state.params, state.stats, look_contexts(model, state, data))
+    contexts = next_contexts(model, state, data, LOOK)
+    outputs = _outputs(model, state.params, state.stats, contexts)
     return Inside(
         diagnostics.activations(model, outputs),
         diagnostics.gradients(model, batch),
@@ -44,7 +45,7 @@ _outputs = jax.jit(diagnostics.outputs, static_argnums=0)
 def tables(inside: Inside) -> dict[str, Table]:
     """The document's tables, each with its title."""
     activations = [
-        (f"{a.layer}", a.name, f"{a.mean:+.2f}", f"{a.std:.2f}", f"{a.saturation:.2f}", a.dead)
+        (f"{a.layer}", a.name, f"{a.mean:+.2f}", f"{a.std:.2f}", _percent(a), a.dead)
         for a in inside.activations
     ]
     gradients = [(f"{g.layer}", g.name, f"{g.mean:+.6f}", f"{g.std:.2e}") for g in inside.gradients]
@@ -70,6 +71,10 @@ def tables(inside: Inside) -> dict[str, Table]:
             ["weights", "shape", "grad mean", "grad std", "grad:data", "norm"], weights
         ),
     }
+
+
+def _percent(row: Activation) -> str:
+    return f"{row.saturation:.2f} +- {row.saturation_error:.2f}"
 
 
 def findings(

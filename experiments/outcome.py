@@ -135,6 +135,8 @@ def result_of(
         "perplexity_val": evaluate.perplexity(losses["val"]),
         "bigram_check_kl": check.kl_predicted,
         "bigram_check_kl_sampled": check.kl_sampled,
+        "bigram_check_kl_reference": check.kl_reference,
+        "bigram_check_kl_val": check.kl_val,
         "bigram_check_passed": check.passed,
         "training_seconds": round(progress.seconds, 3),
         "steps_per_second": round(progress.step / progress.seconds, 1) if progress.step else None,
@@ -159,7 +161,7 @@ def result_of(
 def check_of(predictor: Predictor, lists: Lists, samples: Sequence[Sample]) -> CountCheck:
     """Return how far the network's letter pairs lie from the training part's."""
     sampled = corpus.encode(lists.vocab, [drawn.name for drawn in samples])
-    return evaluate.count_check(predictor, lists.tokens["train"], sampled)
+    return evaluate.count_check(predictor, lists.tokens["train"], sampled, lists.tokens["val"])
 
 
 def finite(figures: Mapping[str, Any]) -> dict[str, Any]:

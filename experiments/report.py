@@ -115,7 +115,10 @@ def of_mlp(result: RunResult) -> Report:
         f"{summary['training_seconds']:.1f} s. Validation loss {number(summary['loss_val'])} nats a letter, "
         f"perplexity {number(perplexity(summary['loss_val']), 2)}. Its letter pairs {agree} counting: KL "
         f"{number(summary['bigram_check_kl'])} nats as it predicts them, "
-        f"{number(summary['bigram_check_kl_sampled'])} as it samples them (sound below {evaluate.MAX_KL}).",
+        f"{number(summary['bigram_check_kl_sampled'])} as it samples them (sound below "
+        f"{evaluate.MAX_KL}, and as sampled that far above the "
+        f"{number(summary['bigram_check_kl_reference'])} of a sample of the table itself); on "
+        f"validation names {number(summary['bigram_check_kl_val'])} as it predicts them.",
         findings=result.findings,
         samples=result.samples,
         sections=[

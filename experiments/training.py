@@ -21,7 +21,8 @@ MOST_LINES = 5_000  # of metrics, however long a run is
 FEWEST_LINES = 50  # however short it is
 MOST_WORK = 3e11  # parameters times examples between two lines: about half a minute
 CHUNKS_TO_VALIDATION = 10
-LOOK = 1_024  # examples on which saturation is measured
+LOOK = 8_192  # examples on which activations are measured
+WATCH = 1_024  # during training, where each measurement takes time
 
 
 class Start(NamedTuple):
@@ -76,7 +77,8 @@ def measured(
     if not watch:
         return Measured(None, [losses])
     first = members.unstack(state)[0] if state.step.ndim else state
-    contexts = look_contexts(model, first._replace(step=jnp.zeros_like(first.step)), data)
+    first = first._replace(step=jnp.zeros_like(first.step))
+    contexts = next_contexts(model, first, data, WATCH)
     saturations = metrics.saturations(model, contexts)
     return Measured(diagnostics.update_ratios, [losses, metrics.update_ratios, saturations])
 
@@ -86,10 +88,10 @@ def validation(model: Model, tokens: np.ndarray, chunk: int) -> Metric:
     return metrics.validation(model, tokens, chunk * CHUNKS_TO_VALIDATION)
 
 
-@partial(jax.jit, static_argnums=0)
-def look_contexts(model: Model, state: TrainState, data: Dataset) -> jax.Array:
-    """Return the contexts of `LOOK` examples, drawn as those of the state's next step."""
-    return train.draw_batch(model, Recipe(batch_size=LOOK), state, data).contexts
+@partial(jax.jit, static_argnums=(0, 3))
+def next_contexts(model: Model, state: TrainState, data: Dataset, examples: int) -> jax.Array:
+    """Return the contexts of as many examples, drawn as those of the state's next step."""
+    return train.draw_batch(model, Recipe(batch_size=examples), state, data).contexts
 
 
 @contextmanager

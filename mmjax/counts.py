@@ -13,7 +13,7 @@ from mmjax import corpus
 from mmjax.errors import require
 from mmjax.vocab import Vocab
 
-PIECE = 2**22  # tokens counted at once, which bounds the memory
+PIECE = 2**22  # tokens counted at once, and cells of a dense table, which bounds the memory
 MAX_VOCAB = 2**13  # a table of that size takes half a gigabyte
 Table = Real[np.ndarray, "vocab vocab"]
 
@@ -35,6 +35,57 @@ def bigrams(
         piece = tokens[start : start + PIECE + 1].astype(np.int64)
         table += np.bincount(piece[:-1] * vocab_size + piece[1:], minlength=len(table))
     return table.reshape(vocab_size, vocab_size)
+
+
+class Pairs(NamedTuple):
+    """A count table without its zeros, in order, for alphabets of any size."""
+
+    previous: Int[np.ndarray, "pairs"]
+    following: Int[np.ndarray, "pairs"]
+    counts: Int[np.ndarray, "pairs"]
+    vocab_size: int
+
+    @property
+    def codes(self) -> Int[np.ndarray, "pairs"]:
+        """Return the pairs as numbers with base vocab_size, ascending."""
+        return self.previous * self.vocab_size + self.following
+
+
+def pairs(tokens: Integer[np.ndarray, "tokens"], vocab_size: int) -> Pairs:
+    """Return how often each pair occurs in a flat array of tokens."""
+    found = [np.zeros((2, 0), np.int64)]
+    for start in range(0, len(tokens) - 1, PIECE):
+        piece = tokens[start : start + PIECE + 1].astype(np.int64)
+        codes = piece[:-1] * vocab_size + piece[1:]
+        if vocab_size**2 <= PIECE:  # which is faster than sorting
+            table = np.bincount(codes)
+            found.append(np.stack([np.flatnonzero(table), table[table > 0]]))
+        else:
+            found.append(np.stack(np.unique(codes, return_counts=True)))
+    codes, counted = np.concatenate(found, axis=1)
+    codes, inverse = np.unique(codes, return_inverse=True)
+    totals = np.bincount(inverse, counted).astype(np.int64)
+    return Pairs(*np.divmod(codes, vocab_size), totals, vocab_size)
+
+
+def pair_nll(pairs: Pairs, model: Pairs, *, smoothing: float = 0.0) -> float:
+    """Return `nll` of a list with these `pairs` under the smoothed frequencies of `model`."""
+    at = np.searchsorted(model.codes, pairs.codes)
+    known = at < len(model.codes)
+    known[known] = model.codes[at[known]] == pairs.codes[known]
+    seen = np.zeros(len(at))
+    seen[known] = model.counts[at[known]]
+    size = pairs.vocab_size
+    totals = np.bincount(model.previous, model.counts, size)[pairs.previous] + smoothing * size
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # As in `probabilities`, a row without any count is uniform.
+        probs = np.where(totals > 0, (seen + smoothing) / totals, 1 / size)
+        return float(-(pairs.counts * np.log(probs)).sum() / pairs.counts.sum())
+
+
+def pair_kl(pairs: Pairs, model: Pairs, *, smoothing: float = 0.0) -> float:
+    """Return `kl` from a list with these `pairs` to the smoothed frequencies of `model`, in nats."""
+    return pair_nll(pairs, model, smoothing=smoothing) - pair_nll(pairs, pairs)
 
 
 def probabilities(counts: Table, *, smoothing: float = 0.0) -> Float[np.ndarray, "vocab vocab"]:

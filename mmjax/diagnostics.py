@@ -45,6 +45,8 @@ class Activation(NamedTuple):
     std: float
     saturation: float
     """Part of the outputs beyond `SATURATED`, in percent."""
+    saturation_error: float
+    """Standard error of `saturation`, by its spread over the examples."""
     dead: int
     """Units beyond `DEAD` on every example."""
 
@@ -133,12 +135,15 @@ def inspect(
 
 
 def activations(model: Model, outputs: Mapping[str, Any]) -> list[Activation]:
-    """Mean, standard deviation, saturation and dead units of every tanh layer, by its `outputs` [batch, features]."""
+    """Return a row of figures of every tanh layer, by its `outputs` [batch, features]."""
     rows = []
     for layer, name in _tanh_layers(model):
         out = np.asarray(outputs[name])
         dead = int((abs(out) > DEAD).all(axis=0).sum())
-        rows.append(Activation(layer, name, *_mean_std(out), saturation(out), dead))
+        # Units of one example are not independent, so the examples are what is counted.
+        _, spread = _mean_std((abs(out) > SATURATED).mean(axis=1))
+        error = 100 * spread / len(out) ** 0.5
+        rows.append(Activation(layer, name, *_mean_std(out), saturation(out), error, dead))
     return rows
 
 
@@ -212,6 +217,8 @@ def health(
 
     `update_ratios` are log10 of update:data per weight matrix, a mean over the last steps; `initial_loss` and
     `final_loss` are of training batches, `loss_train` and `loss_val` over the whole parts, in nats.
+    A layer is saturated if it is above the limit by more than two standard errors, so that another
+    batch finds the same.
     """
     return [
         *_loss_findings(initial_loss, final_loss),
@@ -254,7 +261,7 @@ def _activation_findings(activations: Sequence[Activation]) -> Iterator[Finding]
         if row.dead:
             remedy = "a smaller gain, a lower learning rate"
             yield Finding("dead units", where, row.dead, 0, remedy, " units")
-        if not row.saturation <= MAX_SATURATION:
+        if not row.saturation <= MAX_SATURATION + 2 * row.saturation_error:
             remedy = "a smaller gain, or BatchNorm before this tanh"
             yield Finding("saturated tanh", where, row.saturation, MAX_SATURATION, remedy, " %")
 

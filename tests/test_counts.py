@@ -46,6 +46,34 @@ def test_nothing_scores_below_the_floor(table, other):
     assert counts.kl(table, table) == 0
 
 
+@pytest.mark.parametrize("piece", [2**22, 61, 7])  # counted in a table, sorted, in many pieces
+def test_pairs_are_the_table_without_its_zeros(monkeypatch, piece):
+    monkeypatch.setattr(counts, "PIECE", piece)
+    rng = np.random.default_rng(0)
+    tokens = (rng.random(301) ** 2 * 8).astype(np.uint8)
+    table = counts.bigrams(tokens, 9)
+    pairs = counts.pairs(tokens, 9)
+    dense = np.zeros((9, 9), np.int64)
+    dense[pairs.previous, pairs.following] = pairs.counts
+    np.testing.assert_array_equal(dense, table)
+    assert (pairs.counts > 0).all()
+    assert (np.diff(pairs.codes) > 0).all()
+
+
+@given(TABLES, TABLES, st.sampled_from([0.0, 1.0]))
+def test_pairs_lose_what_their_tables_lose(table, other, smoothing):
+    pairs, model = (
+        counts.Pairs(cells[:, 0], cells[:, 1], t[t > 0], 5)
+        for t in (table, other)
+        for cells in [np.argwhere(t)]
+    )
+    probs = counts.probabilities(other, smoothing=smoothing)
+    expected = counts.nll(probs, table)
+    assert counts.pair_nll(pairs, model, smoothing=smoothing) == pytest.approx(expected)
+    expected = expected - counts.entropy_floor(table)
+    assert counts.pair_kl(pairs, model, smoothing=smoothing) == pytest.approx(expected, abs=1e-12)
+
+
 def test_kl_is_the_formula():
     table, other = np.array([[1, 3], [2, 2]]), np.array([[1, 1], [1, 3]])
     expected = 4 / 8 * (1 / 4 * math.log(2 / 4) + 3 / 4 * math.log(6 / 4))

@@ -99,6 +99,9 @@ def test_tables_are_the_formulas(tokens):
     assert row.std == pytest.approx(out.std(ddof=1), rel=1e-5)
     assert row.saturation == pytest.approx(100 * (abs(out) > 0.97).mean(), abs=1e-9)
     assert row.saturation > 200 / 17
+    of_examples = 100 * (abs(out) > 0.97).mean(axis=1)
+    expected = of_examples.std(ddof=1) / len(out) ** 0.5
+    assert row.saturation_error == pytest.approx(expected, rel=1e-6)
     rows = diagnostics.weight_gradients(state.params, inside.grads)
     assert [(r.name, r.shape) for r in rows] == [
         ("embedding", (27, 10)),
@@ -145,6 +148,29 @@ def test_a_healthy_run_is_silent(tokens):
 def test_the_documents_own_first_layer_is_above_the_threshold(tokens):
     found = symptoms(mlp.MLP(), RECIPE, tokens, steps=1_000)
     assert found == {("saturated tanh", "layer 1")}
+
+
+@pytest.mark.parametrize(("above", "found"), [(-9, 0), (1.9, 0), (2.1, 1), (9, 1), (np.nan, 1)])
+def test_saturation_is_found_two_standard_errors_above_the_limit(above, found):
+    limit, error = diagnostics.MAX_SATURATION, 0.08
+    row = diagnostics.Activation(10, "a.tanh", 0.0, 0.7, limit + above * error, error, 0)
+    assert len(diagnostics.health([row])) == found
+
+
+def test_the_standard_error_is_the_spread_between_batches(tokens):
+    config = mlp.MLP(hidden_size=17, hidden_layers=2)
+    state = train.init(config, RECIPE, jax.random.key(0))
+    rows = []
+    for step in range(60):
+        batch = train.Config(batch_size=256)
+        at = state._replace(step=jnp.int32(step))
+        contexts, _ = train.draw_batch(config, batch, at, tokens)
+        outputs = diagnostics.outputs(config, state.params, state.stats, contexts)
+        rows.append(diagnostics.activations(config, outputs))
+    for layer in zip(*rows, strict=True):
+        spread = np.std([row.saturation for row in layer], ddof=1)
+        stated = np.mean([row.saturation_error for row in layer])
+        assert 0.6 * stated < spread < 1.5 * stated  # a batch's own BatchNorm takes some away
 
 
 def test_a_gain_of_ten_saturates(tokens):

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import jax
@@ -5,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mmjax import Predictor, bigram, corpus, counts, evaluate, mlp, sample, train, vocab
+from mmjax import InputError, Predictor, bigram, corpus, counts, evaluate, mlp, sample, train, vocab
 
 MODEL = mlp.MLP(vocab_size=27, embedding_dim=7, hidden_size=61, hidden_layers=3)
 
@@ -68,11 +69,38 @@ def test_calibrate_gives_the_whole_sets_moments(trained, tokens):
     ):
         x = x @ block.linear.weight + block.linear.bias
         mean, var = x.mean(0), x.var(0, ddof=1)
-        np.testing.assert_allclose(moments.mean, mean, atol=1e-3)
-        np.testing.assert_allclose(moments.var, var, rtol=1e-3)
+        np.testing.assert_allclose(moments.mean, mean, atol=1e-5)
+        np.testing.assert_allclose(moments.var, var, rtol=1e-5)
         x = np.tanh(block.norm.gamma * (x - mean) / np.sqrt(var + 1e-5) + block.norm.beta)
     assert calibrated.params is trained.params
     assert calibrated.model == trained.model
+
+
+def test_calibrate_equals_one_batch_of_the_whole_list(trained, tokens):
+    contexts, _, _ = all_at_once(trained, tokens)
+    model = dataclasses.replace(MODEL, momentum=1.0)
+    _, whole = model.apply(trained.params, trained.stats, contexts, train=True)
+    calibrated = evaluate.calibrate(trained, tokens)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), calibrated.stats, whole
+    )
+
+
+@pytest.mark.parametrize("examples", [999, 1_000, 1_001, 2_500])
+def test_calibrate_works_in_pieces(monkeypatch, trained, tokens, examples):
+    part = tokens[: examples + 1]
+    whole = evaluate.calibrate(trained, part).stats
+    monkeypatch.setattr(evaluate, "CHUNK", 500)
+    pieces = evaluate.calibrate(trained, part).stats
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), pieces, whole)
+
+
+def test_calibrate_refuses_what_it_cannot(trained, tokens):
+    with pytest.raises(InputError, match="at least two examples"):
+        evaluate.calibrate(trained, tokens[:2])
+    other = dataclasses.replace(trained, stats=(jnp.zeros(3),))
+    with pytest.raises(InputError, match=r"cannot recalibrate the MLP: .* layers.Moments"):
+        evaluate.calibrate(other, tokens)
 
 
 def test_calibrate_mends_statistics_that_were_lost(trained, tokens):
@@ -103,7 +131,7 @@ def test_expected_bigrams_are_sums_of_predictions(trained, tokens):
 def check(predictor, names, tokens):
     v = vocab.build(names)
     sampled = corpus.encode(v, sample.names(predictor, v, jax.random.key(1), 5_000))
-    return evaluate.count_check(predictor, tokens, sampled)
+    return evaluate.count_check(predictor, tokens, sampled, tokens[: len(tokens) // 8])
 
 
 def test_counting_itself_passes_the_count_check(shipped_names, tokens):
@@ -128,3 +156,63 @@ def test_broken_models_fail_the_count_check(shipped_names, tokens, trained):
         assert not result.kl_predicted < evaluate.MAX_KL
         assert not result.kl_sampled < evaluate.MAX_KL
         assert not result.passed
+
+
+def many_characters(size, names):
+    """Names in which any of twelve characters follows each, by the law that frequencies fall with rank."""
+    rng = np.random.default_rng(0)
+    weights = 1 / np.arange(1, size + 1)
+    after = rng.choice(size, (size + 1, 12), p=weights / weights.sum())
+    made = []
+    for length in rng.geometric(0.2, names):
+        at, name = size, ""
+        for successor in rng.integers(12, size=length):
+            at = after[at, successor]
+            name += chr(0x4E00 + at)
+        made.append(name)
+    return made
+
+
+@pytest.mark.parametrize("size", [100, 900])
+def test_on_a_large_alphabet_counting_passes_and_broken_models_fail(size):
+    names = many_characters(size, 8_000)
+    letters = vocab.build(names)
+    tokens = corpus.encode(letters, names)
+    table = counts.bigrams(tokens, letters.size)
+
+    def of_table(table, smoothing=0.0):
+        params = bigram.from_counts(table, smoothing=smoothing)
+        return check(Predictor(bigram.Bigram(letters.size), params, ()), names, tokens)
+
+    counted = of_table(table)
+    assert counted.passed
+    assert counted.kl_sampled == pytest.approx(counted.kl_reference, abs=0.02)
+    assert size == 100 or counted.kl_sampled > 4 * evaluate.MAX_KL  # noise, no fault
+    uniform = of_table(np.zeros_like(table), smoothing=1)
+    shifted = of_table(np.roll(table, 1, axis=1))
+    unigram = of_table(np.broadcast_to(table.sum(axis=0), table.shape))
+    for broken in (uniform, shifted, unigram):
+        assert not broken.kl_predicted < evaluate.MAX_KL
+        assert not broken.kl_sampled < evaluate.MAX_KL + broken.kl_reference
+        assert not broken.passed
+
+
+def test_the_validation_kl_is_of_the_predictions_there(trained, shipped_names, tokens):
+    val = corpus.encode(vocab.build(shipped_names), shipped_names[5::97])
+    result = evaluate.count_check(trained, tokens, tokens, val)
+    table = counts.bigrams(val, 27)
+    naive = counts.kl(table, evaluate.expected_bigrams(trained, val))
+    assert result.kl_val == pytest.approx(naive, abs=1e-6)
+    naive = counts.kl(counts.bigrams(tokens, 27), evaluate.expected_bigrams(trained, tokens))
+    assert result.kl_predicted == pytest.approx(naive, abs=1e-6)
+    assert math.isnan(evaluate.count_check(trained, tokens, tokens, np.zeros(1, np.uint8)).kl_val)
+
+
+def test_a_large_alphabet_is_looked_at_in_smaller_pieces(monkeypatch, trained, tokens):
+    part = tokens[:9_001]
+    whole = evaluate.loss(trained, part), evaluate.expected_bigrams(trained, part)
+    monkeypatch.setattr(evaluate, "LOGITS", 27 * 1_000)
+    assert evaluate.loss(trained, part) == pytest.approx(whole[0], rel=1e-6)
+    np.testing.assert_allclose(
+        evaluate.expected_bigrams(trained, part), whole[1], rtol=1e-4, atol=1e-4
+    )

@@ -77,7 +77,8 @@ def test_mlp_leaves_a_whole_run_folder(mlp_run):
         assert 2.2 < figures[f"loss_{part}"] < 2.5
         assert f"{figures[f'loss_{part}']:.4f}" in output
     assert figures["perplexity_val"] == pytest.approx(math.exp(figures["loss_val"]))
-    assert 0 < figures["bigram_check_kl"] < 0.2
+    assert 0 < figures["bigram_check_kl"] < figures["bigram_check_kl_val"] < 0.2
+    assert 0 < figures["bigram_check_kl_reference"] < figures["bigram_check_kl_sampled"] < 0.2
     assert figures["training_seconds"] > 0
     assert figures["steps_per_second"] > 0
     metrics = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]

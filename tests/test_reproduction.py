@@ -139,7 +139,7 @@ def test_the_full_recipe(makemore_names, letters):
         predictor = Predictor(config, state.params, state.stats)
         ends.append([evaluate.loss(predictor, part) for part in parts])
         names = sample.names(predictor, letters, jax.random.key(seed), 20_000)
-        check = evaluate.count_check(predictor, parts[0], corpus.encode(letters, names))
+        check = evaluate.count_check(predictor, parts[0], corpus.encode(letters, names), parts[1])
         assert check.kl_predicted < 0.01
         assert check.kl_sampled < 0.02
     ends = np.array(ends)
