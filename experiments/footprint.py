@@ -4,6 +4,7 @@ from functools import partial
 
 import jax
 
+from experiments.training import LOOK
 from mmjax import evaluate, lookup, memory, mlp, train
 from mmjax.model import parameter_count
 
@@ -21,7 +22,7 @@ def needed(config: mlp.MLP, recipe: train.Recipe, seeds: int) -> int:
     # Evaluation and recalibration, piece by piece, or the activations of every layer.
     evaluating = evaluate.chunk_size(config) * FLOAT * (widths + 3 * config.vocab_size)
     layers = (config.hidden_layers + 6) * config.hidden_size
-    looking = max(evaluating, training.LOOK * FLOAT * (widths + layers))
+    looking = max(evaluating, LOOK * FLOAT * (widths + layers))
     tables = 10 * 8 * config.vocab_size**2
     return PROGRAM + max(training, saving, looking) + 2 * FLOAT * lookup.MAX_LOGITS + tables
 

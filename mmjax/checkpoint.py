@@ -1,4 +1,4 @@
-"""A training run at rest: all that the next step needs, in one file that is written whole or not at all.
+"""Checkpoints: the whole state of a training run in one file.
 
 Tensors are those of the `TrainState`, named by their place as in `weights`, which reads a checkpoint's network too. The metadata holds
 model, config, recipe and vocabulary, the step, the key, a checksum of the list of names, notes of the program's own, and a checksum over all

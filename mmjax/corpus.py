@@ -1,4 +1,4 @@
-"""A list of names as one flat array of tokens, and the training examples cut out of it.
+"""Lists of names: read, split and encoded as one flat array of tokens.
 
 The names emma and olivia become `. e m m a . o l i v i a .`, and example i is: predict token i + 1
 from the `block_size` tokens up to token i, those before the last boundary blanked. So N names of L

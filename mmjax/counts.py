@@ -1,4 +1,4 @@
-"""Count statistics: the truth that both trained models are held against.
+"""Counting: bigram tables, their probabilities and their entropy.
 
 A count table is an array [vocab, vocab], previous token by next token.
 """

@@ -1,4 +1,4 @@
-"""Looking inside the network: what its layers put out, what gradients reach them, how fast weights move.
+"""Diagnostics: activations, gradients, update ratios and findings.
 
 Everything is seen through the model's own forward pass and its `tap`, so any model can be inspected
 that taps its layers. Layers are numbered as in the lecture. `health` turns the figures into findings.

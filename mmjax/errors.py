@@ -1,4 +1,4 @@
-"""The one exception that speaks to the caller."""
+"""The error that speaks to the user."""
 
 import numpy as np
 

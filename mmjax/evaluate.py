@@ -1,10 +1,10 @@
-"""How good a model is: its loss over whole splits, and whether it agrees with counting."""
+"""Evaluation: losses, the check against counting, recalibration."""
 
 import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -106,7 +106,8 @@ def _moments(predictor: Predictor, tokens: np.ndarray, layer: str) -> Moments:
         squares = squares + new[1] + offset**2 * (count * size / (count + size))
         count += size
         mean = mean + offset * (size / count)
-    return Moments(*np.broadcast_arrays(mean, squares / (count - 1)))
+    both: Any = np.broadcast_arrays(mean, squares / (count - 1))
+    return Moments(*both)
 
 
 def expected_bigrams(

@@ -1,4 +1,4 @@
-"""Pictures: arrays in, a matplotlib Figure out. Nothing is shown or saved here.
+"""Figures: arrays in, a matplotlib Figure out; nothing is shown or saved.
 
 Colours are Okabe and Ito's, and cividis: both can be told apart with any colour vision.
 """

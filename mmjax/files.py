@@ -1,4 +1,4 @@
-"""Reading files that may be anything, and writing files whole or not at all."""
+"""Files: read with care, written whole or not at all."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Layers: a NamedTuple of parameters and a pure function each."""
+"""Layers: linear and BatchNorm, parameters and a pure function each."""
 
 from functools import partial
 from typing import Any, NamedTuple

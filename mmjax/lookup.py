@@ -1,4 +1,4 @@
-"""A model with a short context as a table: the logits of every context, computed once.
+"""A model with a short context as a table of logits, computed once.
 
 The lecture's network sees 3 of 27 tokens, so 27**3 = 19,683 rows of logits hold everything it can
 predict. Drawing names from the table equals drawing them from the network, without its arithmetic.

@@ -1,4 +1,4 @@
-"""How much memory there is, so that what cannot fit is refused before it is asked for."""
+"""Memory: how much there is, and refusal of what does not fit."""
 
 import sys
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Figures of a training run, for `train.fit`: functions of a chunk, one record per member."""
+"""Metrics for `train.fit`: functions of a chunk, one record per member."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The multi-layer perceptron over character embeddings, with explicit BatchNorm running statistics.
+"""The MLP over character embeddings, with explicit BatchNorm running state.
 
 Bengio et al., A Neural Probabilistic Language Model (https://www.jmlr.org/papers/v3/bengio03a.html),
 in the deep form of the lecture: embedding, linear, tanh; then linear, BatchNorm and tanh for each

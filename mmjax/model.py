@@ -1,4 +1,4 @@
-"""What every model provides, and the trained model that evaluation and sampling take."""
+"""The protocol of models, and the trained model as a predictor."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""New names out of any model."""
+"""Sampling: new names from any model."""
 
 from collections.abc import Iterator
 from functools import partial

@@ -1,4 +1,4 @@
-"""Functions as constants of a compiled program: equal functions compile once.
+"""Functions as constants of a compiled program: equal ones compile once.
 
 `jax.jit` compiles again for every new function object, and `optax.adam(1e-3)` makes new ones at every
 call. `Static` compares functions by what they do, so an optimizer written inline compiles once.

@@ -1,4 +1,4 @@
-"""Named arrays and text in one file that is trusted with nothing: safetensors, with a checksum over all of it.
+"""Named arrays in one safetensors file with a checksum.
 
 What is read is held against what was expected, name by name, before anything is made of it. No code runs on loading.
 """

@@ -1,3 +1,3 @@
-"""The version, by itself so that building needs no import of the library."""
+"""The version, readable without importing the library."""
 
 __version__ = "0.1.0"

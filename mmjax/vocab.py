@@ -1,4 +1,4 @@
-"""Characters <-> tokens. Token 0 is the boundary that stands before and after every name."""
+"""The vocabulary: characters to tokens and back."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Trained weights on disk, as safetensors: loading runs no code, and other languages can read them.
+"""Weights on disk: save and load trained models.
 
 Tensors are arrays named by their path in the trees, such as `params.hidden.0.linear.weight` or
 `stats.output.mean`. The metadata holds the model's name and fields, the vocabulary and a checksum.

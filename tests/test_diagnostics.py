@@ -162,9 +162,9 @@ def test_the_standard_error_is_the_spread_between_batches(tokens):
     state = train.init(config, RECIPE, jax.random.key(0))
     rows = []
     for step in range(60):
-        batch = train.Config(batch_size=256)
+        batch = train.Recipe(batch_size=256)
         at = state._replace(step=jnp.int32(step))
-        contexts, _ = train.draw_batch(config, batch, at, tokens)
+        contexts = train.draw_batch(config, batch, at, tokens).contexts
         outputs = diagnostics.outputs(config, state.params, state.stats, contexts)
         rows.append(diagnostics.activations(config, outputs))
     for layer in zip(*rows, strict=True):

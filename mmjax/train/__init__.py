@@ -1,4 +1,4 @@
-"""Training: recipes, optimizers, one step, and runs of steps as one jitted scan."""
+"""Training: recipes, optimizers, one step, jitted runs, the loop."""
 
 from mmjax.train import members
 from mmjax.train.loop import Chunk, Fitted, Progress, fit
