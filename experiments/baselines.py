@@ -1,7 +1,7 @@
-"""One training step of the document's network as others would write it, to be timed beside this library's.
+"""One training step of the lecture's network as others would write it, to be timed beside this library's.
 
 Every baseline is made from the same parameters and examples and has `step(index) -> loss`, which trains on the
-examples at `index` with the learning rate 0.1 (the document's own takes another as well), and `parameters()`, in the order of `mlp.Params`. None of this is used
+examples at `index` with the learning rate 0.1 (the lecture's own takes another as well), and `parameters()`, in the order of `mlp.Params`. None of this is used
 by the library.
 """
 
@@ -103,7 +103,7 @@ def by_hand(problem: Problem) -> Baseline:
 
 
 def lecture(problem: Problem) -> Baseline:
-    """PyTorch, with layers as small classes of tensors and updates by hand, as the document has them."""
+    """PyTorch, with layers as small classes of tensors and updates by hand, as the lecture has them."""
     import torch  # pyright: ignore[reportMissingImports]
     from torch.nn import functional  # pyright: ignore[reportMissingImports]
 

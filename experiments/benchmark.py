@@ -35,7 +35,7 @@ OTHER_STEPS = 250
 
 @dataclass(frozen=True)
 class Options:
-    """Time the document's training step: this library, PyTorch, NumPy, and the matrix products alone.
+    """Time the lecture's training step: this library, PyTorch, NumPy, and the matrix products alone.
 
     Every way of training runs in a process of its own and is first checked to compute the same losses and parameters.
     Then they take turns, round by round, so that what else the machine does meets all of them. Where a way
@@ -80,7 +80,7 @@ class Worker(NamedTuple):
 
 TITLES = {
     "mmjax": "mmjax",
-    "lecture": "PyTorch, the document's classes",
+    "lecture": "PyTorch, the lecture's classes",
     "compiled": "PyTorch, nn and torch.compile",
     "numpy": "NumPy, backward pass by hand",
     "floor": "the 18 matrix products alone, NumPy",

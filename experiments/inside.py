@@ -1,4 +1,4 @@
-"""A network seen from inside: the document's tables, and what is unhealthy about them."""
+"""A network seen from inside: the lecture's tables, and what is unhealthy about them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from mmjax.train import Recipe, TrainState
 
 
 class Inside(NamedTuple):
-    """The document's three tables, the parameters' norms, and the batch that the gradients are of."""
+    """The lecture's three tables, the parameters' norms, and the batch that the gradients are of."""
 
     activations: list[Activation]
     gradients: list[Gradient]
@@ -43,7 +43,7 @@ _outputs = jax.jit(diagnostics.outputs, static_argnums=0)
 
 
 def tables(inside: Inside) -> dict[str, Table]:
-    """The document's tables, each with its title."""
+    """The lecture's tables, each with its title."""
     activations = [
         (f"{a.layer}", a.name, f"{a.mean:+.2f}", f"{a.std:.2f}", _percent(a), a.dead)
         for a in inside.activations

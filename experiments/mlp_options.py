@@ -1,4 +1,4 @@
-"""What can be said on the MLP's command line; the defaults are the document's."""
+"""What can be said on the MLP's command line; the defaults are the lecture's."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, make_dataclass
@@ -16,7 +16,7 @@ from mmjax.train import RECIPES, Recipe
 
 @dataclass(frozen=True)
 class Model(mlp.MLP):
-    """The network; the defaults are the document's, with 47,351 parameters for 26 letters."""
+    """The network; the defaults are the lecture's, with 47,351 parameters for 26 letters."""
 
     vocab_size: tyro.conf.Suppress[int] = 27  # follows from the list
 
@@ -65,7 +65,7 @@ class Options:
     split_seed: int = 42
     """Seed of the shuffles before the list is split 80 : 10 : 10."""
     shuffles: int = 2
-    """How often it is shuffled: 2 gives the document's split, 1 that of the lecture's later parts."""
+    """How often it is shuffled: 2 gives the split of docs/REPRODUCTION.md, 1 that of the lecture's later parts."""
     watch: bool = True
     """Record update ratios of every step and saturation; costs a seventh of the training time."""
     calibrate: bool = False

@@ -88,7 +88,7 @@ def of_training(
 
 
 def of_network(inside: Inside) -> Iterator[Picture]:
-    """The document's pictures of what a batch does inside."""
+    """The lecture's pictures of what a batch does inside."""
     tanhs = [row.name for row in inside.activations]
     outputs = {name: np.asarray(inside.batch.outputs[name]) for name in tanhs}
     gradients = {name: np.asarray(inside.batch.output_grads[name]) for name in tanhs}

@@ -26,7 +26,7 @@ CALIBRATED_ON = 20_000  # tokens for the statistics that PyTorch's parameters ar
 
 @dataclass(frozen=True)
 class Options:
-    """Train the document's network by the lecture's recipe, the fast recipe, and in PyTorch, and watch the validation loss.
+    """Train the lecture's network by the lecture's recipe, the fast recipe, and in PyTorch, and watch the validation loss.
 
     The clock runs while they train, neither while they compile nor while they are evaluated. PyTorch takes minutes.
     """
@@ -155,7 +155,7 @@ def ours(course: Course, recipe: train.Recipe) -> Iterator[Point]:
 
 
 def pytorch(course: Course, recipe: train.Recipe) -> Iterator[Point]:
-    """With the document's layer classes in PyTorch on one thread, which is faster there than two."""
+    """With the lecture's layer classes in PyTorch on one thread, which is faster there than two."""
     import torch  # pyright: ignore[reportMissingImports]
 
     torch.set_num_threads(1)

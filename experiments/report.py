@@ -71,7 +71,7 @@ def inline(name: str, svg: str) -> Markup:
 
 
 class Side(NamedTuple):
-    """One column of the document's comparison of bigram and MLP."""
+    """One column of the lecture's comparison of bigram and MLP."""
 
     parameters: str
     context: str
@@ -86,7 +86,7 @@ class Side(NamedTuple):
 
 
 def comparison(bigram_side: Side, mlp_side: Side) -> Table:
-    """The document's table, with this run's figures."""
+    """The lecture's table, with this run's figures."""
     titles = [field.replace("_", " ") for field in Side._fields]
     titles[-2:] = ["distributions it can hold", "overfitting: validation - training"]
     rows = [*zip(titles, bigram_side, mlp_side, strict=True)]

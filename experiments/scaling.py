@@ -115,7 +115,7 @@ def program(options: Options) -> int:
 
 
 def cost_along(axis: str, config: mlp.MLP, tokens: jax.Array, rounds: int) -> Cost:
-    """A step of the document's network with one of its sizes changed."""
+    """A step of the lecture's network with one of its sizes changed."""
     sizes = AXES[axis]
     pieces = {}
     for size in sizes:
@@ -227,7 +227,7 @@ def cost_of_list(path: Path) -> tuple[ListCost, np.ndarray]:
 
 
 def cost_of_steps(config: mlp.MLP, lists: Sequence[np.ndarray], rounds: int) -> list[float]:
-    """Microseconds of a step of the document's network on each list."""
+    """Microseconds of a step of the lecture's network on each list."""
     pieces = {len(tokens): piece(config, train.Recipe(), jnp.asarray(tokens)) for tokens in lists}
     return [*take_turns(pieces, rounds, "lists", together=STEPS[1]).values()]
 

@@ -63,7 +63,7 @@ def _place(data: bytes, at: int) -> str:
 def split(names: Sequence[str], *, seed: int = 42, shuffles: int = 2) -> Splits:
     """Shuffle a copy of `names` and cut it 80 : 10 : 10.
 
-    Every shuffle starts from `random.Random(seed)` afresh. 42 and 2 give the split of the document
+    Every shuffle starts from `random.Random(seed)` afresh. 42 and 2 give the split of docs/REPRODUCTION.md
     that this library follows, 42 and 1 that of the lecture's later parts. Python's generator is
     used because its streams are the same on every version and platform.
 

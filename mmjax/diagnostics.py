@@ -19,9 +19,9 @@ from mmjax.model import Model, layer_names, named
 
 SATURATED = 0.97  # |tanh| beyond which hardly any gradient passes
 DEAD = 0.99  # |tanh| beyond which, on every example, a unit learns nothing
-MAX_SATURATION = 15.0  # percent; the document: "should stay below 10-15%"
+MAX_SATURATION = 15.0  # percent; the lecture's retelling: "should stay below 10-15%"
 MAX_GRADIENT_SPREAD = 10.0  # std at the first tanh layer over that at the last, or the inverse
-UPDATE_RATIOS = (-4.5, -1.5)  # log10: a factor of 30 to each side of the document's 1e-3
+UPDATE_RATIOS = (-4.5, -1.5)  # log10: a factor of 30 to each side of the lecture's 1e-3
 MIN_LEARNED = 0.1  # nats below the first loss
 MAX_RISE = 0.5  # nats above the first loss
 MAX_GAP = 0.15  # nats between validation and training

@@ -287,7 +287,7 @@ def step_times(times: Mapping[str, np.ndarray]) -> Figure:
     axes.margins(x=0.12)
     axes.set_xlabel("µs a step: bar the median, dots the rounds")
     axes.set_title(
-        "Time of one training step of the document's network, batches of 32: less is better"
+        "Time of one training step of the lecture's network, batches of 32: less is better"
     )
     return figure
 

@@ -45,7 +45,7 @@ def symptoms(config, recipe, tokens, *, steps=0, change=lambda params: params):
     return {(f.symptom, f.where.split(" (")[0]) for f in findings}
 
 
-def test_layers_carry_the_documents_numbers():
+def test_layers_carry_the_lectures_numbers():
     names = layer_names(mlp.MLP())
     assert [i for i, name in enumerate(names) if name.endswith("tanh")] == [1, 4, 7, 10, 13]
     assert (len(names), names[0], names[-1]) == (16, "input.linear", "output.norm")
@@ -145,7 +145,7 @@ def test_a_healthy_run_is_silent(tokens):
     assert symptoms(mlp.MLP(gain=1.0), RECIPE, tokens, steps=1_000) == set()
 
 
-def test_the_documents_own_first_layer_is_above_the_threshold(tokens):
+def test_the_lectures_own_first_layer_is_above_the_threshold(tokens):
     found = symptoms(mlp.MLP(), RECIPE, tokens, steps=1_000)
     assert found == {("saturated tanh", "layer 1")}
 

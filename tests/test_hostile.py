@@ -277,7 +277,7 @@ def forks(tmp_path_factory):
         yield forks
 
 
-AGAIN = ("--steps", "--batch-size", "--learning-rate")  # of the fast recipe, as of the document's
+AGAIN = ("--steps", "--batch-size", "--learning-rate")  # of the fast recipe, as of the lecture's
 
 
 @pytest.mark.slow

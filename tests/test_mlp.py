@@ -22,7 +22,7 @@ def contexts(batch=17, seed=1):
     return jax.random.randint(jax.random.key(seed), (batch, MODEL.block_size), 0, 11)
 
 
-def test_the_documents_network_has_47_351_parameters():
+def test_the_lectures_network_has_47_351_parameters():
     params, stats = mlp.init(mlp.MLP(), jax.random.key(0))
     assert parameter_count(params) == 47_351
     assert params.embedding.size == 270

@@ -83,7 +83,7 @@ def test_stored_figures(dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_pytorch_on_the_documents_network(dtype, shipped_names):
+def test_pytorch_on_the_lectures_network(dtype, shipped_names):
     pytest.importorskip("torch", reason="needs the extra 'parity'")
     import oracle
 

@@ -122,7 +122,7 @@ def test_sample_reads_the_run(mlp_run, monkeypatch, capsys, shipped_names):
     assert max(len(line.split("\t")[0]) for line in out.splitlines()) == 3
 
 
-def test_diagnose_shows_the_documents_tables_and_rebuilds_the_report(mlp_run, monkeypatch, capsys):
+def test_diagnose_shows_the_lectures_tables_and_rebuilds_the_report(mlp_run, monkeypatch, capsys):
     folder, trained = mlp_run
     written = (folder / "report.html").read_bytes()
     (folder / "report.html").unlink()
@@ -352,7 +352,7 @@ def test_the_table_without_smoothing_is_drawn_from(monkeypatch, capsys, tmp_path
     assert all(re.match(r"(ab)+c?\t", line) for line in drawn.splitlines())
 
 
-def test_bigram_shows_the_document_beside_counting(monkeypatch, capsys, tmp_path):
+def test_bigram_shows_the_lecture_beside_counting(monkeypatch, capsys, tmp_path):
     _, output, _ = run(monkeypatch, capsys, "bigram", "--out", tmp_path / "run", "--steps", 100)
     assert "the lecture's settings" in output
     assert "2.425 is below it" in output

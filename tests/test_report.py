@@ -149,7 +149,7 @@ def test_a_long_alphabet_is_cut_and_the_report_says_so(size):
     assert len(shown.figure.axes[0].texts) == min(size, 40) ** 2
 
 
-def test_the_documents_comparison_is_counted_from_the_models():
+def test_the_lectures_comparison_is_counted_from_the_models():
     side = report.untrained_side(mlp.MLP())
     assert (side.parameters, side.context) == ("47,351", "3 characters")
     counted = report.counted_side(np.ones((27, 27), int), {"train": 2.4544, "val": 2.458})

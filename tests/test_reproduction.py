@@ -1,4 +1,4 @@
-"""The document's figures, and where it contradicts itself the ones that hold, on the lecture's list."""
+"""The lecture's figures, and where it contradicts itself the ones that hold, on the lecture's list."""
 
 import hashlib
 from functools import partial
@@ -81,7 +81,7 @@ def test_almajq(table, letters):
 @pytest.mark.parametrize(
     ("learning_rate", "steps", "loss", "nll", "within"),
     [
-        # The document's own settings, from N(0, 1) weights: nowhere near its 2.425.
+        # The lecture's own settings, from N(0, 1) weights: nowhere near its 2.425.
         (0.1, 100, 3.67, 3.66, 0.1),
         (50.0, 100, 2.4891, 2.4737, 0.003),
         (50.0, 5_000, 2.4804, 2.4604, 0.0001),
@@ -116,7 +116,7 @@ def test_the_neural_bigrams_first_loss_is_half_a_nat_above_ln_27(table):
 
 
 def test_the_first_loss_is_near_ln_27(makemore_names, letters):
-    """The document's 3.2972 is one draw; ours over 31 seeds are spread around ln 27 = 3.2958."""
+    """The lecture's 3.2972 is one draw; ours over 31 seeds are spread around ln 27 = 3.2958."""
     tokens = corpus.encode(letters, corpus.split(makemore_names).train)
     recipe = train.Recipe(steps=1)
     keys = jax.random.split(jax.random.key(0), 31)
@@ -167,7 +167,7 @@ DOCUMENT_WEIGHTS = {  # gradient std, grad:data ratio
 }
 
 
-def test_the_documents_three_tables_after_1_000_steps(makemore_names, letters):
+def test_the_lectures_three_tables_after_1_000_steps(makemore_names, letters):
     """Its one run beside ours over 5 seeds, on the batch of step 1,000.
 
     Its output weights have a std of 9.08e-3 / 5.32e-2 = 0.171, so the gain of 5/3 was on them too.
@@ -200,8 +200,8 @@ def test_the_documents_three_tables_after_1_000_steps(makemore_names, letters):
 
 
 @pytest.mark.slow
-def test_the_fast_recipe_is_better_than_the_documents_in_its_own_measure(makemore_names, letters):
-    """Validation loss over 5 seeds; the document's recipe reaches 2.084, the best published figure is 2.0822."""
+def test_the_fast_recipe_is_better_than_the_lectures_in_its_own_measure(makemore_names, letters):
+    """Validation loss over 5 seeds; the lecture's recipe reaches 2.084, the best published figure is 2.0822."""
     splits = corpus.split(makemore_names)
     found = context_table.collect(corpus.encode(letters, splits.train), 27, 3)
     config, recipe = mlp.MLP(), train.RECIPES["fast"]

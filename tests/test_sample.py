@@ -125,13 +125,27 @@ def test_draws_follow_the_probabilities():
     assert abs(z).max() < 5
 
 
-def test_what_has_no_probability_is_never_drawn():
-    """Whatever rounding does to the sums: with 97 tokens, most of them impossible, and a million draws."""
+@pytest.mark.parametrize("size", [101, 999, 1_000, 3_001])
+def test_a_token_is_the_inverse_of_the_cumulative_distribution(size):
+    """In float64; where the number falls within rounding of a step either side is right."""
+    logits = jax.random.normal(KEY, (257, size)) * 2
+    drawn = np.asarray(sample.categorical(KEY, logits))
+    uniform = np.asarray(jax.random.uniform(KEY, (257, 1)), np.float64)
+    probs = np.asarray(jax.nn.softmax(logits), np.float64)
+    after = np.cumsum(probs, axis=1)[np.arange(257), drawn]
+    before = after - probs[np.arange(257), drawn]
+    assert (before - 1e-5 <= uniform[:, 0]).all()
+    assert (uniform[:, 0] <= after + 1e-5).all()
+
+
+@pytest.mark.parametrize("size", [97, 1_001])
+def test_what_has_no_probability_is_never_drawn(size):
+    """Whatever rounding does to the sums: most tokens are impossible, and there are many draws."""
     rng = np.random.default_rng(0)
-    logits = rng.normal(size=(1_000, 97)).astype(np.float32)
+    logits = rng.normal(size=(1_000, size)).astype(np.float32)
     logits[rng.random(logits.shape) < 0.9] = -np.inf
     logits[:, 41] = 0.0  # some token is possible
-    many = jnp.repeat(jnp.asarray(logits), 1_000, axis=0)
+    many = jnp.repeat(jnp.asarray(logits), 97_000 // size, axis=0)
     drawn = sample.categorical(KEY, many)
     assert np.isfinite(np.asarray(many)[np.arange(len(many)), drawn]).all()
 

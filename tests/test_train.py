@@ -34,7 +34,7 @@ def assert_equal(a, b):
         np.testing.assert_array_equal(x, y)
 
 
-def test_step_decay_is_the_documents_line():
+def test_step_decay_is_the_lectures_line():
     schedule = train.step_decay(train.Recipe())
     for step in (0, 1, 99_999, 100_000, 100_001, 199_999):
         lr = 0.1 if step < 100_000 else 0.01
