@@ -14,6 +14,7 @@ from experiments.program import interruptible, main, marked
 from experiments.run_folder import RunFolder, claimed, plain, surroundings
 from mmjax import Predictor, bigram, corpus, counts, sample, train, vocab
 from mmjax.data import AllContexts, context_table
+from mmjax.train import Recipe
 
 COUNTS_MODEL = "counts.safetensors"
 
@@ -28,6 +29,18 @@ def program(options: Options) -> int:
         return run(options, names, letters, spelled)
 
 
+def references(steps: int) -> dict[str, Recipe]:
+    """Return the settings to compare with, none of more steps than these."""
+    shorter = {
+        "the lecture's settings": replace(FULL, learning_rate=0.1, steps=100, penalty=0.01),
+        "settings that work": replace(FULL, learning_rate=50.0, steps=100, penalty=0.01),
+    }
+    converged = replace(FULL, learning_rate=50.0, steps=5_000, penalty=0.01)
+    return {
+        title: replace(recipe, steps=min(recipe.steps, steps)) for title, recipe in shorter.items()
+    } | ({"the same, converged": converged} if converged.steps <= steps else {})
+
+
 def run(
     options: Options, names: list[str], letters: vocab.Vocab, spelled: list[counts.Letter]
 ) -> int:
@@ -39,16 +52,7 @@ def run(
     model = bigram.Bigram(letters.size)
     data = AllContexts(context_table.collect(tokens, letters.size, model.block_size))
     key = jax.random.key(options.seed)
-    # The same initial weights for all; short runs do not wait for long references.
-    recipes = {
-        "the lecture's settings": replace(FULL, learning_rate=0.1, steps=100, penalty=0.01),
-        "settings that work": replace(FULL, learning_rate=50.0, steps=100, penalty=0.01),
-        "the same, converged": replace(FULL, learning_rate=50.0, steps=5_000, penalty=0.01),
-    }
-    recipes = {
-        title: replace(recipe, steps=min(recipe.steps, options.steps))
-        for title, recipe in recipes.items()
-    }
+    recipes = references(options.steps)
     recipes["these settings"] = own = options.recipe()
     records = []
 

@@ -98,7 +98,7 @@ def read_mlp(run: Path, predictor: Predictor, vocab: Vocab, names: Path | None) 
     findings = inside.findings(seen, records, figures)
     return RunResult(
         *(saved, figures, records, read_samples(run), predictor, vocab),
-        *(known.tokens, known.tables, seen, findings),
+        *(known.tokens, known.pairs, seen, findings),
     )
 
 

@@ -5,7 +5,7 @@ from functools import partial
 import jax
 
 from experiments.training import LOOK
-from mmjax import evaluate, lookup, memory, mlp, train
+from mmjax import evaluate, lookup, memory, mlp, sample, train
 from mmjax.model import parameter_count
 
 PROGRAM = 400 * 2**20  # Python, JAX, matplotlib and what XLA compiles
@@ -20,11 +20,11 @@ def needed(config: mlp.MLP, recipe: train.Recipe, seeds: int) -> int:
     saving = 5 * seeds * held
     widths = 2 * config.block_size * config.embedding_dim + 3 * config.hidden_size
     # Evaluation and recalibration, piece by piece, or the activations of every layer.
-    evaluating = evaluate.chunk_size(config) * FLOAT * (widths + 3 * config.vocab_size)
+    evaluating = evaluate.chunk_size(config) * FLOAT * (widths + 5 * config.vocab_size)
+    drawing = sample.BATCH * FLOAT * 8 * config.vocab_size
     layers = (config.hidden_layers + 6) * config.hidden_size
-    looking = max(evaluating, LOOK * FLOAT * (widths + layers))
-    tables = 10 * 8 * config.vocab_size**2
-    return PROGRAM + max(training, saving, looking) + 2 * FLOAT * lookup.MAX_LOGITS + tables
+    looking = max(evaluating, drawing, LOOK * FLOAT * (widths + layers))
+    return PROGRAM + max(training, saving, looking) + 2 * FLOAT * lookup.MAX_LOGITS
 
 
 def of_training(config: mlp.MLP, recipe: train.Recipe) -> int:

@@ -24,7 +24,7 @@ class NameList:
 
 
 class Lists(NamedTuple):
-    """A list of names, and its parts as flat arrays of tokens and tables of bigram counts.
+    """A list of names, and its parts as flat arrays of tokens and counted pairs.
 
     The parts are train, val and test, and val_unseen and test_unseen: the names of validation and
     test that do not occur in training.
@@ -33,7 +33,7 @@ class Lists(NamedTuple):
     names: list[str]
     vocab: Vocab
     tokens: dict[str, np.ndarray]
-    tables: dict[str, np.ndarray]
+    pairs: dict[str, counts.Pairs]
 
 
 def split(names: list[str], *, seed: int, shuffles: int) -> dict[str, list[str]]:
@@ -55,5 +55,5 @@ def split_and_encode(
     letters = letters or vocab.build(names)
     parts = split(names, seed=seed, shuffles=shuffles)
     tokens = {part: corpus.encode(letters, names) for part, names in parts.items()}
-    tables = {part: counts.bigrams(flat, letters.size) for part, flat in tokens.items()}
-    return Lists(names, letters, tokens, tables)
+    pairs = {part: counts.pairs(flat, letters.size) for part, flat in tokens.items()}
+    return Lists(names, letters, tokens, pairs)

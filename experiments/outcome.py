@@ -53,14 +53,13 @@ class RunResult(NamedTuple):
     vocab: Vocab
     tokens: Mapping[str, np.ndarray]
     """Each part of the list as a flat array of tokens."""
-    tables: Mapping[str, np.ndarray]
-    """Bigram counts of each part."""
+    pairs: Mapping[str, counts.Pairs]
+    """Counted pairs of each part."""
     seen: Inside
     findings: Sequence[Finding]
 
     def losses(self) -> list[Loss]:
         """Return for each part: name, names, examples, loss, perplexity, loss of counting."""
-        smoothed = counts.probabilities(self.tables["train"], smoothing=1)
         return [
             Loss(
                 part.replace("_", ", "),
@@ -68,7 +67,7 @@ class RunResult(NamedTuple):
                 len(tokens) - 1,
                 loss := self.figures[f"loss_{part}"],
                 None if loss is None else evaluate.perplexity(loss),
-                counts.nll(smoothed, self.tables[part]),
+                counts.pair_nll(self.pairs[part], self.pairs["train"], smoothing=1),
             )
             for part, tokens in self.tokens.items()
         ]
@@ -152,7 +151,7 @@ def result_of(
         predictor,
         lists.vocab,
         lists.tokens,
-        lists.tables,
+        lists.pairs,
         seen,
         findings,
     )

@@ -132,13 +132,13 @@ def of_network(inside: Inside) -> Iterator[Picture]:
 
 
 def of_characters(
-    vectors: np.ndarray, counts: np.ndarray, expected: np.ndarray, vocab: Vocab
+    vectors: np.ndarray, kept: np.ndarray, counts: np.ndarray, expected: np.ndarray, vocab: Vocab
 ) -> Iterator[Picture]:
     """What an MLP has made of the characters, and its pairs against the counted ones.
 
-    `counts` and `expected` [vocab, vocab] are counted pairs and those the model expects.
+    `counts` and `expected` [kept, vocab] are counted pairs and those the model expects, after the
+    tokens `kept`, which are shown.
     """
-    kept = figures.most_frequent(counts)
     labels = [vocab.labels[i] for i in kept]
     yield Picture(
         "embedding",
@@ -149,22 +149,21 @@ def of_characters(
     yield Picture(
         "predicted_against_counted",
         figures.predicted_against_counted(
-            probabilities(counts)[np.ix_(kept, kept)],
-            probabilities(expected)[np.ix_(kept, kept)],
+            probabilities(counts)[:, kept],
+            probabilities(expected)[:, kept],
             labels,
         ),
         "One dot a pair: how often the second character follows the first, as the model predicts it on "
         "average and as it is counted. Dots on the line agree." + _restricted(vocab),
     )
-    yield counted_pairs(counts, vocab)
+    yield counted_pairs(counts[:, kept], kept, vocab)
 
 
-def counted_pairs(counts: np.ndarray, vocab: Vocab) -> Picture:
-    """The lecture's heat map."""
-    kept = figures.most_frequent(counts)
+def counted_pairs(counts: np.ndarray, kept: np.ndarray, vocab: Vocab) -> Picture:
+    """Return the lecture's heat map of `counts` [kept, kept]."""
     return Picture(
         "bigram_table",
-        figures.bigram_table(counts[np.ix_(kept, kept)], [vocab.labels[i] for i in kept]),
+        figures.bigram_table(counts, [vocab.labels[i] for i in kept]),
         f"All that a bigram knows: how often each pair stands in the list, “{vocab.labels[0]}” being the "
         "beginning and the end of a name." + _restricted(vocab),
     )
@@ -173,7 +172,7 @@ def counted_pairs(counts: np.ndarray, vocab: Vocab) -> Picture:
 def of_tables(counts: np.ndarray, trained: np.ndarray, vocab: Vocab) -> Iterator[Picture]:
     """The counted pairs, and the trained table of P(next | previous) beside the counted one."""
     kept = figures.most_frequent(counts)
-    yield counted_pairs(counts, vocab)
+    yield counted_pairs(counts[np.ix_(kept, kept)], kept, vocab)
     yield Picture(
         "probability_tables",
         figures.probability_tables(

@@ -18,7 +18,7 @@ from experiments.outcome import RunResult
 from experiments.pictures import Picture
 from experiments.program import Table
 from experiments.run_folder import FIGURES, REPORT
-from mmjax import bigram, counts, diagnostics, evaluate, files, mlp
+from mmjax import bigram, counts, diagnostics, evaluate, figures, files, mlp
 from mmjax.diagnostics import Finding
 from mmjax.model import parameter_count
 
@@ -100,7 +100,7 @@ def of_mlp(result: RunResult) -> Report:
     parts = result.losses()
     losses = [(row.part, *row[2:]) for row in parts]
     counted = {part: row.counted for part, row in zip(result.tokens, parts, strict=True)}
-    table = result.tables["train"]
+    pairs = result.pairs["train"]
     yardsticks = {
         f"uniform, ln {vocab.size}:": math.log(vocab.size),
         "counted pairs, validation:": counted["val"],
@@ -108,7 +108,8 @@ def of_mlp(result: RunResult) -> Report:
     agree = "agree with" if summary["bigram_check_passed"] else "do NOT agree with"
     by_step = result.settings.get("schedule") == "step"
     drop_step = result.settings["drop_step"] if by_step else None
-    expected = evaluate.expected_bigrams(predictor, result.tokens["train"])
+    shown = figures.most_frequent(np.bincount(pairs.following, pairs.counts, vocab.size)[None, :])
+    expected = evaluate.expected_bigrams(predictor, result.tokens["train"], shown)
     return Report(
         title=f"MLP of {Path(result.settings['names']).name}",
         lead=f"{summary['parameters']:,} parameters, {summary['steps']:,} steps of training in "
@@ -131,7 +132,8 @@ def of_mlp(result: RunResult) -> Report:
                         ["part", "examples", "loss", "perplexity", "bigram + 1"], losses
                     ),
                     "A counted bigram beside this MLP": comparison(
-                        counted_side(table, counted), trained_side(model, summary)
+                        counted_side(vocab.size, len(result.tokens["train"]) - 1, counted),
+                        trained_side(model, summary),
                     ),
                 },
             ),
@@ -157,7 +159,11 @@ def of_mlp(result: RunResult) -> Report:
                 "What it has learned of the characters",
                 pictures=[
                     *pictures.of_characters(
-                        np.asarray(predictor.params.embedding), table, expected, vocab
+                        np.asarray(predictor.params.embedding),
+                        shown,
+                        pairs.rows(shown),
+                        expected,
+                        vocab,
                     )
                 ],
             ),
@@ -241,14 +247,13 @@ def setting(value: Any) -> str:
     return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def counted_side(table: np.ndarray, nll: Mapping[str, float]) -> Side:
-    """A bigram that is counted, every count + 1."""
-    size = len(table)
+def counted_side(size: int, examples: int, nll: Mapping[str, float]) -> Side:
+    """Return a bigram of `size` tokens that is counted, every count + 1."""
     return Side(
         f"{size**2:,}",
         "1 character",
         "one table",
-        f"{table.sum():,}",
+        f"{examples:,}",
         f"{math.log(size):.4f} (uniform)",
         f"{nll['train']:.4f}",
         f"{nll['val']:.4f}",
@@ -261,7 +266,9 @@ def counted_side(table: np.ndarray, nll: Mapping[str, float]) -> Side:
 def neural_side(table: np.ndarray, summary: Mapping[str, Any]) -> Side:
     """A bigram trained on the whole list."""
     return counted_side(
-        table, {"train": summary["neural_nll"] or math.nan, "val": math.nan}
+        len(table),
+        int(table.sum()),
+        {"train": summary["neural_nll"] or math.nan, "val": math.nan},
     )._replace(
         first_loss=number(summary["initial_loss"]),
         validation_loss="nothing held back",

@@ -50,6 +50,14 @@ class Pairs(NamedTuple):
         """Return the pairs as numbers with base vocab_size, ascending."""
         return self.previous * self.vocab_size + self.following
 
+    def rows(self, previous: Integer[np.ndarray, "rows"]) -> Int[np.ndarray, "rows vocab"]:
+        """Return the rows of the count table for some `previous` tokens, which must ascend."""
+        table = np.zeros((len(previous), self.vocab_size), np.int64)
+        at = np.minimum(np.searchsorted(previous, self.previous), len(previous) - 1)
+        here = previous[at] == self.previous
+        table[at[here], self.following[here]] = self.counts[here]
+        return table
+
 
 def pairs(tokens: Integer[np.ndarray, "tokens"], vocab_size: int) -> Pairs:
     """Return how often each pair occurs in a flat array of tokens."""
@@ -88,14 +96,16 @@ def pair_kl(pairs: Pairs, model: Pairs, *, smoothing: float = 0.0) -> float:
     return pair_nll(pairs, model, smoothing=smoothing) - pair_nll(pairs, pairs)
 
 
-def probabilities(counts: Table, *, smoothing: float = 0.0) -> Float[np.ndarray, "vocab vocab"]:
+def probabilities(
+    counts: Real[np.ndarray, "rows vocab"], *, smoothing: float = 0.0
+) -> Float[np.ndarray, "rows vocab"]:
     """P(next | previous) with `smoothing` added to every count (1: Laplace's rule), each row summing to 1.
 
     A row without any count is uniform, which is what smoothing k gives it however small k is.
     """
     smoothed = counts + np.float64(smoothing)
     totals = smoothed.sum(axis=1, keepdims=True)
-    uniform = np.full_like(smoothed, 1 / len(smoothed))
+    uniform = np.full_like(smoothed, 1 / smoothed.shape[1])
     return np.divide(smoothed, totals, out=uniform, where=totals != 0)
 
 

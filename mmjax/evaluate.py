@@ -1,10 +1,10 @@
-"""Evaluation: losses, the check against counting, recalibration."""
+"""How good a model is: its loss over whole splits, and whether it agrees with counting."""
 
 import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -88,38 +88,44 @@ def calibrate(predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]) -> Pr
     found = [moments for _, moments in places]
     for i in sorted(range(len(taps)), key=lambda i: names.index(taps[i])):
         before = names[names.index(taps[i]) - 1]
-        moments = _moments(replace(predictor, stats=tree.unflatten(found)), tokens, before)
-        found[i] = jax.tree.map(lambda new, old: jnp.asarray(new, old.dtype), moments, found[i])
+        new = _moments(replace(predictor, stats=tree.unflatten(found)), tokens, before)
+        found[i] = Moments(*(jnp.asarray(n, o.dtype) for n, o in zip(new, found[i], strict=True)))
     return replace(predictor, stats=tree.unflatten(found))
 
 
-def _moments(predictor: Predictor, tokens: np.ndarray, layer: str) -> Moments:
-    """Return the moments of a layer's output over all examples, merged from pieces in float64.
+def _moments(predictor: Predictor, tokens: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and variance of a layer's output over all examples, merged from pieces in float64.
 
     Chan, Golub and LeVeque, Updating Formulae and a Pairwise Algorithm for Computing Sample
     Variances (Stanford, STAN-CS-79-773).
     """
-    count, mean, squares = 0, 0.0, 0.0
+    count, mean, squares = 0, np.zeros(()), np.zeros(())
     for piece, size in _pieces(tokens, predictor.model):
         new = [np.asarray(x, np.float64) for x in _piece_moments(predictor, piece, size, layer)]
         offset = new[0] - mean
         squares = squares + new[1] + offset**2 * (count * size / (count + size))
         count += size
         mean = mean + offset * (size / count)
-    both: Any = np.broadcast_arrays(mean, squares / (count - 1))
-    return Moments(*both)
+    return mean, squares / (count - 1)
 
 
 def expected_bigrams(
-    predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]
-) -> Float[np.ndarray, "vocab vocab"]:
-    """Bigram counts that the model expects: for each previous token the sum of its predicted distributions.
+    predictor: Predictor,
+    tokens: Integer[np.ndarray, "tokens"],
+    previous: Integer[np.ndarray, "rows"] | None = None,
+) -> Float[np.ndarray, "rows vocab"]:
+    """Return the bigram counts that the model expects, in rows for the `previous` tokens, by default all.
 
-    Divided by their row sums they are the mean predicted distribution after each token.
+    A row is the sum of the distributions predicted after its token; divided by its own sum it is
+    their mean.
     """
-    total = np.zeros((predictor.model.vocab_size,) * 2)
+    size = predictor.model.vocab_size
+    previous = np.arange(size) if previous is None else previous
+    total = np.zeros((len(previous), size))
     for rows, sums in _expected_rows(predictor, tokens):
-        total[rows] += sums
+        at = np.minimum(np.searchsorted(rows, previous), len(rows) - 1)
+        here = rows[at] == previous
+        total[here] += sums[at[here]]
     return total
 
 

@@ -56,6 +56,8 @@ def test_pairs_are_the_table_without_its_zeros(monkeypatch, piece):
     dense = np.zeros((9, 9), np.int64)
     dense[pairs.previous, pairs.following] = pairs.counts
     np.testing.assert_array_equal(dense, table)
+    some = np.array([1, 2, 5, 8])
+    np.testing.assert_array_equal(pairs.rows(some), table[some])
     assert (pairs.counts > 0).all()
     assert (np.diff(pairs.codes) > 0).all()
 

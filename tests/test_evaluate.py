@@ -124,6 +124,11 @@ def test_expected_bigrams_are_sums_of_predictions(trained, tokens):
     np.testing.assert_allclose(
         evaluate.expected_bigrams(trained, part), naive, rtol=1e-4, atol=1e-4
     )
+    some = np.array([1, 9, 17, 26])
+    np.testing.assert_array_equal(
+        evaluate.expected_bigrams(trained, part, some),
+        evaluate.expected_bigrams(trained, part)[some],
+    )
     previous = np.bincount(part[:-1], minlength=27)
     np.testing.assert_allclose(naive.sum(axis=1), previous, rtol=1e-4)
 

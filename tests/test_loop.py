@@ -37,16 +37,16 @@ def assert_equal(a, b):
 def test_the_loop_is_the_run_in_one_whatever_is_measured(model, tokens):
     whole, losses = train.run(model, RECIPE, KEY, tokens)
     start, seen = train.init(model, RECIPE, KEY), []
-    for _ in range(2):  # the state that is given is left alone
-        fitted = train.fit(
-            *(model, RECIPE, start, tokens),
-            chunk=4,
-            observe=diagnostics.update_ratios,
-            metrics=[metrics.losses(RECIPE), metrics.update_ratios],
-            sinks=[lambda records, chunk: seen.append((records, chunk))],
-        )
-        assert_equal(fitted.state, whole)
-    records, chunks = zip(*seen[:6], strict=True)
+    fitted = train.fit(
+        *(model, RECIPE, start, tokens),
+        chunk=4,
+        observe=diagnostics.update_ratios,
+        metrics=[metrics.losses(RECIPE), metrics.update_ratios],
+        sinks=[lambda records, chunk: seen.append((records, chunk))],
+    )
+    assert_equal(fitted.state, whole)
+    assert_equal(start, train.init(model, RECIPE, KEY))  # the state that is given is left alone
+    records, chunks = zip(*seen, strict=True)
     assert [chunk.step for chunk in chunks] == [4, 8, 12, 16, 20, 23]
     found = np.concatenate([chunk.losses for chunk in chunks], axis=1)
     np.testing.assert_array_equal(found, np.asarray(losses)[None, :])
@@ -106,7 +106,7 @@ def test_numbers_that_are_not_finite_end_training_and_the_last_good_state_is_kep
     fitted = train.fit(*(model, RECIPE, train.init(model, RECIPE, KEY), tokens), chunk=4)
     assert (fitted.progress.step, fitted.stopped_at) == (8, [9])
     assert fitted.reason == "a number is not finite"
-    assert np.isnan(fitted.progress.final_loss[0])
+    assert str(fitted.progress.final_loss) == "[nan]"
     eight = train.Recipe(steps=8, batch_size=13)
     assert_equal(fitted.state, train.run(model, eight, KEY, tokens)[0])
 

@@ -17,7 +17,7 @@ import pytest
 from conftest import ROOT
 from programs import PROGRAMS, command, contents, run, summary
 
-from experiments import compare, mlp, sample
+from experiments import bigram, compare, mlp, sample
 from experiments.lists import NameList
 from experiments.mlp_options import Model, Options, Settings
 from mmjax import corpus, evaluate, vocab, weights
@@ -352,6 +352,13 @@ def test_the_table_without_smoothing_is_drawn_from(monkeypatch, capsys, tmp_path
     assert all(re.match(r"(ab)+c?\t", line) for line in drawn.splitlines())
 
 
+def test_references_take_no_more_steps_than_were_asked_for():
+    def steps(asked):
+        return [recipe.steps for recipe in bigram.references(asked).values()]
+
+    assert (steps(10_000), steps(4_999), steps(7)) == ([100, 100, 5_000], [100, 100], [7, 7])
+
+
 def test_bigram_shows_the_lecture_beside_counting(monkeypatch, capsys, tmp_path):
     _, output, _ = run(monkeypatch, capsys, "bigram", "--out", tmp_path / "run", "--steps", 100)
     assert "the lecture's settings" in output
@@ -365,6 +372,22 @@ def test_mlp_on_a_list_of_ones_own(monkeypatch, capsys, tmp_path, names):
     assert (status, err) == (0, "")
     _, vocabulary = weights.load(tmp_path / "run/model.safetensors")
     assert vocabulary == vocab.build(NAMES.splitlines())
+
+
+@pytest.mark.slow
+def test_mlp_on_a_list_of_many_characters(monkeypatch, capsys, tmp_path):
+    """Whose table of all pairs would have 81 million cells."""
+    monkeypatch.setattr(mlp.outcome, "CHECKED_SAMPLES", 100)  # an untrained network ends no name
+    characters = [chr(0x4E00 + i) for i in range(9_000)]
+    words = ["".join(characters[i : i + 3]) for i in range(0, 9_000, 3)]
+    (tmp_path / "names").write_text("\n".join(words))
+    options = ("--names", tmp_path / "names", "--out", tmp_path / "run", "--steps", 20)
+    status, _, err = run(monkeypatch, capsys, "mlp", *options, report=True)
+    assert (status, err) == (0, "")
+    figures = summary(tmp_path / "run")
+    assert figures["loss_val"] == pytest.approx(math.log(9_001), abs=1)
+    assert figures["bigram_check_passed"] is False
+    assert (tmp_path / "run/report.html").exists()
 
 
 def test_an_untrained_network_is_said_not_to_agree_with_counting(monkeypatch, capsys, tmp_path):
@@ -429,7 +452,7 @@ BAD = [
     ("mlp", ["--names", "{tmp}/garbage"], r"garbage: line 2, byte 118 \(0x80\) is not UTF-8"),
     ("mlp", ["--names", "{tmp}/one"], r"a list of 1 name is too short"),
     ("bigram", ["--names", "{tmp}/many"], r"70,000 distinct characters are more than the 65,535"),
-    ("mlp", ["--names", "{tmp}/large"], r"9,000 distinct characters are too many for a table"),
+    ("bigram", ["--names", "{tmp}/large"], r"9,000 distinct characters are too many for a table"),
     ("mlp", ["--batch-size", "1"], r"batch_size must be a whole number from 2 to 1,048,576, not 1"),
     ("mlp", ["--batch-size", "-5"], r"batch_size must be"),
     ("mlp", ["--steps", "-1"], r"steps must be a whole number from 0"),
