@@ -38,7 +38,7 @@ class Options:
     seed: int = 0
     """Seed of the initial weights and of the samples."""
     report: bool = True
-    """Write no report.html and no pictures; they take a few seconds."""
+    """With --no-report, write no report.html and no pictures, which take a few seconds."""
 
     def __post_init__(self):
         require_ranges(

@@ -1,4 +1,4 @@
-"""What can be said on the MLP's command line; the defaults are the lecture's."""
+"""Options of the MLP's program; the defaults are the lecture's."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, make_dataclass
@@ -39,9 +39,9 @@ class Settings(Recipe):
 
 @dataclass(frozen=True)
 class Options:
-    """Train the MLP on a list of names, hold it against counting, and draw new names from it.
+    """Train the MLP on a list of names, check it against counting, and draw new names from it.
 
-    Leaves its figures, samples and weights in the run folder. Ctrl-C ends the training early and keeps
+    Writes its figures, samples and weights to the run folder. Ctrl-C ends training early and keeps
     what was trained.
     """
 
@@ -49,29 +49,32 @@ class Options:
     recipe: Settings
     model: Model
     config: Path | None = None
-    """Take the options, but for --out, from this file, a run's config.json; those on the command line go before it."""
+    """Take the options, except --out, from this file, a run's config.json; those on the command line
+    take precedence."""
     out: Path = Path("runs/mlp")
-    """The run folder; an earlier run in it is overwritten, if it has come to its end."""
+    """Run folder to write to; a finished run in it is overwritten."""
     resume: bool = False
-    """Go on from the run folder's last checkpoint, with the same options; --steps may be more."""
+    """Resume from the run folder's last checkpoint, with the same options; --steps may be larger."""
     overwrite: bool = False
-    """Start over in the run folder of a run that has not come to its end."""
+    """Overwrite an unfinished run in the run folder."""
     keep: int = 3
-    """How many checkpoints to keep, the last ones; the best one by validation loss is kept besides."""
+    """Number of last checkpoints to keep, beside the one with the lowest validation loss."""
     seed: int = 0
     """Seed of the initial weights, the batches and the samples."""
     seeds: int = 1
-    """Train as many networks side by side, of this seed and the next ones, and show mean and spread."""
+    """Number of networks to train side by side, with this seed and the next ones; shows mean and
+    standard deviation."""
     split_seed: int = 42
     """Seed of the shuffles before the list is split 80 : 10 : 10."""
     shuffles: int = 2
-    """How often it is shuffled: 2 gives the split of docs/REPRODUCTION.md, 1 that of the lecture's later parts."""
+    """Number of shuffles: 2 gives the split of docs/REPRODUCTION.md, 1 that of the lecture's later
+    parts."""
     watch: bool = True
-    """Record update ratios of every step and saturation; costs a seventh of the training time."""
+    """With --no-watch, record no update ratios and no saturation, and train a seventh faster."""
     calibrate: bool = False
-    """After training, recompute BatchNorm's statistics over the whole training part."""
+    """Recompute BatchNorm's statistics over the whole training part after training."""
     report: bool = True
-    """Write report.html and its pictures, of each seed; takes a few seconds each."""
+    """With --no-report, write no report.html and no pictures, which take a few seconds."""
 
     def __post_init__(self):
         require_ranges(
