@@ -1,4 +1,4 @@
-"""How good a model is: its loss over whole splits, and whether it agrees with counting."""
+"""Evaluation: losses, the check against counting, recalibration."""
 
 import math
 from collections.abc import Iterator

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mmjax import figures
+from mmjax.figures import style
 
 RNG = np.random.default_rng(0)
 LABELS = [".", "a", "b", "$", "é", "\x1b", "^"]
@@ -46,8 +47,8 @@ def test_the_bigram_table_is_legible_on_every_cell():
     """Light text on dark cells, dark text on light ones, and neither in the page's own black or white."""
     figure = figures.bigram_table(np.arange(49).reshape(7, 7) ** 3, LABELS)
     colours = [text.get_color() for text in figure.axes[0].texts]
-    assert colours[0] == figures.ON_DARK
-    assert colours[-1] == figures.ON_LIGHT
+    assert colours[0] == style.ON_DARK
+    assert colours[-1] == style.ON_LIGHT
     assert {"black", "white", "#000000", "#ffffff"}.isdisjoint(colours)
 
 

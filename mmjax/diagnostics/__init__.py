@@ -1,0 +1,58 @@
+"""Diagnostics: activations, gradients, update ratios and findings.
+
+Everything is seen through the model's own forward pass and its `tap`, so any model can be inspected
+that taps its layers. Layers are numbered as in the lecture. `health` turns the figures into findings.
+"""
+
+from mmjax.diagnostics.health import (
+    MAX_GAP,
+    MAX_GRADIENT_SPREAD,
+    MAX_RISE,
+    MAX_SATURATION,
+    MIN_LEARNED,
+    UPDATE_RATIOS,
+    Finding,
+    health,
+)
+from mmjax.diagnostics.record import Inspection, inspect, outputs, record
+from mmjax.diagnostics.tables import (
+    DEAD,
+    SATURATED,
+    Activation,
+    Gradient,
+    WeightGradient,
+    activations,
+    gradients,
+    norms,
+    saturation,
+    update_ratios,
+    weight_gradients,
+    weights,
+)
+
+__all__ = [
+    "DEAD",
+    "MAX_GAP",
+    "MAX_GRADIENT_SPREAD",
+    "MAX_RISE",
+    "MAX_SATURATION",
+    "MIN_LEARNED",
+    "SATURATED",
+    "UPDATE_RATIOS",
+    "Activation",
+    "Finding",
+    "Gradient",
+    "Inspection",
+    "WeightGradient",
+    "activations",
+    "gradients",
+    "health",
+    "inspect",
+    "norms",
+    "outputs",
+    "record",
+    "saturation",
+    "update_ratios",
+    "weight_gradients",
+    "weights",
+]

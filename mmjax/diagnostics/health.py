@@ -1,0 +1,111 @@
+"""Health: figures held against limits, as findings."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from mmjax.diagnostics.tables import Activation, Gradient
+
+MAX_SATURATION = 15.0  # percent; the lecture's retelling: "should stay below 10-15%"
+MAX_GRADIENT_SPREAD = 10.0  # std at the first tanh layer over that at the last, or the inverse
+UPDATE_RATIOS = (-4.5, -1.5)  # log10: a factor of 30 to each side of the lecture's 1e-3
+MIN_LEARNED = 0.1  # nats below the first loss
+MAX_RISE = 0.5  # nats above the first loss
+MAX_GAP = 0.15  # nats between validation and training
+
+
+class Finding(NamedTuple):
+    """What is wrong, where, the figure against its threshold, and what to try."""
+
+    symptom: str
+    where: str
+    figure: float
+    threshold: float
+    remedy: str
+    unit: str = ""
+    """What stands behind the figure and the threshold, " %" or " nats"."""
+
+
+def health(
+    activations: Sequence[Activation] = (),
+    gradients: Sequence[Gradient] = (),
+    *,
+    update_ratios: Mapping[str, float] | None = None,
+    initial_loss: float | None = None,
+    final_loss: float | None = None,
+    loss_train: float | None = None,
+    loss_val: float | None = None,
+) -> list[Finding]:
+    """All findings, the gravest first; none is good. What is not given is not looked at.
+
+    `update_ratios` are log10 of update:data per weight matrix, a mean over the last steps; `initial_loss` and
+    `final_loss` are of training batches, `loss_train` and `loss_val` over the whole parts, in nats.
+    A layer is saturated if it is above the limit by more than two standard errors, so that another
+    batch finds the same.
+    """
+    return [
+        *_loss_findings(initial_loss, final_loss),
+        *_gradient_findings(gradients),
+        *_activation_findings(activations),
+        *_update_findings(update_ratios or {}),
+        *_overfitting_findings(loss_train, loss_val),
+    ]
+
+
+def _loss_findings(initial: float | None, final: float | None) -> Iterator[Finding]:
+    if initial is None or final is None:
+        return
+    # Written so that a NaN, which compares to nothing, counts as diverging.
+    if not final <= initial + MAX_RISE:
+        remedy = "lower the learning rate, or clip gradients"
+        yield Finding("diverging loss", "training", final, initial + MAX_RISE, remedy, " nats")
+    elif final > initial - MIN_LEARNED:
+        remedy = "raise the learning rate, or train longer"
+        yield Finding("slow learning", "training", final, initial - MIN_LEARNED, remedy, " nats")
+
+
+def _gradient_findings(gradients: Sequence[Gradient]) -> Iterator[Finding]:
+    if len(gradients) < 2:
+        return
+    first, last = gradients[0], gradients[-1]
+    where = f"layer {first.layer} ({first.name}) against layer {last.layer}"
+    ratio = first.std / last.std if last.std else math.nan
+    if not ratio >= 1 / MAX_GRADIENT_SPREAD:
+        remedy = "better initialisation, BatchNorm, a lower learning rate"
+        yield Finding("vanishing gradients", where, ratio, 1 / MAX_GRADIENT_SPREAD, remedy)
+    elif ratio > MAX_GRADIENT_SPREAD:
+        remedy = "fewer layers, a smaller gain, a lower learning rate, or clip gradients"
+        yield Finding("exploding gradients", where, ratio, MAX_GRADIENT_SPREAD, remedy)
+
+
+def _activation_findings(activations: Sequence[Activation]) -> Iterator[Finding]:
+    for row in activations:
+        where = f"layer {row.layer} ({row.name})"
+        if row.dead:
+            remedy = "a smaller gain, a lower learning rate"
+            yield Finding("dead units", where, row.dead, 0, remedy, " units")
+        if not row.saturation <= MAX_SATURATION + 2 * row.saturation_error:
+            remedy = "a smaller gain, or BatchNorm before this tanh"
+            yield Finding("saturated tanh", where, row.saturation, MAX_SATURATION, remedy, " %")
+
+
+def _update_findings(ratios: Mapping[str, float]) -> Iterator[Finding]:
+    low, high = UPDATE_RATIOS
+    for name, ratio in ratios.items():
+        if not ratio >= low:
+            yield Finding("updates too small", name, ratio, low, "raise the learning rate")
+        elif ratio > high:
+            yield Finding("updates too large", name, ratio, high, "lower the learning rate")
+
+
+def _overfitting_findings(train: float | None, val: float | None) -> Iterator[Finding]:
+    if train is not None and val is not None and val - train > MAX_GAP:
+        remedy = "a smaller network, fewer steps, or more names"
+        yield Finding(
+            "overfitting",
+            "validation loss over training loss",
+            val - train,
+            MAX_GAP,
+            remedy,
+            " nats",
+        )

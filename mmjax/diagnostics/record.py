@@ -1,0 +1,77 @@
+"""Recording: every layer's output and gradient, through the model's own forward pass."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Integer
+
+from mmjax import train
+from mmjax.data import Batch
+from mmjax.model import Model, layer_names
+
+
+class Inspection(NamedTuple):
+    """One batch seen from inside: raw arrays, by layer and by parameter."""
+
+    loss: Float[Array, ""]
+    outputs: dict[str, Float[Array, "batch features"]]
+    output_grads: dict[str, Float[Array, "batch features"]]
+    grads: Any
+
+
+def record(
+    model: Model, params: Any, stats: Any, contexts: Integer[Array, "batch block_size"]
+) -> tuple[Float[Array, "batch vocab"], dict[str, Array]]:
+    """Return (logits, the output of every layer by its name) for a training batch."""
+    outputs: dict[str, Array] = {}
+
+    def tap(name: str, x: Array) -> Array:
+        outputs[name] = x
+        return x
+
+    logits, _ = model.apply(params, stats, contexts, train=True, tap=tap)
+    return logits, outputs
+
+
+def outputs(
+    model: Model, params: Any, stats: Any, contexts: Integer[Array, "batch block_size"]
+) -> dict[str, Float[Array, "batch features"]]:
+    """Return the output of each tanh layer for a training batch, by its name."""
+    _, outputs = record(model, params, stats, contexts)
+    return {name: outputs[name] for _, name in tanh_layers(model)}
+
+
+def inspect(
+    model: Model,
+    params: Any,
+    stats: Any,
+    batch: Batch,
+) -> Inspection:
+    """Return a training batch's loss, every layer's output, and all gradients.
+
+    The gradient of an output, which PyTorch calls `retain_grad`, is the gradient of zeros that the
+    tap adds to it.
+    """
+
+    def loss(params: Any, perturbations: Any) -> tuple[Array, dict[str, Array]]:
+        outputs: dict[str, Array] = {}
+
+        def tap(name: str, x: Array) -> Array:
+            outputs[name] = x + perturbations[name]
+            return outputs[name]
+
+        logits, _ = model.apply(params, stats, batch.contexts, train=True, tap=tap)
+        return train.cross_entropy(logits, batch.targets, batch.weights), outputs
+
+    shapes = jax.eval_shape(lambda: record(model, params, stats, batch.contexts)[1])
+    zeros = {name: jnp.zeros(out.shape, out.dtype) for name, out in shapes.items()}
+    (value, outputs), (grads, output_grads) = jax.value_and_grad(loss, (0, 1), has_aux=True)(
+        params, zeros
+    )
+    return Inspection(value, outputs, output_grads, grads)
+
+
+def tanh_layers(model: Model) -> list[tuple[int, str]]:
+    """Return number and name of every layer whose name ends in `.tanh`."""
+    return [(i, name) for i, name in enumerate(layer_names(model)) if name.endswith(".tanh")]

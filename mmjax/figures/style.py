@@ -1,0 +1,28 @@
+"""Style: colours and lines that all figures share."""
+
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#999933")
+# Text on a colour of its own. Pure black and white belong to the page, which may turn them round.
+ON_DARK, ON_LIGHT = "#fefefe", "#111111"
+
+
+def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """Return a figure of this size in inches, and its axes."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def line(i: int) -> dict[str, Any]:
+    """Return colour and style of the i-th line, which no other of the first 16 has."""
+    return {"color": COLOURS[i % len(COLOURS)], "linestyle": ("-", "--")[i // len(COLOURS) % 2]}
+
+
+def literal(text: str) -> str:
+    """Return text that matplotlib shows as it is: no mathematics, nothing unprintable."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text).replace(
+        "$", r"\$"
+    )
