@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import islice
 
 import jax
+import numpy as np
 
 from experiments import bigram_closing, report
 from experiments.bigram_fits import FULL, BigramResult, fit
@@ -23,10 +24,12 @@ def program(options: Options) -> int:
     """Train, compare with counting, sample, save and show; return the exit status."""
     names = options.name_list.read()
     letters = vocab.build(names)
-    spelled = bigram_closing.spelled(options, names, letters)
+    tokens = corpus.encode(letters, names)
+    table = counts.bigrams(tokens, letters.size)
+    spelled = bigram_closing.spelled(options, table, letters)
     jax.devices()  # fails here, before anything is written, if there is none
     with claimed(options.out):
-        return run(options, names, letters, spelled)
+        return run(options, names, letters, tokens, table, spelled)
 
 
 def references(steps: int) -> dict[str, Recipe]:
@@ -42,13 +45,16 @@ def references(steps: int) -> dict[str, Recipe]:
 
 
 def run(
-    options: Options, names: list[str], letters: vocab.Vocab, spelled: list[counts.Letter]
+    options: Options,
+    names: list[str],
+    letters: vocab.Vocab,
+    tokens: np.ndarray,
+    table: np.ndarray,
+    spelled: list[counts.Letter],
 ) -> int:
     """Run the program once its list is read and its run folder is its own."""
     started = time.perf_counter()
     folder = RunFolder(options.out, options, overwrite=options.overwrite)
-    tokens = corpus.encode(letters, names)
-    table = counts.bigrams(tokens, letters.size)
     model = bigram.Bigram(letters.size)
     data = AllContexts(context_table.collect(tokens, letters.size, model.block_size))
     key = jax.random.key(options.seed)

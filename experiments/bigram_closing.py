@@ -3,23 +3,24 @@
 import sys
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from experiments.bigram_fits import BigramResult, Fit
 from experiments.bigram_options import Options
 from experiments.program import Interruption, Table, sample_lines
-from mmjax import Vocab, corpus, counts
+from mmjax import Vocab, counts
 
 RETOLD_LOSS = 2.425  # the final loss that docs/REPRODUCTION.md shows to be impossible
 EXAMPLE = "almajq"
 
 
-def spelled(options: Options, names: Sequence[str], letters: Vocab) -> list[counts.Letter]:
+def spelled(options: Options, table: np.ndarray, letters: Vocab) -> list[counts.Letter]:
     """Return the asked name letter by letter, or the example if the list has its letters.
 
     Raises `InputError` if the asked name has a character that the list lacks.
     """
     if options.spell is None and not set(EXAMPLE) <= set(letters.characters):
         return []
-    table = counts.bigrams(corpus.encode(letters, names), letters.size)
     smoothed = counts.probabilities(table, smoothing=options.smoothing)
     return counts.spell(options.spell or EXAMPLE, smoothed, letters)
 

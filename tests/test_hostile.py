@@ -386,7 +386,7 @@ def saved_options(tmp_path, content):
     ("content", "message"),
     [
         ({"lerning_rate": 0.1}, "there is no option lerning_rate; leave that out"),
-        ({"recipe": "fast", "drop_step": 3}, "there is no option drop_step"),
+        ({"recipe": "fast", "warmup": 3}, "there is no option warmup"),
         ({"steps": "many"}, "--steps: invalid literal"),
         ({"steps": True}, "steps is True; give a figure or text"),
         ({"watch": 3}, "watch is 3; give true or false"),

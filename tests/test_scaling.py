@@ -27,7 +27,7 @@ def test_the_race_leaves_a_curve_for_each_way(short_list, tmp_path, capsys):
     out = capsys.readouterr().out
     left = json.loads((tmp_path / "race/race.json").read_text())
     points = {name[8:]: found for name, found in left.items() if name.startswith("points: ")}
-    assert set(points) >= {"fast recipe", "document's recipe"}
+    assert set(points) >= {"fast recipe", "lecture's recipe"}
     assert ("torch is not installed" in out) == (len(points) == 2)
     for name, found in points.items():
         seconds, steps, losses = np.array(found).T
@@ -43,7 +43,8 @@ def test_the_race_leaves_a_curve_for_each_way(short_list, tmp_path, capsys):
 def test_looks_come_after_even_steps_and_at_the_end():
     for steps in (100, 101, 3_000, 200_000):
         found = race.looks(steps)
-        assert (len(found), found[-1]) == (race.LOOKS, steps)
+        assert race.LOOKS <= len(found) <= race.LOOKS + 1
+        assert found[-1] == steps
         assert all(look % 2 == 0 for look in found[:-1])
         assert (np.diff(found) > 0).all()
 
