@@ -93,7 +93,7 @@ def seeds(folder: Path) -> None:
     checkpoint.save(folder / "run", run)
     (folder / "names").write_text("ann\nbob\nZoë\nO'Neil\nli-li\nbo\ncy\n")
     (folder / "json").write_text(
-        '{"step": 1, "loss_train": 2.5, "names": "x", "findings": ["a"]}\n'
+        '{"step": 1, "loss_batch": 2.5, "names": "x", "findings": ["a"]}\n'
     )
     for name, choices in {
         "bigram": (0, 0x80),
