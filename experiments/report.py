@@ -16,7 +16,7 @@ from experiments import inside, pictures
 from experiments.bigram_fits import BigramResult
 from experiments.outcome import RunResult
 from experiments.pictures import Picture
-from experiments.program import Table
+from experiments.program import Table, shown
 from experiments.run_folder import FIGURES, REPORT
 from mmjax import bigram, counts, diagnostics, evaluate, figures, files, mlp
 from mmjax.diagnostics import Finding
@@ -108,8 +108,8 @@ def of_mlp(result: RunResult) -> Report:
     agree = "agree with" if summary["bigram_check_passed"] else "do NOT agree with"
     by_step = result.settings.get("schedule") == "step"
     drop_step = result.settings["drop_step"] if by_step else None
-    shown = figures.most_frequent(np.bincount(pairs.following, pairs.counts, vocab.size)[None, :])
-    expected = evaluate.expected_bigrams(predictor, result.tokens["train"], shown)
+    kept = figures.most_frequent(np.bincount(pairs.following, pairs.counts, vocab.size)[None, :])
+    expected = evaluate.expected_bigrams(predictor, result.tokens["train"], kept)
     return Report(
         title=f"MLP of {Path(result.settings['names']).name}",
         lead=f"{summary['parameters']:,} parameters, {summary['steps']:,} steps of training in "
@@ -121,7 +121,7 @@ def of_mlp(result: RunResult) -> Report:
         f"{number(summary['bigram_check_kl_reference'])} of a sample of the table itself); on "
         f"validation names {number(summary['bigram_check_kl_val'])} as it predicts them.",
         findings=result.findings,
-        samples=result.samples,
+        samples=[(shown(name), mark) for name, mark in result.samples],
         sections=[
             Section(
                 "Losses",
@@ -160,8 +160,8 @@ def of_mlp(result: RunResult) -> Report:
                 pictures=[
                     *pictures.of_characters(
                         np.asarray(predictor.params.embedding),
-                        shown,
-                        pairs.rows(shown),
+                        kept,
+                        pairs.rows(kept),
                         expected,
                         vocab,
                     )
@@ -197,7 +197,7 @@ def of_bigram(result: BigramResult) -> Report:
         findings=diagnostics.health(
             initial_loss=summary["initial_loss"], final_loss=summary["final_loss"]
         ),
-        samples=result.samples,
+        samples=[(shown(name), mark) for name, mark in result.samples],
         sections=[
             Section(
                 "Training against counting",

@@ -53,7 +53,7 @@ def write(
     """
     unsaved = f"{path}: not saved: "
     arrays = {name: _on_host(unsaved, name, leaf) for name, leaf in leaves.items()}
-    own = {name: array for name, array in arrays.items() if not name.startswith(OPTIMIZER)}
+    own = {name: array for name, array in arrays.items() if not name.startswith(TRAINING)}
     found = {name: (array.dtype.name, array.shape) for name, array in own.items()}
     _require_match(unsaved, found, expected.shapes)
     _require_numbers(unsaved, arrays, expected.log_probs)

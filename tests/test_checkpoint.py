@@ -312,3 +312,13 @@ def test_a_crash_at_any_call_to_the_system_leaves_a_whole_checkpoint(path, monke
     assert seen == sorted(seen)  # the old one up to some moment, from then on the new one
     assert set(seen) == {0, 1}
     assert len(seen) >= 5
+
+
+def test_the_moving_average_and_the_members_numbers_are_kept(tmp_path):
+    recipe = replace(SLOW, ema_decay=0.9)
+    keys = jax.random.split(jax.random.key(3), 2)
+    state = members.init(MODEL, recipe, keys, hyper={"learning_rate": np.array([0.1, 0.2])})
+    state, _ = members.advance(MODEL, recipe, state, TOKENS, steps=4)
+    checkpoint.save(tmp_path / "c", of(state, recipe))
+    loaded = checkpoint.load(tmp_path / "c").state
+    jax.tree.map(np.testing.assert_array_equal, key_data(loaded), key_data(state))
