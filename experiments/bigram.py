@@ -10,9 +10,8 @@ import numpy as np
 from experiments import bigram_closing, report
 from experiments.bigram_fits import FULL, BigramResult, fit
 from experiments.bigram_options import Options
-from experiments.outcome import finite
 from experiments.program import interruptible, main, marked
-from experiments.run_folder import RunFolder, claimed, plain, surroundings
+from experiments.run_folder import RunFolder, claimed, finite, plain, surroundings
 from mmjax import Predictor, bigram, corpus, counts, sample, train, vocab
 from mmjax.data import AllContexts, context_table
 from mmjax.train import Recipe

@@ -1,14 +1,16 @@
 """The bigram's trainings, and what each came to."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
 from experiments import training
 from experiments.program import Interruption
-from mmjax import Predictor, Vocab, bigram, counts, metrics, train
+from experiments.result import Result
+from mmjax import bigram, counts, metrics, train
 from mmjax.data import AllContexts
 from mmjax.train import Chunk, Recipe, TrainState
 from mmjax.train.loop import Record
@@ -36,19 +38,10 @@ class Fit(NamedTuple):
     """The step whose loss or update is not finite; the table is that before its chunk."""
 
 
-class BigramResult(NamedTuple):
-    """A bigram with what was found out about it; the report is drawn from it."""
+@dataclass(frozen=True)
+class BigramResult(Result):
+    """A trained bigram with what was found out about it."""
 
-    settings: Mapping[str, Any]
-    """The options, as in config.json."""
-    figures: Mapping[str, Any]
-    """The final figures, as in summary.json: what is not finite is None."""
-    records: Sequence[Mapping[str, Any]]
-    """The lines of metrics.jsonl."""
-    samples: Sequence[tuple[str, str]]
-    """Sampled names, each with its mark: new or in the list."""
-    predictor: Predictor
-    vocab: Vocab
     table: np.ndarray
     """Bigram counts of the list."""
 

@@ -1,4 +1,4 @@
-"""The checkpoints of a run folder: the last ones and the best, and whether a run may go on from them."""
+"""The checkpoints of a run folder: the last ones and the best one."""
 
 import sys
 from pathlib import Path
@@ -21,7 +21,7 @@ class Checkpoints:
         self.keep = keep
 
     def paths(self) -> list[Path]:
-        """Where to go on from, the latest first and the best one, which may be an old one, last."""
+        """Return the checkpoints to resume from: the latest first, and last the best, which may be old."""
         best = self.folder / BEST
         return [*sorted(self.folder.glob(STEPS), reverse=True), *[best] * best.exists()]
 

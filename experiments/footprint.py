@@ -42,7 +42,7 @@ def _numbers(config: mlp.MLP, recipe: train.Recipe) -> int:
     """How many numbers there are in a state."""
     key = jax.eval_shape(jax.random.key, 0)
     state = jax.eval_shape(partial(train.init, config, recipe), key)
-    return parameter_count((state.params, state.stats, state.opt_state))
+    return parameter_count((state.params, state.stats, state.opt_state, state.ema))
 
 
 def require_room(config: mlp.MLP, recipe: train.Recipe, seeds: int) -> None:

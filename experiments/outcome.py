@@ -1,7 +1,7 @@
 """What a run of the MLP came to, as values; terminal and report are drawn from it."""
 
-import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -12,8 +12,9 @@ from experiments import inside
 from experiments.inside import Inside
 from experiments.lists import Lists
 from experiments.program import marked
-from experiments.run_folder import surroundings
-from mmjax import Predictor, Vocab, corpus, counts, divergence, evaluate, sample, train
+from experiments.result import Result
+from experiments.run_folder import finite, surroundings
+from mmjax import Predictor, corpus, counts, divergence, evaluate, sample, train
 from mmjax.corpus import BOUNDARY
 from mmjax.data import Dataset
 from mmjax.diagnostics import Finding
@@ -38,19 +39,10 @@ class Loss(NamedTuple):
     """Loss of counting letter pairs in the training part, every count + 1."""
 
 
-class RunResult(NamedTuple):
-    """A trained network with what was found out about it."""
+@dataclass(frozen=True)
+class RunResult(Result):
+    """A trained MLP with what was found out about it."""
 
-    settings: Mapping[str, Any]
-    """The options, as in config.json."""
-    figures: Mapping[str, Any]
-    """The final figures, as in summary.json: what is not finite is None."""
-    records: Sequence[Mapping[str, Any]]
-    """The lines of metrics.jsonl."""
-    samples: Sequence[tuple[str, str]]
-    """Sampled names, each with its mark: new or in the list."""
-    predictor: Predictor
-    vocab: Vocab
     tokens: Mapping[str, np.ndarray]
     """Each part of the list as a flat array of tokens."""
     pairs: Mapping[str, counts.Pairs]
@@ -161,11 +153,3 @@ def check_of(predictor: Predictor, lists: Lists, samples: Sequence[Sample]) -> C
     """Return how far the network's letter pairs lie from the training part's."""
     sampled = corpus.encode(lists.vocab, [drawn.name for drawn in samples])
     return evaluate.count_check(predictor, lists.tokens["train"], sampled, lists.tokens["val"])
-
-
-def finite(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the figures with None in place of NaN and infinity."""
-    return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in figures.items()
-    }

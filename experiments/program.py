@@ -175,7 +175,7 @@ def config_of(arguments: Arguments) -> Path | None:
 def as_typed(
     path: Path, options: type[Options] | Callable[[Arguments], type[Options]]
 ) -> list[str]:
-    """The options in a run's config.json as they would be typed, but for those of `NOT_TAKEN`.
+    """The options in a run's config.json as they would be typed, except those of `NOT_TAKEN`.
 
     Raises `InputError` if it cannot be read, or has an option that there is not, or that is no figure or text.
     """

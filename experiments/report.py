@@ -113,7 +113,7 @@ def of_mlp(result: RunResult) -> Report:
     return Report(
         title=f"MLP of {Path(result.settings['names']).name}",
         lead=f"{summary['parameters']:,} parameters, {summary['steps']:,} steps of training in "
-        f"{summary['training_seconds']:.1f} s. Validation loss {number(summary['loss_val'])} nats a letter, "
+        f"{summary['training_seconds']:.1f} s. Validation loss {number(summary['loss_val'])} nats per character, "
         f"perplexity {number(perplexity(summary['loss_val']), 2)}. Its letter pairs {agree} counting: KL "
         f"{number(summary['bigram_check_kl'])} nats as it predicts them, "
         f"{number(summary['bigram_check_kl_sampled'])} as it samples them (sound below "
@@ -125,7 +125,7 @@ def of_mlp(result: RunResult) -> Report:
         sections=[
             Section(
                 "Losses",
-                "In nats a letter, with BatchNorm's running statistics. Unseen are names that the training "
+                "In nats per character, with BatchNorm's running statistics. Unseen are names that the training "
                 "part does not have; bigram + 1 is counting letter pairs in the training part.",
                 {
                     "Loss on each part of the list": Table(
@@ -192,7 +192,7 @@ def of_bigram(result: BigramResult) -> Report:
     return Report(
         title=f"Bigram of {Path(options['names']).name}",
         lead=f"{summary['names']:,} names, {summary['bigrams']:,} pairs of {vocab.size:,} characters. The "
-        f"trained table scores {number(summary['neural_nll'])} nats a letter over the whole list. No bigram can "
+        f"trained table scores {number(summary['neural_nll'])} nats per character over the whole list. No bigram can "
         f"score below {floor:.4f}, the list's conditional entropy.",
         findings=diagnostics.health(
             initial_loss=summary["initial_loss"], final_loss=summary["final_loss"]
@@ -201,7 +201,7 @@ def of_bigram(result: BigramResult) -> Report:
         sections=[
             Section(
                 "Training against counting",
-                "In nats a letter over the whole list, which is also what was trained on.",
+                "In nats per character over the whole list, which is also what was trained on.",
                 {
                     "How near gradient descent comes to counting": Table(
                         ["", "NLL", "largest difference of a probability"], rows

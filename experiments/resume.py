@@ -23,7 +23,7 @@ FREE = ("steps", "names", "out", "report", "keep", "resume", "overwrite", "confi
 def started(
     options: Options, model: mlp.MLP, lists: Lists, checkpoints: Checkpoints
 ) -> Start | None:
-    """Where the run folder's run is to be gone on from; None if that is the beginning.
+    """Return where to resume the run in the run folder, or None to start from scratch.
 
     Raises `InputError` if there is no run or none of its checkpoints is whole, it was made with other options or from another list, or
     has come further than it is to go.
@@ -81,7 +81,7 @@ def started(
 
 @contextmanager
 def mention(checkpoints: Checkpoints) -> Iterator[None]:
-    """Within the block, an `InputError` and a Ctrl-C also say from where the run can be gone on with."""
+    """Add to an `InputError` or a Ctrl-C within the block where the run can be resumed."""
 
     def where() -> str:
         there = [path for path in checkpoints.paths() if path.name != BEST]
@@ -97,7 +97,7 @@ def mention(checkpoints: Checkpoints) -> Iterator[None]:
 
 
 def require_same(saved: Mapping[str, Any], given: Mapping[str, Any], where: Path) -> None:
-    """Raise `InputError`, naming the options that differ, unless a run with `given` ones may go on from `where`."""
+    """Raise `InputError`, naming the options that differ, unless a run with the `given` ones may be resumed from `where`."""
     names = [name for name in {"recipe": None, **saved, **given} if name not in FREE]
     different = [
         f"--{name.replace('_', '-')} {saved.get(name)}, not {given.get(name)}"

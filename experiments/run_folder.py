@@ -1,4 +1,4 @@
-"""The folder that a run leaves behind."""
+"""The run folder: its files, and how they are read and written."""
 
 import dataclasses
 import json
@@ -81,7 +81,7 @@ def claimed(path: Path) -> Iterator[None]:
 class RunFolder:
     """One run's files. Opening it makes the folder and removes an earlier run's files from it, but with `resume`.
 
-    Raises `InputError` if nothing can be written there, or without `overwrite` the earlier run can be gone on with;
+    Raises `InputError` if nothing can be written there, or, without `overwrite`, the earlier run is unfinished;
     then its files still stand.
     """
 
@@ -117,8 +117,7 @@ class RunFolder:
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write `content` with one key a line; NaN and infinity, which JSON lacks, as null."""
-        finite = {key: _finite(value) for key, value in content.items()}
-        files.write(self.path / name, json.dumps(finite, indent=2) + "\n")
+        files.write(self.path / name, json.dumps(finite(content), indent=2) + "\n")
 
     def write_samples(self, samples: Sequence[tuple[str, str]]) -> None:
         """Write the sampled names with their marks, one per line."""
@@ -130,7 +129,7 @@ class RunFolder:
 
     def add_metrics(self, record: dict[str, Any]) -> None:
         """Append one line to the run's metrics."""
-        line = json.dumps({key: _finite(value) for key, value in record.items()})
+        line = json.dumps(finite(record))
         with self._metrics("a") as file:
             file.write(line + "\n")
 
@@ -140,7 +139,7 @@ class RunFolder:
             os.fsync(file.fileno())
 
     def cut_metrics(self, step: int) -> None:
-        """Drop the lines of the steps behind `step`, and one that was cut off. Says so on standard error if others lack."""
+        """Drop the lines of later steps, and one that was cut off; report missing lines on standard error."""
         kept = []
         for line in _lines(self.path / METRICS) if (self.path / METRICS).exists() else []:
             with suppress(ValueError, TypeError, KeyError, RecursionError):
@@ -199,7 +198,7 @@ def make_folder(path: Path) -> None:
 
 
 def is_finished(path: Path) -> bool:
-    """Whether the run in a folder has made all its steps, or ended with a loss that is no number."""
+    """Return whether the run in a folder has made all its steps, or ended with a non-finite loss."""
     try:
         summary, config = read_summary(path), read_config(path)
     except InputError:
@@ -265,8 +264,12 @@ def _read_json(path: Path, needed: Sequence[str], kinds: Mapping[str, Any]) -> d
     return read_object(path, check)
 
 
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def finite(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures with None, since JSON has no NaN and no infinity, in their place."""
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in figures.items()
+    }
 
 
 def plain(options: Any) -> dict[str, Any]:

@@ -76,8 +76,7 @@ def measured(
     losses = metrics.losses(recipe)
     if not watch:
         return Measured(None, [losses])
-    first = members.unstack(state)[0] if state.step.ndim else state
-    first = first._replace(step=jnp.zeros_like(first.step))
+    first = members.states(state)[0]._replace(step=jnp.zeros((), jnp.int32))
     contexts = next_contexts(model, first, data, WATCH)
     saturations = metrics.saturations(model, contexts)
     return Measured(diagnostics.update_ratios, [losses, metrics.update_ratios, saturations])

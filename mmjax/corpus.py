@@ -33,7 +33,7 @@ class Splits(NamedTuple):
 
 
 def read_names(path: str | Path, *, unique: bool = False) -> list[str]:
-    """The names in a UTF-8 text file, one a line; with `unique` each only where it first stands.
+    """Return the names in a UTF-8 text file, one per line; with `unique` each name once.
 
     A byte order mark, CRLF line ends, blank lines and white space around a name are dropped.
     Raises `InputError` if the file cannot be read as `files.read` says, is not UTF-8 text (naming line and byte) or
@@ -43,7 +43,7 @@ def read_names(path: str | Path, *, unique: bool = False) -> list[str]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # The codec counts from behind the byte order mark, if there is one.
+        # The codec counts from after the byte order mark, if there is one.
         at = len(data) - len(error.object) + error.start
         raise InputError(f"{path}: {_place(data, at)} is not UTF-8; save it as UTF-8") from None
     if "\0" in text:
@@ -131,7 +131,7 @@ def windows(
 def cut(
     tokens: Integer[Array, "tokens"], index: Integer[Array, "batch"], block_size: int
 ) -> Integer[Array, "batch block_size_and_1"]:
-    """The `block_size` tokens up to each at `index`, whatever names they are of, and the one behind it."""
+    """Return the `block_size` tokens up to each index and the one after it, across names."""
     back = jnp.arange(block_size - 1, -2, -1)[None, :]
     return tokens[jnp.maximum(index[:, None] - back, 0)]
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Integer, Real
+from jaxtyping import Bool, Float, Int, Integer, Real
 
 from mmjax import corpus
 from mmjax.errors import require
@@ -53,10 +53,19 @@ class Pairs(NamedTuple):
     def rows(self, previous: Integer[np.ndarray, "rows"]) -> Int[np.ndarray, "rows vocab"]:
         """Return the rows of the count table for some `previous` tokens, which must ascend."""
         table = np.zeros((len(previous), self.vocab_size), np.int64)
-        at = np.minimum(np.searchsorted(previous, self.previous), len(previous) - 1)
-        here = previous[at] == self.previous
+        at, here = find(previous, self.previous)
         table[at[here], self.following[here]] = self.counts[here]
         return table
+
+
+def find(
+    ascending: Integer[np.ndarray, "sorted"], values: Integer[np.ndarray, "values"]
+) -> tuple[Int[np.ndarray, "values"], Bool[np.ndarray, "values"]]:
+    """Return where each value would stand among ascending numbers, and whether it is there."""
+    at = np.searchsorted(ascending, values)
+    here = at < len(ascending)
+    here[here] = ascending[at[here]] == values[here]
+    return at, here
 
 
 def pairs(tokens: Integer[np.ndarray, "tokens"], vocab_size: int) -> Pairs:
@@ -78,9 +87,7 @@ def pairs(tokens: Integer[np.ndarray, "tokens"], vocab_size: int) -> Pairs:
 
 def pair_nll(pairs: Pairs, model: Pairs, *, smoothing: float = 0.0) -> float:
     """Return `nll` of a list with these `pairs` under the smoothed frequencies of `model`."""
-    at = np.searchsorted(model.codes, pairs.codes)
-    known = at < len(model.codes)
-    known[known] = model.codes[at[known]] == pairs.codes[known]
+    at, known = find(model.codes, pairs.codes)
     seen = np.zeros(len(at))
     seen[known] = model.counts[at[known]]
     size = pairs.vocab_size

@@ -13,17 +13,18 @@ import optax
 from jaxtyping import Array, Float, Integer
 
 from mmjax import corpus, counts, lookup
+from mmjax.diagnostics.record import record
 from mmjax.errors import require
 from mmjax.layers import Moments
 from mmjax.model import Model, Predictor, layer_names
 
 CHUNK = 8192  # examples looked at together, which bounds the memory whatever the list's size
 LOGITS = 2**25  # numbers that a layer of logits has at most, which bounds it on a large alphabet
-MAX_KL = 0.1  # nats a letter by which the bigrams of a sound model may miss the list's
+MAX_KL = 0.1  # nats per character; the largest KL of a sound model's bigrams from the list's
 
 
 class CountCheck(NamedTuple):
-    """How far a model's bigrams lie from the list's, in nats a letter: 0 is agreement."""
+    """Kullback-Leibler divergences of a model's bigrams from the list's, in nats per character."""
 
     kl_predicted: float
     """Of its mean predicted distribution after each letter of the list."""
@@ -66,11 +67,11 @@ def perplexity(nll: float) -> float:
 def calibrate(predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]) -> Predictor:
     """Return the same parameters with the exact moments of all examples of `tokens` as statistics.
 
-    Layer by layer, so that each layer's moments are taken behind layers that are normalised by
-    theirs, as in the lecture's calibration; in pieces, so that memory does not grow with the list.
-    The statistics of a model of your own have to be `layers.Moments`, and the input and the output of
-    their normalisation tapped one after the other: moments at `a.b` belong to the tap `a.b.norm`.
-    Raises `InputError` if they are not, or there are fewer than two examples.
+    It works layer by layer, since the moments of a layer depend on the layers before it, and in
+    pieces, so that memory does not grow with the list. A model of your own must keep its statistics
+    as `layers.Moments`, and tap the input and then the output of each normalisation: the moments at
+    `a.b` belong to the tap `a.b.norm`. Raises `InputError` if it does not, or if there are fewer than
+    two examples.
     """
     model, stats = predictor.model, predictor.stats
     places, tree = jax.tree.flatten_with_path(stats, is_leaf=lambda x: isinstance(x, Moments))
@@ -123,8 +124,7 @@ def expected_bigrams(
     previous = np.arange(size) if previous is None else previous
     total = np.zeros((len(previous), size))
     for rows, sums in _expected_rows(predictor, tokens):
-        at = np.minimum(np.searchsorted(rows, previous), len(rows) - 1)
-        here = rows[at] == previous
+        at, here = counts.find(rows, previous)
         total[here] += sums[at[here]]
     return total
 
@@ -157,8 +157,7 @@ def _predicted_kl(predictor: Predictor, tokens: np.ndarray, pairs: counts.Pairs)
     expected, totals = np.zeros(len(pairs.counts)), np.zeros(pairs.vocab_size)
     for rows, sums in _expected_rows(predictor, tokens):
         totals[rows] += sums.sum(axis=1, dtype=np.float64)
-        at = np.minimum(np.searchsorted(rows, pairs.previous), len(rows) - 1)
-        here = rows[at] == pairs.previous
+        at, here = counts.find(rows, pairs.previous)
         expected[here] += sums[at[here], pairs.following[here]]
     with np.errstate(divide="ignore", invalid="ignore"):
         log_probs = np.log(expected / totals[pairs.previous])
@@ -217,14 +216,8 @@ def _piece_moments(
 ) -> tuple[Array, Array]:
     """Return mean and sum of squared deviations of a layer's output, in evaluation."""
     contexts, _ = _examples(predictor, piece)
-    outputs = {}
-
-    def tap(name: str, x: Array) -> Array:
-        outputs[name] = x
-        return x
-
-    predictor.model.apply(predictor.params, predictor.stats, contexts, train=False, tap=tap)
-    x = outputs[layer]
+    model, params, stats = predictor.model, predictor.params, predictor.stats
+    x = record(model, params, stats, contexts, train=False)[1][layer]
     counted = (jnp.arange(len(x)) < size)[:, None]
     mean = jnp.mean(x, axis=0, where=counted)
     return mean, jnp.sum(jnp.square(x - mean[None, :]), axis=0, where=counted)

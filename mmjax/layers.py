@@ -35,7 +35,7 @@ def linear_init(key: PRNGKeyArray, fan_in: int, fan_out: int, *, gain: float = 1
     """Weights from N(0, gain**2 / fan_in), which keep the variance of their input; biases 0.
 
     He et al., Delving Deep into Rectifiers, section 2.2 (https://arxiv.org/abs/1502.01852); the
-    gain makes up for what the activation behind takes away, 5/3 for tanh.
+    gain makes up for what the activation after it takes away, 5/3 for tanh.
     """
     weight = jax.random.normal(key, (fan_in, fan_out)) * (gain / fan_in**0.5)
     return Linear(weight, jnp.zeros(fan_out))

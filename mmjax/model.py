@@ -56,7 +56,7 @@ class Model(Protocol):
         """Return (logits [batch, vocab], new stats) for contexts [batch, block_size].
 
         `key` feeds random layers such as dropout, in training alone. Call `tap(name, x)` with the
-        output of every layer and go on with what it returns: this is how a caller records,
+        output of every layer and continue with what it returns: this is how a caller records,
         perturbs or replaces a layer's output.
         """
         ...

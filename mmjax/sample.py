@@ -125,7 +125,7 @@ def generate(
     The draws stop as soon as every name has ended.
     """
     block_size = predictor.model.block_size
-    # One column more than letters, where an end behind the last letter is drawn.
+    # One column more than letters, where the end after the last letter is drawn.
     tokens = jnp.zeros((batch, block_size + max_length + 1), jnp.int32)
     tokens = tokens.at[:, block_size : block_size + len(prefix)].set(prefix.astype(jnp.int32))
 

@@ -171,7 +171,10 @@ def _require_numbers(where: str, arrays: Mapping[str, np.ndarray], log_probs: st
 
 
 def checksum(arrays: Mapping[str, np.ndarray], metadata: Metadata) -> str:
-    """SHA-256 over the metadata but for the checksum itself, and over every array's name, type, shape and bytes."""
+    """Return the SHA-256 of the metadata, except the checksum itself, and of all arrays.
+
+    Of an array its name, type, shape and bytes count.
+    """
     digest = hashlib.sha256()
     text = {key: value for key, value in metadata.items() if key != CHECKSUM}
     about = {name: [str(arrays[name].dtype), *arrays[name].shape] for name in sorted(arrays)}
@@ -183,10 +186,10 @@ def checksum(arrays: Mapping[str, np.ndarray], metadata: Metadata) -> str:
 
 def _sorted(data: bytes) -> bytes:
     """The same file with its header in order, so that the same content is the same bytes."""
-    behind = 8 + int.from_bytes(data[:8], "little")
-    header = json.dumps(json.loads(data[8:behind]), sort_keys=True, ensure_ascii=False).encode()
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8:end]), sort_keys=True, ensure_ascii=False).encode()
     header += b" " * (-len(header) % 8)
-    return len(header).to_bytes(8, "little") + header + data[behind:]
+    return len(header).to_bytes(8, "little") + header + data[end:]
 
 
 def _array(tensor: Mapping[str, Any]) -> np.ndarray:

@@ -64,6 +64,7 @@ def test_hyper_takes_numbers_of_the_recipe_one_for_each_key():
     ones = np.ones(len(KEYS), np.float32)
     for hyper, optimizer, message in [
         ({"learning_rate": ones}, optax.adam(1e-3), "an optimizer of your own does not see"),
+        ({"weight_decay": ones}, None, "sgd has no weight decay that could differ"),
         ({"steps": ones}, None, "steps cannot differ between members: learning_rate, "),
         ({"penalty": ones[1:]}, None, r"penalty has the shape \(4,\), not one number for each"),
     ]:

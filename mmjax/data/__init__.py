@@ -60,10 +60,6 @@ def of(name: str, data: Data, model: Model) -> Dataset:
     Raises `InputError` if there is no example, or the data does not fit the model.
     """
     if not isinstance(data, Dataset):
-        require(
-            len(data) > 1,
-            f"an array of {len(data)} tokens holds no example; encode at least one name",
-        )
         data = DATASETS[name](data, model)
     require_fit = getattr(data, "require_fit", None)
     if require_fit:

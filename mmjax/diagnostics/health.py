@@ -23,7 +23,7 @@ class Finding(NamedTuple):
     threshold: float
     remedy: str
     unit: str = ""
-    """What stands behind the figure and the threshold, " %" or " nats"."""
+    """Unit of the figure and the threshold: " %", " nats" or " units"."""
 
 
 def health(

@@ -21,16 +21,21 @@ class Inspection(NamedTuple):
 
 
 def record(
-    model: Model, params: Any, stats: Any, contexts: Integer[Array, "batch block_size"]
+    model: Model,
+    params: Any,
+    stats: Any,
+    contexts: Integer[Array, "batch block_size"],
+    *,
+    train: bool,
 ) -> tuple[Float[Array, "batch vocab"], dict[str, Array]]:
-    """Return (logits, the output of every layer by its name) for a training batch."""
+    """Return (logits, the output of every layer by its name)."""
     outputs: dict[str, Array] = {}
 
     def tap(name: str, x: Array) -> Array:
         outputs[name] = x
         return x
 
-    logits, _ = model.apply(params, stats, contexts, train=True, tap=tap)
+    logits, _ = model.apply(params, stats, contexts, train=train, tap=tap)
     return logits, outputs
 
 
@@ -38,7 +43,7 @@ def outputs(
     model: Model, params: Any, stats: Any, contexts: Integer[Array, "batch block_size"]
 ) -> dict[str, Float[Array, "batch features"]]:
     """Return the output of each tanh layer for a training batch, by its name."""
-    _, outputs = record(model, params, stats, contexts)
+    _, outputs = record(model, params, stats, contexts, train=True)
     return {name: outputs[name] for _, name in tanh_layers(model)}
 
 
@@ -64,7 +69,7 @@ def inspect(
         logits, _ = model.apply(params, stats, batch.contexts, train=True, tap=tap)
         return train.cross_entropy(logits, batch.targets, batch.weights), outputs
 
-    shapes = jax.eval_shape(lambda: record(model, params, stats, batch.contexts)[1])
+    shapes = jax.eval_shape(lambda: record(model, params, stats, batch.contexts, train=True)[1])
     zeros = {name: jnp.zeros(out.shape, out.dtype) for name, out in shapes.items()}
     (value, outputs), (grads, output_grads) = jax.value_and_grad(loss, (0, 1), has_aux=True)(
         params, zeros

@@ -32,7 +32,7 @@ def race(runs: Mapping[str, np.ndarray], goal: float) -> Figure:
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("seconds of training, without compilation")
-    axes.set_ylabel("validation loss, nats a letter")
+    axes.set_ylabel("validation loss, nats per character")
     top = max(float(np.median(points[:, 2])) for points in runs.values())
     low = min(float(points[:, 2].min()) for points in runs.values())
     axes.set_ylim(low - 0.02, max(top, goal) + 0.15)

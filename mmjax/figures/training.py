@@ -39,7 +39,7 @@ def loss_curve(
 ) -> Figure:
     """Mean training losses, faint as they are and bold over 50 bins; yardsticks as lines.
 
-    `single` is (lowest, highest) of the single steps' losses behind each mean, drawn as a band;
+    `single` is (lowest, highest) of the losses of the steps that each mean is of, drawn as a band;
     `validation` is (steps, losses).
     """
     figure, axes = new_figure(8, 4.5)
@@ -64,7 +64,7 @@ def loss_curve(
         "Loss: falling smoothly, validation close to training, below what counting pairs can do"
     )
     axes.set_xlabel("step")
-    axes.set_ylabel("nats a letter")
+    axes.set_ylabel("nats per character")
     axes.legend(fontsize=8)
     return figure
 
@@ -88,7 +88,7 @@ def losses_compared(runs: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
                 points = run[unit][validated], run["validation"][validated]
                 axes.plot(*points, marker="o", markersize=3, label=literal(name), **style)
         axes.set_xlabel(unit)
-    panels[0].set_ylabel("nats a letter")
+    panels[0].set_ylabel("nats per character")
     panels[0].legend(fontsize=8)
     figure.suptitle(
         "Loss of each run: validation dotted, training faint; lower and sooner is better"

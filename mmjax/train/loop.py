@@ -75,7 +75,7 @@ class Fitted(NamedTuple):
     @property
     def states(self) -> list[TrainState]:
         """The state of each member."""
-        return _states(self.state)
+        return members.states(self.state)
 
 
 Metric = Callable[[Chunk], Sequence[Record]]
@@ -104,8 +104,7 @@ def fit(
     save; and the first of `stops` that returns a reason ends training. `state` is one of
     `train.init` or `members.init`; it is left alone. To resume a run, give its `progress`.
     """
-    state = copied(state)
-    count = len(_states(state))
+    count = len(members.states(state))
     progress = progress or Progress.start(count)
     data = datasets.of(recipe.data, data, model)
     go = members.advance if state.step.ndim else advance
@@ -114,15 +113,14 @@ def fit(
     while progress.step < recipe.steps and reason is None:
         # Up to the next whole chunk, also if another number of steps has been trained so far.
         size = min(chunk - progress.step % chunk, recipe.steps - progress.step)
-        good = copied(state)
         started = time.perf_counter()
-        state, out = go(model, recipe, state, data, steps=size, **static)
+        after, out = go(model, recipe, copied(state), data, steps=size, **static)
         losses = np.atleast_2d(np.asarray(out[0] if observe else out))
         observed = out[1] if observe else ()
         if not state.step.ndim:
             observed = jax.tree.map(lambda x: x[None], observed)
         seconds = progress.seconds + time.perf_counter() - started
-        states = _states(state)
+        states = members.states(after)
         bad = [first_bad(*pair) for pair in zip(states, losses, strict=True)]
         initial = progress.initial_loss if progress.step else losses[:, 0].tolist()
         if any(step is not None for step in bad):
@@ -132,12 +130,12 @@ def fit(
             ]
             stopped = [None if step is None else progress.step + step for step in bad]
             progress = Progress(progress.step, seconds, initial, last)
-            return Fitted(good, progress, stopped, "a number is not finite")
+            return Fitted(state, progress, stopped, "a number is not finite")
         last = [
             [*old, *new][-FINAL:]
             for old, new in zip(progress.last_losses, losses[:, -FINAL:].tolist(), strict=True)
         ]
-        progress = Progress(progress.step + size, seconds, initial, last)
+        state, progress = after, Progress(progress.step + size, seconds, initial, last)
         now = Chunk(progress.step, seconds, state, states, losses, observed, progress)
         records: list[Record] = [{} for _ in states]
         for metric in metrics:
@@ -163,7 +161,3 @@ def first_bad(state: TrainState, losses: np.ndarray) -> int | None:
 def finite(tree: Any) -> bool:
     """Return whether every number in a tree is finite."""
     return all(bool(np.isfinite(np.asarray(leaf)).all()) for leaf in jax.tree.leaves(tree))
-
-
-def _states(state: TrainState) -> list[TrainState]:
-    return members.unstack(state) if state.step.ndim else [state]

@@ -47,6 +47,10 @@ def init(
         "hyper takes the place of the recipe's numbers, which an optimizer of your own does not "
         "see; put each member's into its opt_state (optax.inject_hyperparams)",
     )
+    require(
+        recipe.optimizer != "sgd" or "weight_decay" not in hyper,
+        "sgd has no weight decay that could differ between members; give adamw or nadamw",
+    )
     for name, values in hyper.items():
         require(
             jnp.shape(values) == keys.shape,
@@ -191,6 +195,11 @@ def _advance(
     )(filled, data)
     states, said = jax.tree.map(lambda x: x[:count], out)
     return _placed(states, devices), said
+
+
+def states(state: TrainState) -> list[TrainState]:
+    """Return the state of each member, or of a single network the one there is."""
+    return unstack(state) if state.step.ndim else [state]
 
 
 @jax.jit
