@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -59,15 +60,15 @@ class Killed(BaseException):
 
 def killed_at(monkeypatch, chunk):
     """Let training die before so many more chunks are done."""
-    advance, left = loop.advance, itertools.count(chunk, -1)
+    left = itertools.count(chunk, -1)
 
-    def fatal(*args, **kwargs):
+    def fatal(advance, *args, **kwargs):
         if not next(left):
             raise Killed
         return advance(*args, **kwargs)
 
-    monkeypatch.setattr(loop, "advance", fatal)
-    monkeypatch.setattr(loop.members, "advance", fatal)
+    for trainer in (loop, loop.members):  # of one network, and of several
+        monkeypatch.setattr(trainer, "advance", partial(fatal, trainer.advance))
 
 
 @pytest.fixture
