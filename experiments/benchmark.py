@@ -18,13 +18,16 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from experiments import baselines, pictures
-from experiments.baselines import Problem
-from experiments.program import Table, main
-from experiments.run_folder import RunFolder, surroundings
-from mmjax import corpus, figures, mlp, train, vocab
+from experiments.bench import baselines
+from experiments.bench.baselines import Problem
+from mmjax import corpus, mlp, plots, train, vocab
+from mmjax.cli.program import main
 from mmjax.data import Batch
 from mmjax.errors import require_ranges
+from mmjax.io.text import Table
+from mmjax.report import drawing
+from mmjax.runs.environment import environment
+from mmjax.runs.folder import RunFolder
 
 BATCH = 32
 CHECKED_STEPS = 20
@@ -127,12 +130,12 @@ def program(options: Options) -> int:
             **{key: ratios.get(key) for key in RATIOS.values()},
             "rounds": options.rounds,
             **{f"us: {way}": times[way] for way in times},
-            **surroundings(),
+            **environment(),
         },
     )
     show(times, best, ratios, missing, wrong)
-    picture = figures.step_times({str(way): np.array(times[way]) for way in times})
-    pictures.write(picture, options.out / "benchmark.svg")
+    picture = plots.step_times({str(way): np.array(times[way]) for way in times})
+    drawing.write_picture(picture, options.out / "benchmark.svg")
     print(f"\n{options.out}: benchmark.json, benchmark.svg")
     return 1 if wrong else 0
 

@@ -1,20 +1,23 @@
 """The bigram, by counting and by gradient descent: `python -m experiments.bigram --help`."""
 
 import time
-from dataclasses import replace
 from itertools import islice
 
 import jax
 import numpy as np
 
-from experiments import bigram_closing, report
-from experiments.bigram_fits import FULL, BigramResult, fit
+from experiments import bigram_closing
+from experiments.bigram_fits import fit, references
 from experiments.bigram_options import Options
-from experiments.program import interruptible, main, marked
-from experiments.run_folder import RunFolder, claimed, finite, plain, surroundings
-from mmjax import Predictor, bigram, corpus, counts, sample, train, vocab
+from mmjax import Predictor, bigram, corpus, counts, report, sample, train, vocab
+from mmjax.cli.interruption import interruptible
+from mmjax.cli.program import main
 from mmjax.data import AllContexts, context_table
-from mmjax.train import Recipe
+from mmjax.runs.environment import environment
+from mmjax.runs.folder import RunFolder, claimed
+from mmjax.runs.layout import finite, plain
+from mmjax.runs.result import BigramResult
+from mmjax.runs.samples import marked
 
 COUNTS_MODEL = "counts.safetensors"
 
@@ -29,18 +32,6 @@ def program(options: Options) -> int:
     jax.devices()  # fails here, before anything is written, if there is none
     with claimed(options.out):
         return run(options, names, letters, tokens, table, spelled)
-
-
-def references(steps: int) -> dict[str, Recipe]:
-    """Return the settings to compare with, none of more steps than these."""
-    shorter = {
-        "the lecture's settings": replace(FULL, learning_rate=0.1, steps=100, penalty=0.01),
-        "settings that work": replace(FULL, learning_rate=50.0, steps=100, penalty=0.01),
-    }
-    converged = replace(FULL, learning_rate=50.0, steps=5_000, penalty=0.01)
-    return {
-        title: replace(recipe, steps=min(recipe.steps, steps)) for title, recipe in shorter.items()
-    } | ({"the same, converged": converged} if converged.steps <= steps else {})
 
 
 def run(
@@ -98,7 +89,7 @@ def run(
         "neural_nll": fitted.nll,
         "neural_vs_counts_max_abs_diff": fitted.max_abs_diff,
         "seconds": round(time.perf_counter() - started, 3),
-        **surroundings(),
+        **environment(),
     }
     folder.write_summary(figures)
     folder.write_samples(samples["the network"])

@@ -5,10 +5,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from experiments.bigram_fits import BigramResult, Fit
+from experiments.bigram_fits import Fit
 from experiments.bigram_options import Options
-from experiments.program import Interruption, Table, sample_lines
 from mmjax import Vocab, counts
+from mmjax.cli.interruption import Interruption
+from mmjax.io.text import Table
+from mmjax.runs.result import BigramResult
+from mmjax.runs.samples import sample_lines
 
 RETOLD_LOSS = 2.425  # the final loss that docs/REPRODUCTION.md shows to be impossible
 EXAMPLE = "almajq"

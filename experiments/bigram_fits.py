@@ -1,16 +1,15 @@
 """The bigram's trainings, and what each came to."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import training
-from experiments.program import Interruption
-from experiments.result import Result
 from mmjax import bigram, counts, metrics, train
+from mmjax.cli.interruption import Interruption
+from mmjax.cli.progress import progress_bar
 from mmjax.data import AllContexts
 from mmjax.train import Chunk, Recipe, TrainState
 from mmjax.train.loop import Record
@@ -38,14 +37,6 @@ class Fit(NamedTuple):
     """The step whose loss or update is not finite; the table is that before its chunk."""
 
 
-@dataclass(frozen=True)
-class BigramResult(Result):
-    """A trained bigram with what was found out about it."""
-
-    table: np.ndarray
-    """Bigram counts of the list."""
-
-
 def fit(
     recipe: Recipe,
     title: str,
@@ -62,7 +53,7 @@ def fit(
         del chunk
         log(records[0])
 
-    with training.progress_bar(recipe, None, title) as move_bar:
+    with progress_bar(recipe, None, title) as move_bar:
         fitted = train.fit(
             *(model, recipe, state, data),
             chunk=2 * max(1, recipe.steps // LOOKS // 2),
@@ -83,3 +74,15 @@ def fit(
         float(abs(probs - counts.probabilities(table)).max()),
         fitted.stopped_at[0],
     )
+
+
+def references(steps: int) -> dict[str, Recipe]:
+    """Return the settings to compare with, none of more steps than these."""
+    shorter = {
+        "the lecture's settings": replace(FULL, learning_rate=0.1, steps=100, penalty=0.01),
+        "settings that work": replace(FULL, learning_rate=50.0, steps=100, penalty=0.01),
+    }
+    converged = replace(FULL, learning_rate=50.0, steps=5_000, penalty=0.01)
+    return {
+        title: replace(recipe, steps=min(recipe.steps, steps)) for title, recipe in shorter.items()
+    } | ({"the same, converged": converged} if converged.steps <= steps else {})

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from experiments.bigram_fits import FULL
-from experiments.lists import NameList
+from experiments.name_list import NameList
 from mmjax.errors import require_ranges
 from mmjax.train import Recipe
 

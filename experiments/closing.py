@@ -5,11 +5,14 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from experiments import inside
-from experiments.outcome import CHECKED_SAMPLES, RunResult
-from experiments.program import Interruption, Table, sample_lines
-from experiments.seeds_together import Row
+from mmjax.cli.interruption import Interruption
 from mmjax.evaluate import MAX_KL
+from mmjax.io.text import Table
+from mmjax.report.snapshot import health_lines
+from mmjax.runs.outcome import CHECKED_SAMPLES
+from mmjax.runs.result import RunResult
+from mmjax.runs.samples import sample_lines
+from mmjax.runs.seeds import Row
 
 REMEDY = "start over with a lower --learning-rate, a tenth say"
 
@@ -66,7 +69,7 @@ def _show_one(result: RunResult) -> None:
         "predicted.\n"
     )
     print("\n".join(sample_lines(result.samples)).expandtabs(24))
-    print(f"\n{inside.health_lines(result.findings)}")
+    print(f"\n{health_lines(result.findings)}")
 
 
 def status(results: Mapping[int, RunResult], interruption: Interruption) -> int:

@@ -9,12 +9,13 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
-from experiments import pictures
-from experiments.program import Cell, Table, main
-from experiments.run_folder import read_config, read_metrics, read_summary
-from experiments.seeds_together import curves
-from mmjax import InputError, figures
+from mmjax import InputError, plots
+from mmjax.cli.program import main
 from mmjax.errors import require
+from mmjax.io.text import Cell, Table
+from mmjax.report import drawing
+from mmjax.runs.reading import read_config, read_metrics, read_summary
+from mmjax.runs.seeds import curves
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def program(options: Options) -> int:
     else:
         print("The settings are the same.\n")
     print(f"Final figures\n{Table(['', *runs], final)}\n")
-    pictures.write(figures.losses_compared(lines), options.out)
+    drawing.write_picture(plots.losses_compared(lines), options.out)
     print(options.out)
     return 0
 

@@ -8,21 +8,15 @@ import jax
 import jax.numpy as jnp
 import tyro
 
-from experiments import inside, report
-from experiments.bigram_fits import BigramResult
-from experiments.lists import split_and_encode
-from experiments.outcome import RunResult
-from experiments.program import main
-from experiments.run_folder import (
-    FIGURES,
-    REPORT,
-    model_of,
-    read_config,
-    read_metrics,
-    read_samples,
-    read_summary,
-)
-from mmjax import Predictor, Vocab, corpus, counts, data, mlp, train, weights
+from mmjax import Predictor, Vocab, corpus, counts, data, mlp, report, train, weights
+from mmjax.cli.program import main
+from mmjax.diagnostics import snapshot
+from mmjax.report.snapshot import health_lines
+from mmjax.runs.layout import FIGURES, REPORT
+from mmjax.runs.lists import split_and_encode
+from mmjax.runs.reading import model_of, read_config, read_metrics, read_summary
+from mmjax.runs.result import BigramResult, RunResult
+from mmjax.runs.samples import read_samples
 
 # What summary.json must hold.
 BIGRAM_FIGURES = (
@@ -69,7 +63,7 @@ def program(options: Options) -> int:
         made = report.of_bigram(read_bigram(run, predictor, vocab, options.names))
     tables = [table for section in made.sections[:-1] for table in section.tables.items()]
     print("\n\n".join(f"{title}\n{table}" for title, table in tables))
-    print(f"\n{inside.health_lines(made.findings)}")
+    print(f"\n{health_lines(made.findings)}")
     report.write(made, run)
     pictures = [f"{picture.name}.svg" for section in made.sections for picture in section.pictures]
     print(f"\n{run / REPORT}\n{run / FIGURES}: {', '.join(pictures)}")
@@ -94,8 +88,8 @@ def read_mlp(run: Path, predictor: Predictor, vocab: Vocab, names: Path | None) 
         params=predictor.params,
         stats=predictor.stats,
     )
-    seen = inside.look(model, recipe, state, data.of(recipe.data, known.tokens["train"], model))
-    findings = inside.findings(seen, records, figures)
+    seen = snapshot.take(model, recipe, state, data.of(recipe.data, known.tokens["train"], model))
+    findings = snapshot.findings(seen, records, figures)
     return RunResult(
         *(saved, figures, records, read_samples(run), predictor, vocab),
         *(known.tokens, known.pairs, seen, findings),

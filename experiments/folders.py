@@ -3,11 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from experiments import pictures, report, seeds_together
 from experiments.mlp_options import Options
-from experiments.outcome import RunResult
-from experiments.run_folder import LOSSES, MEMBER, RunFolder, read_metrics
-from mmjax import figures
+from mmjax import plots, report
+from mmjax.report import drawing
+from mmjax.runs import seeds
+from mmjax.runs.folder import RunFolder
+from mmjax.runs.layout import LOSSES, MEMBER
+from mmjax.runs.reading import read_metrics
+from mmjax.runs.result import RunResult
 from mmjax.train import Chunk
 from mmjax.train.loop import Record, Sink
 
@@ -43,7 +46,7 @@ class Folders:
             for (seed, folder), record in zip(self.of_seed.items(), records, strict=True):
                 folder.add_metrics(record)
                 self.records[seed].append(record)
-            together = seeds_together.mean_of(records)
+            together = seeds.mean_of(records)
             if len(records) > 1:
                 self.whole.add_metrics(together)
             if on_metrics:
@@ -61,7 +64,7 @@ class Folders:
         self.of_seed[seed].write_summary(result.figures)
         self.of_seed[seed].write_samples(result.samples)
 
-    def write_together(self, results: dict[int, RunResult]) -> list[seeds_together.Row]:
+    def write_together(self, results: dict[int, RunResult]) -> list[seeds.Row]:
         """Write the figures of several seeds and the picture of their losses; return the rows.
 
         One seed has nothing to write, and no rows.
@@ -69,15 +72,13 @@ class Folders:
         if len(results) == 1:
             return []
         names = {seed: f"{MEMBER}{seed}" for seed in results}
-        summary, rows = seeds_together.summarised([run.figures for run in results.values()])
+        summary, rows = seeds.summarised([run.figures for run in results.values()])
         self.whole.write_summary(summary)
         curves = {
-            names[seed]: seeds_together.curves(run.records)
-            for seed, run in results.items()
-            if run.records
+            names[seed]: seeds.curves(run.records) for seed, run in results.items() if run.records
         }
         if curves:
-            pictures.write(figures.losses_compared(curves), self.whole.path / LOSSES)
+            drawing.write_picture(plots.losses_compared(curves), self.whole.path / LOSSES)
         return rows
 
     def write_reports(self, results: dict[int, RunResult]) -> None:

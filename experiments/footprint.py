@@ -4,8 +4,9 @@ from functools import partial
 
 import jax
 
-from experiments.training import LOOK
-from mmjax import evaluate, lookup, memory, mlp, sample, train
+from mmjax import evaluate, lookup, mlp, sample, train
+from mmjax.diagnostics.snapshot import LOOK
+from mmjax.io import memory
 from mmjax.model import parameter_count
 
 PROGRAM = 400 * 2**20  # Python, JAX, matplotlib and what XLA compiles

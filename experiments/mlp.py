@@ -3,17 +3,24 @@
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
-from experiments import closing, footprint, lists, outcome, resume, training
-from experiments.checkpoints import Checkpoints
+from experiments import closing, footprint, resume, training
 from experiments.folders import Folders
-from experiments.lists import Lists
 from experiments.mlp_options import Options, of_recipe
-from experiments.program import a_device_for_each_core, interruptible, main
-from experiments.run_folder import claimed, plain, surroundings
 from mmjax import checkpoint, data, mlp, train
-from mmjax.checkpoint import Checkpoint
+from mmjax.cli.devices import a_device_for_each_core
+from mmjax.cli.interruption import interruptible
+from mmjax.cli.program import main
+from mmjax.cli.progress import progress_bar
 from mmjax.errors import require
 from mmjax.model import parameter_count
+from mmjax.runs import lists, outcome
+from mmjax.runs.checkpoint import Checkpoint
+from mmjax.runs.environment import environment
+from mmjax.runs.folder import claimed
+from mmjax.runs.layout import plain
+from mmjax.runs.lists import Lists
+from mmjax.runs.rotation import Checkpoints
+from mmjax.runs.saver import Saver
 from mmjax.train import Progress, Recipe, TrainState
 
 OnMetrics = Callable[[dict[str, float]], object]
@@ -56,18 +63,18 @@ def run(
     def save(state: TrainState, progress: Progress, best_loss: float | None, best: bool) -> None:
         folders.sync_metrics()  # on the disk before the checkpoint that counts on them
         notes = {"progress": progress._asdict(), "best_loss_val": best_loss}
-        notes |= {"options": plain(options), **surroundings()}
+        notes |= {"options": plain(options), **environment()}
         names = checkpoint.checksum(known.names)
         saved = Checkpoint(model, recipe, known.vocab, names, state, notes)
         checkpoints.save(saved, progress.step, best=best)
 
     with resume.mention(checkpoints):
-        saver = training.Saver(save, start)
+        saver = Saver(save, start)
         state = start.state if start else training.first_state(model, recipe, seeds)
         chunk = training.chunk_size(recipe, parameter_count(state.params))
         measured = training.measured(model, recipe, state, examples, watch=options.watch)
         validation = training.validation(model, known.tokens["val"], chunk)
-        with interruptible() as interruption, training.progress_bar(recipe, start) as move_bar:
+        with interruptible() as interruption, progress_bar(recipe, start) as move_bar:
             if not start:
                 saver.start(state, Progress.start(len(seeds)))
             fitted = train.fit(

@@ -7,9 +7,9 @@ from typing import Literal
 
 import tyro
 
-from experiments.lists import NameList
-from experiments.program import chosen
+from experiments.name_list import NameList
 from mmjax import mlp
+from mmjax.cli.options import chosen
 from mmjax.errors import require, require_ranges
 from mmjax.train import RECIPES, Recipe
 

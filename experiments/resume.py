@@ -7,14 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from experiments.checkpoints import BEST, Checkpoints
-from experiments.lists import Lists
 from experiments.mlp_options import Options
-from experiments.program import shown
-from experiments.run_folder import CONFIG, SUMMARY, plain, read_config, surroundings
-from experiments.training import Start, progress_of
 from mmjax import InputError, checkpoint, mlp
 from mmjax.errors import require
+from mmjax.io.text import shown
+from mmjax.runs.environment import environment
+from mmjax.runs.layout import CONFIG, SUMMARY, plain
+from mmjax.runs.lists import Lists
+from mmjax.runs.reading import read_config
+from mmjax.runs.rotation import BEST, Checkpoints
+from mmjax.runs.saver import Start, progress_of
 
 # Options that say nothing about the training; of steps there may be more, and of the list the checksum tells.
 FREE = ("steps", "names", "out", "report", "keep", "resume", "overwrite", "config")
@@ -63,7 +65,7 @@ def started(
         progress.step <= options.recipe.steps,
         f"{checkpoints.folder}: has come to step {progress.step:,} already; give --steps {progress.step} or more",
     )
-    now = surroundings()
+    now = environment()
     others = [
         f"{name} {saved.notes[name]} there, {value} here"
         for name, value in now.items()

@@ -10,11 +10,12 @@ from typing import Annotated
 import jax
 import tyro
 
-from experiments.program import main, marked, sample_lines
-from experiments.run_folder import model_of, read_config
 from mmjax import InputError, corpus, sample, weights
+from mmjax.cli.program import main
 from mmjax.errors import require, require_ranges
-from mmjax.sample import Sample
+from mmjax.generate.sample import Sample
+from mmjax.runs.reading import model_of, read_config
+from mmjax.runs.samples import marked, sample_lines
 
 GIVE_UP = 100_000  # names drawn without a new one
 

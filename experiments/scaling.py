@@ -17,13 +17,16 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from experiments import lists as name_lists
-from experiments import pictures
 from experiments.benchmark import products
-from experiments.program import Table, a_device_for_each_core, main
-from experiments.run_folder import RunFolder, surroundings
-from mmjax import Predictor, bigram, corpus, counts, figures, mlp, sample, train, vocab
+from mmjax import Predictor, bigram, corpus, counts, mlp, plots, sample, train, vocab
+from mmjax.cli.devices import a_device_for_each_core
+from mmjax.cli.program import main
 from mmjax.errors import require_ranges
+from mmjax.io.text import Table
+from mmjax.report import drawing
+from mmjax.runs import lists as name_lists
+from mmjax.runs.environment import environment
+from mmjax.runs.folder import RunFolder
 
 PIECE = 0.15  # seconds of steps in a round, about
 STEPS = (10, 1_000)  # in a piece, at least and at most
@@ -101,14 +104,14 @@ def program(options: Options) -> int:
             "us_by_models": side_by_side,
             "lists": [cost._asdict() for cost in lists],
             "us_by_lists": steps,
-            **surroundings(),
+            **environment(),
         },
     )
     panels = {axis: np.array(cost) for axis, cost in costs.items()}
-    pictures.write(figures.step_costs(panels), options.out / "steps.svg")
+    drawing.write_picture(plots.step_costs(panels), options.out / "steps.svg")
     of_lists = {name: np.array([getattr(c, name) for c in lists]) for name in ListCost._fields}
-    pictures.write(
-        figures.list_costs(of_lists | {"step": np.array(steps)}), options.out / "lists.svg"
+    drawing.write_picture(
+        plots.list_costs(of_lists | {"step": np.array(steps)}), options.out / "lists.svg"
     )
     print(f"\n{options.out}: scaling.json, steps.svg, lists.svg")
     return 0

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Integer, Real
 
-from mmjax import corpus
+from mmjax.data import corpus
+from mmjax.data.vocab import Vocab
 from mmjax.errors import require
-from mmjax.vocab import Vocab
 
 PIECE = 2**22  # tokens counted at once, and cells of a dense table, which bounds the memory
 MAX_VOCAB = 2**13  # a table of that size takes half a gigabyte

@@ -52,7 +52,7 @@ def update_ratios(chunk: Chunk) -> list[Record]:
 
 
 def saturations(model: Model, contexts: Integer[Array, "batch block_size"]) -> Metric:
-    """Return the metric of each tanh layer's `saturation/...` in percent, on these contexts.
+    """Return the metric of each activation layer's `saturation/...` in percent, on these contexts.
 
     The contexts are one batch with its own BatchNorm statistics, as in training.
     """
@@ -60,7 +60,7 @@ def saturations(model: Model, contexts: Integer[Array, "batch block_size"]) -> M
     def one(params: Any, stats: Any) -> Record:
         outputs = _outputs(model, params, stats, contexts)
         return {
-            f"saturation/{name}": diagnostics.saturation(outputs[name])
+            f"saturation/{name}": 100 * float(diagnostics.saturated(name, outputs[name]).mean())
             for name in layer_names(model)
             if name in outputs
         }

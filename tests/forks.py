@@ -10,7 +10,7 @@ import sys
 import threading
 
 from experiments import mlp, training
-from experiments.program import main
+from mmjax.cli.program import main
 
 
 def serve() -> None:

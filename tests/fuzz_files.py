@@ -15,23 +15,14 @@ from pathlib import Path
 import atheris  # pyright: ignore[reportMissingImports, reportMissingModuleSource]
 
 with atheris.instrument_imports(include=["mmjax", "experiments"]):  # pyright: ignore
-    from experiments import run_folder
-    from mmjax import (
-        InputError,
-        bigram,
-        checkpoint,
-        corpus,
-        counts,
-        mlp,
-        tensors,
-        train,
-        vocab,
-        weights,
-    )
+    from mmjax import InputError, bigram, checkpoint, corpus, counts, mlp, train, vocab, weights
+    from mmjax.io import tensors
 
 import jax
 import safetensors
 from safetensors.numpy import save
+
+from mmjax.runs import layout, reading, samples
 
 PATH = Path(tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
 
@@ -51,10 +42,10 @@ READERS = [
     (weights.load, "model.safetensors"),
     (checkpoint.load, "checkpoint.safetensors"),
     (read_list, "names.txt"),
-    (lambda path: run_folder.read_config(path.parent), run_folder.CONFIG),
-    (lambda path: run_folder.read_summary(path.parent), run_folder.SUMMARY),
-    (lambda path: run_folder.read_metrics(path.parent), run_folder.METRICS),
-    (lambda path: run_folder.read_samples(path.parent), run_folder.SAMPLES),
+    (lambda path: reading.read_config(path.parent), layout.CONFIG),
+    (lambda path: reading.read_summary(path.parent), layout.SUMMARY),
+    (lambda path: reading.read_metrics(path.parent), layout.METRICS),
+    (lambda path: samples.read_samples(path.parent), layout.SAMPLES),
 ]
 
 

@@ -12,7 +12,7 @@ import pytest
 from conftest import QUICKLY, ROOT
 
 from experiments import bigram, compare, diagnose, mlp, sample
-from experiments.program import main
+from mmjax.cli.program import main
 
 # A list just long enough to be split.
 NAMES = "ann\nbob\nzoe\nneil\nanna\nives\nlili\nbo\ncy\ndee\neve\nfay\n"

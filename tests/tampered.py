@@ -6,7 +6,7 @@ import struct
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save
 
-from mmjax import tensors
+from mmjax.io import tensors
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9)
 JSON = st.recursive(

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from experiments import baselines, benchmark
-from mmjax import figures
+from experiments import benchmark
+from experiments.bench import baselines
+from mmjax import plots
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_ratios_are_medians_over_rounds():
     times = {ours: [10.0, 20.0, 30.0], lecture: [100.0, 100.0, 600.0], floor: [5.0, 5.0, 10.0]}
     assert benchmark.ratio(times, ours, lecture) == 10
     assert benchmark.ratio(times, ours, floor) == 3
-    picture = figures.step_times({str(way): np.array(us) for way, us in times.items()})
+    picture = plots.step_times({str(way): np.array(us) for way, us in times.items()})
     assert [bar.get_width() for bar in picture.axes[0].patches] == [20, 100, 5]  # pyright: ignore
 
 

@@ -15,8 +15,8 @@ from conftest import AS_USERS
 from tampered import contents, rewrite
 
 from mmjax import InputError, Predictor, Vocab, checkpoint, members, mlp, train, weights
-from mmjax.checkpoint import Checkpoint
 from mmjax.data import context_table
+from mmjax.runs.checkpoint import Checkpoint
 
 VOCAB = Vocab("abcd")
 MODEL = mlp.MLP(vocab_size=5, block_size=2, embedding_dim=3, hidden_size=7, hidden_layers=2)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mmjax import InputError, Predictor, bigram, corpus, counts, evaluate, mlp, sample, train, vocab
+from mmjax.evaluate import pieces
 
 MODEL = mlp.MLP(vocab_size=27, embedding_dim=7, hidden_size=61, hidden_layers=3)
 
@@ -90,9 +91,11 @@ def test_calibrate_equals_one_batch_of_the_whole_list(trained, tokens):
 def test_calibrate_works_in_pieces(monkeypatch, trained, tokens, examples):
     part = tokens[: examples + 1]
     whole = evaluate.calibrate(trained, part).stats
-    monkeypatch.setattr(evaluate, "CHUNK", 500)
-    pieces = evaluate.calibrate(trained, part).stats
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), pieces, whole)
+    monkeypatch.setattr(pieces, "CHUNK", 500)
+    piecewise = evaluate.calibrate(trained, part).stats
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), piecewise, whole
+    )
 
 
 def test_calibrate_refuses_what_it_cannot(trained, tokens):
@@ -216,7 +219,7 @@ def test_the_validation_kl_is_of_the_predictions_there(trained, shipped_names, t
 def test_a_large_alphabet_is_looked_at_in_smaller_pieces(monkeypatch, trained, tokens):
     part = tokens[:9_001]
     whole = evaluate.loss(trained, part), evaluate.expected_bigrams(trained, part)
-    monkeypatch.setattr(evaluate, "LOGITS", 27 * 1_000)
+    monkeypatch.setattr(pieces, "LOGITS", 27 * 1_000)
     assert evaluate.loss(trained, part) == pytest.approx(whole[0], rel=1e-6)
     np.testing.assert_allclose(
         evaluate.expected_bigrams(trained, part), whole[1], rtol=1e-4, atol=1e-4

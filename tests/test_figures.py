@@ -6,8 +6,8 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from mmjax import figures
-from mmjax.figures import style
+from mmjax import diagnostics, plots
+from mmjax.plots import style
 
 RNG = np.random.default_rng(0)
 LABELS = [".", "a", "b", "$", "é", "\x1b", "^"]
@@ -29,7 +29,7 @@ def legend(figure):
 
 
 def test_the_bigram_table_has_pair_and_count_in_every_cell():
-    shown = texts(figures.bigram_table(COUNTS, LABELS))
+    shown = texts(plots.bigram_table(COUNTS, LABELS))
     assert len(shown) == 49
     assert shown[7 * 1 + 2] == f"ab\n{COUNTS[1, 2]}"
 
@@ -37,15 +37,15 @@ def test_the_bigram_table_has_pair_and_count_in_every_cell():
 def test_the_most_frequent_tokens_keep_their_order():
     many = RNG.integers(0, 10, (53, 53))
     many[:, 50] = many[:, 7] = 10_000
-    kept = figures.most_frequent(many)
-    assert len(kept) == figures.MOST_LABELS
+    kept = plots.most_frequent(many)
+    assert len(kept) == plots.MOST_LABELS
     assert sorted(kept) == kept.tolist()
-    assert figures.most_frequent(many, 2).tolist() == [7, 50]
+    assert plots.most_frequent(many, 2).tolist() == [7, 50]
 
 
 def test_the_bigram_table_is_legible_on_every_cell():
     """Light text on dark cells, dark text on light ones, and neither in the page's own black or white."""
-    figure = figures.bigram_table(np.arange(49).reshape(7, 7) ** 3, LABELS)
+    figure = plots.bigram_table(np.arange(49).reshape(7, 7) ** 3, LABELS)
     colours = [text.get_color() for text in figure.axes[0].texts]
     assert colours[0] == style.ON_DARK
     assert colours[-1] == style.ON_LIGHT
@@ -53,7 +53,7 @@ def test_the_bigram_table_is_legible_on_every_cell():
 
 
 def test_probability_tables_share_one_scale():
-    figure = figures.probability_tables({"counted": PROBS, "trained": PROBS**2}, LABELS)
+    figure = plots.probability_tables({"counted": PROBS, "trained": PROBS**2}, LABELS)
     images = [axes.images[0] for axes in figure.axes[:2]]
     assert [image.get_clim() for image in images] == [(0, 1), (0, 1)]
     np.testing.assert_allclose(np.asarray(images[1].get_array()), PROBS)
@@ -62,7 +62,7 @@ def test_probability_tables_share_one_scale():
 
 def test_histograms_are_densities_with_their_moments():
     values = {"first": RNG.normal(1, 2, 9_973), "second": RNG.normal(0, 1, (97, 11))}
-    figure = figures.histograms(values, title="t", xlabel="x")
+    figure = plots.histograms(values, title="t", xlabel="x")
     assert legend(figure)[0].startswith("first: mean +1")
     assert "std 2" in legend(figure)[0]
     (x, density) = lines(figure)[legend(figure)[0]].T
@@ -70,16 +70,17 @@ def test_histograms_are_densities_with_their_moments():
 
 
 def test_the_saturation_image_is_the_threshold():
-    outputs = {"a": np.tanh(3 * RNG.normal(size=(13, 17))), "b": np.zeros((13, 17))}
-    figure = figures.saturation(outputs)
+    outputs = {"a.tanh": np.tanh(3 * RNG.normal(size=(13, 17))), "b.tanh": np.zeros((13, 17))}
+    masks = {name: diagnostics.saturated(name, output) for name, output in outputs.items()}
+    figure = plots.saturation(masks)
     image = np.asarray(figure.axes[0].images[0].get_array())
-    np.testing.assert_array_equal(image, abs(outputs["a"]) > 0.97)
-    assert figure.axes[1].get_title() == "b: 0.0% saturated"
+    np.testing.assert_array_equal(image, abs(outputs["a.tanh"]) > 0.97)
+    assert figure.axes[1].get_title() == "b.tanh: 0.0% saturated"
 
 
 def test_lines_over_time_are_the_numbers():
     ratios = {f"w{i}": RNG.normal(-3, 0.1, 97) for i in range(11)}
-    for draw in (figures.update_ratios, figures.saturation_over_time):
+    for draw in (plots.update_ratios, plots.saturation_over_time):
         figure = draw(STEPS, ratios)
         for name, ratio in ratios.items():
             np.testing.assert_array_equal(lines(figure)[name], np.transpose([STEPS, ratio]))
@@ -89,7 +90,7 @@ def test_lines_over_time_are_the_numbers():
 
 def test_the_loss_curve_has_its_means_marks_and_yardsticks():
     losses = RNG.normal(2, 0.1, 97)
-    figure = figures.loss_curve(
+    figure = plots.loss_curve(
         STEPS,
         losses,
         single=(losses - 0.3, losses + 0.5),
@@ -108,9 +109,9 @@ def test_the_loss_curve_has_its_means_marks_and_yardsticks():
     ]
     (band,) = figure.axes[0].collections
     assert band.get_datalim(figure.axes[0].transData).ymax == pytest.approx(losses.max() + 0.5)
-    after = figures.loss_curve(STEPS, losses, drop_step=100_000)
+    after = plots.loss_curve(STEPS, losses, drop_step=100_000)
     assert "learning rate drops" not in lines(after)
-    assert len(figures.loss_curve(STEPS[:1], losses[:1]).axes) == 1
+    assert len(plots.loss_curve(STEPS[:1], losses[:1]).axes) == 1
 
 
 def test_compared_losses_are_drawn_over_steps_and_seconds():
@@ -121,7 +122,7 @@ def test_compared_losses_are_drawn_over_steps_and_seconds():
         "training": np.array([3.0, 2.5, 2.4]),
         "validation": np.array([nan, 2.6, nan]),
     }
-    figure = figures.losses_compared({"a": run, "b": run | {"validation": np.full(3, nan)}})
+    figure = plots.losses_compared({"a": run, "b": run | {"validation": np.full(3, nan)}})
     steps, seconds = figure.axes
     assert legend(figure) == ["a", "b"]
     for axes, unit in ((steps, "step"), (seconds, "seconds")):
@@ -136,19 +137,19 @@ def test_compared_losses_are_drawn_over_steps_and_seconds():
 
 def test_the_embedding_is_projected_on_its_principal_components():
     vectors = np.outer(np.arange(7), [3.0, 4.0, 0.0]) + 0.01 * RNG.normal(size=(7, 3))
-    figure = figures.embedding(vectors, LABELS)
+    figure = plots.embedding(vectors, LABELS)
     shown = figure.axes[0].texts
     x = np.array([text.get_position()[0] for text in shown])
     np.testing.assert_allclose(abs(np.diff(x)), 5, atol=0.1)
     assert "100% of the variance" in figure.axes[0].get_xlabel()
-    figures.embedding(vectors[:, :1], LABELS)
-    assert texts(figures.embedding(vectors, LABELS, named=[1, 4])) == ["a", "é"]
+    plots.embedding(vectors[:, :1], LABELS)
+    assert texts(plots.embedding(vectors, LABELS, named=[1, 4])) == ["a", "é"]
 
 
 def test_predicted_against_counted_names_the_farthest_off():
     predicted = PROBS.copy()
     predicted[1, 2] *= 100
-    figure = figures.predicted_against_counted(PROBS, predicted, LABELS)
+    figure = plots.predicted_against_counted(PROBS, predicted, LABELS)
     assert len(texts(figure)) == 8
     assert "ab" in texts(figure)
     drawn = np.asarray(figure.axes[0].lines[0].get_xdata())
@@ -159,10 +160,10 @@ def test_predicted_against_counted_names_the_farthest_off():
 @pytest.mark.parametrize(
     "figure",
     [
-        figures.bigram_table(COUNTS, LABELS),
-        figures.probability_tables({"a": PROBS, "b": PROBS}, LABELS),
-        figures.embedding(RNG.normal(size=(7, 3)), LABELS),
-        figures.predicted_against_counted(PROBS, PROBS[::-1], LABELS),
+        plots.bigram_table(COUNTS, LABELS),
+        plots.probability_tables({"a": PROBS, "b": PROBS}, LABELS),
+        plots.embedding(RNG.normal(size=(7, 3)), LABELS),
+        plots.predicted_against_counted(PROBS, PROBS[::-1], LABELS),
     ],
     ids=["table", "tables", "embedding", "against"],
 )

@@ -23,11 +23,14 @@ from hypothesis import strategies as st
 from programs import NAMES, PROGRAMS, Forks, command, contents, run
 from tampered import JSON, rewrite
 
-from experiments import footprint, mlp, mlp_options, program
-from experiments.run_folder import read_config, read_metrics, read_samples, read_summary
-from mmjax import InputError, corpus, counts, files, memory, train, vocab, weights
+from experiments import footprint, mlp, mlp_options
+from mmjax import InputError, corpus, counts, train, vocab, weights
 from mmjax import mlp as network
+from mmjax.cli import program
 from mmjax.data import Windows
+from mmjax.io import files, memory
+from mmjax.runs.reading import read_config, read_metrics, read_summary
+from mmjax.runs.samples import read_samples
 from mmjax.static import Static
 from mmjax.train import steps
 

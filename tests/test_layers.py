@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmjax import layers
-from mmjax.layers import BatchNorm, Linear, Moments
+from mmjax.models.layers import BatchNorm, Linear, Moments
 
 BATCH, FEATURES = 13, 7
 

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mmjax import InputError, Predictor, corpus, mlp
+from mmjax import InputError, Predictor, corpus, diagnostics, mlp
 from mmjax.model import parameter_count
+from mmjax.models.activations import ACTIVATIONS, Activation
 
 MODEL = mlp.MLP(vocab_size=11, block_size=5, embedding_dim=3, hidden_size=13, hidden_layers=3)
 
@@ -161,3 +162,30 @@ def test_a_predictor_is_pickled_copied_and_taken_apart(model):
     for other in (pickle.loads(pickle.dumps(predictor)), copy.deepcopy(predictor)):
         assert other.model == MODEL
         jax.tree.map(np.testing.assert_array_equal, other, predictor)
+
+
+def test_an_unknown_activation_or_norm_is_refused():
+    for field in ("activation", "norm"):
+        with pytest.raises(InputError, match=f"{field} must be one of .*, not 'nonsense'"):
+            dataclasses.replace(MODEL, **{field: "nonsense"})
+
+
+def test_another_activation_is_one_entry(monkeypatch, model):
+    """The forward pass and the tables take it from there."""
+    params, stats = model
+    leaky = Activation(
+        lambda x: jnp.where(x > 0, x, 0.01 * x),
+        saturated=lambda output: output < 0,
+        dead=lambda output: output < 0,
+    )
+    monkeypatch.setitem(ACTIVATIONS, "leaky", leaky)
+    config = dataclasses.replace(MODEL, activation="leaky")
+    _, outputs = diagnostics.record(config, params, stats, contexts(), train=True)
+    linear = np.asarray(outputs["input.linear"])
+    np.testing.assert_allclose(
+        outputs["input.leaky"], np.where(linear > 0, linear, 0.01 * linear), rtol=1e-6
+    )
+    rows = diagnostics.activations(config, outputs)
+    assert [row.name for row in rows] == ["input.leaky", "hidden.0.leaky", "hidden.1.leaky"]
+    assert rows[0].saturation == pytest.approx(100 * (linear < 0).mean())
+    assert rows[0].dead == (linear < 0).all(axis=0).sum()

@@ -29,8 +29,8 @@ from mmjax import (
     weights,
 )
 from mmjax.data import Batch, context_table
-from mmjax.layers import Linear, linear, linear_init
 from mmjax.model import Model, layer_names, no_tap
+from mmjax.models.layers import Linear, linear, linear_init
 
 
 class Params(NamedTuple):

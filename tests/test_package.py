@@ -1,5 +1,6 @@
 """What a user installs: the wheel, and the README's example."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -54,9 +55,33 @@ def test_the_wheel_holds_the_library_alone_and_works_by_itself(tmp_path):
         f"mmjax-{mmjax.__version__}.dist-info",
     }
     assert "mmjax/py.typed" in files
-    sources = {f"mmjax/{path.name}" for path in (ROOT / "mmjax").glob("*.py")}
+    sources = {str(path.relative_to(ROOT)) for path in (ROOT / "mmjax").rglob("*.py")}
+    sources |= {"mmjax/report/report.html.j2"}
     assert sources <= set(files)
     # Unpacked before everything else on the path, away from the repository.
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     program = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); import mmjax; print(mmjax.__file__)"
     assert run(sys.executable, "-c", program).startswith(str(tmp_path / "site"))
+
+
+# From the bottom to the top: a room imports those before it.
+ROOMS = (
+    *("version", "errors", "static", "io", "model", "data", "counts", "models", "train"),
+    *("diagnostics", "evaluate", "generate", "metrics", "plots", "runs", "report", "cli"),
+)
+
+
+def test_imports_run_one_way():
+    """No room imports one above it, and none imports the whole library."""
+    for path in (ROOT / "mmjax").rglob("*.py"):
+        place = path.relative_to(ROOT / "mmjax").with_suffix("").parts[0]
+        if place == "__init__":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                assert not any(alias.name.startswith("mmjax") for alias in node.names), path
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mmjax"):
+                _, *rooms = (node.module or "").split(".")
+                for room in rooms[:1] or [alias.name for alias in node.names]:
+                    allowed = (*ROOMS[: ROOMS.index(place)], place)
+                    assert room in allowed, f"{path}: {room}"

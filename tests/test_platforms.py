@@ -15,9 +15,14 @@ import pytest
 from programs import NAMES, command, contents, run, summary
 
 from experiments import bigram, mlp, sample, scaling
-from experiments.program import cores, interruptible, keep_compiled, main, parse
-from experiments.run_folder import claimed
-from mmjax import InputError, files
+from mmjax import InputError
+from mmjax.cli.compiled import keep_compiled
+from mmjax.cli.devices import cores
+from mmjax.cli.interruption import interruptible
+from mmjax.cli.options import parse
+from mmjax.cli.program import main
+from mmjax.io import files
+from mmjax.runs.folder import claimed
 
 TINY = ("--embedding-dim", 2, "--hidden-size", 3, "--hidden-layers", 1, "--steps", 5)
 STARTED = "Unable to initialize backend 'tpu': INTERNAL: no libtpu.so"

@@ -17,9 +17,9 @@ import pytest
 from conftest import ROOT
 from programs import PROGRAMS, command, contents, run, summary
 
-from experiments import bigram, compare, mlp, sample
-from experiments.lists import NameList
+from experiments import bigram_fits, compare, mlp, sample
 from experiments.mlp_options import Model, Options, Settings
+from experiments.name_list import NameList
 from mmjax import corpus, evaluate, vocab, weights
 from mmjax.train import loop
 from mmjax.train.loop import finite
@@ -354,7 +354,7 @@ def test_the_table_without_smoothing_is_drawn_from(monkeypatch, capsys, tmp_path
 
 def test_references_take_no_more_steps_than_were_asked_for():
     def steps(asked):
-        return [recipe.steps for recipe in bigram.references(asked).values()]
+        return [recipe.steps for recipe in bigram_fits.references(asked).values()]
 
     assert (steps(10_000), steps(4_999), steps(7)) == ([100, 100, 5_000], [100, 100], [7, 7])
 
@@ -587,7 +587,7 @@ def test_a_name_cannot_drive_the_terminal(monkeypatch, capsys, tmp_path):
 
 KEEP = """
 import jax, jax.numpy as jnp
-from experiments.program import keep_compiled
+from mmjax.cli.compiled import keep_compiled
 keep_compiled()
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.jit(lambda x: jnp.sin(x) @ x)(jnp.ones((97, 97)))

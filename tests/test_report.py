@@ -7,13 +7,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from experiments import pictures, report
-from experiments.pictures import Picture
-from experiments.program import Table
-from experiments.report import Report, Section
-from mmjax import Vocab, bigram, figures, mlp
+from mmjax import Vocab, bigram, mlp, plots, report
 from mmjax.diagnostics import Finding
+from mmjax.io.text import Table
 from mmjax.model import parameter_count
+from mmjax.report import comparison, drawing, pictures
+from mmjax.report.drawing import Picture
+from mmjax.report.sections import Report, Section
 
 MARKUP = """<script>alert("1")</script>'"><img src=x onerror=alert(1)>{{ 7 * 7 }}&lt;</title>]]>"""
 ALLOWED = {
@@ -55,7 +55,7 @@ def render(**changes):
     """A report that is made of nothing but markup, as text."""
     two = [
         Picture(
-            name, figures.histograms({MARKUP: np.arange(9.0)}, title=MARKUP, xlabel=MARKUP), MARKUP
+            name, plots.histograms({MARKUP: np.arange(9.0)}, title=MARKUP, xlabel=MARKUP), MARKUP
         )
         for name in ("one", "two")
     ]
@@ -70,7 +70,7 @@ def render(**changes):
         ],
     )._replace(**changes)
     svgs = {
-        picture.name: report.inline(picture.name, pictures.svg(picture.figure))
+        picture.name: report.inline(picture.name, drawing.svg(picture.figure))
         for section in whole.sections
         for picture in section.pictures
     }
@@ -129,9 +129,9 @@ def test_a_healthy_run_says_so():
 
 
 def test_pictures_take_the_colours_of_the_page_and_are_the_same_every_time():
-    figure = figures.histograms({"a": np.arange(9.0)}, title="t", xlabel="x")
-    svg = pictures.svg(figure)
-    assert svg == pictures.svg(figure)
+    figure = plots.histograms({"a": np.arange(9.0)}, title="t", xlabel="x")
+    svg = drawing.svg(figure)
+    assert svg == drawing.svg(figure)
     assert "#000000" in svg
     inline = report.inline("name", svg)
     assert "#000000" not in inline
@@ -143,7 +143,7 @@ def test_pictures_take_the_colours_of_the_page_and_are_the_same_every_time():
 def test_a_long_alphabet_is_cut_and_the_report_says_so(size):
     letters = Vocab("".join(chr(0x4E00 + i) for i in range(size - 1)))
     table = np.random.default_rng(0).integers(0, 9, (size, size))
-    kept = figures.most_frequent(table)
+    kept = plots.most_frequent(table)
     shown = pictures.counted_pairs(table[np.ix_(kept, kept)], kept, letters)
     cut = f"Of the {size} characters the 40 most frequent are shown."
     assert (cut in shown.meaning) == (size > 40)
@@ -151,10 +151,10 @@ def test_a_long_alphabet_is_cut_and_the_report_says_so(size):
 
 
 def test_the_lectures_comparison_is_counted_from_the_models():
-    side = report.untrained_side(mlp.MLP())
+    side = comparison.untrained_side(mlp.MLP())
     assert (side.parameters, side.context) == ("47,351", "3 characters")
-    counted = report.counted_side(27, 729, {"train": 2.4544, "val": 2.458})
+    counted = comparison.counted_side(27, 729, {"train": 2.4544, "val": 2.458})
     size = parameter_count(bigram.from_counts(np.ones((27, 27))))
     assert counted.parameters == f"{size}" == "729"
     assert counted.overfitting == "+0.0036"
-    assert len(report.comparison(counted, side).cells()) == len(side)
+    assert len(comparison.comparison(counted, side).cells()) == len(side)

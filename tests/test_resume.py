@@ -19,8 +19,8 @@ from programs import NAMES, command, contents, run, summary
 from tampered import rewrite
 
 from experiments import mlp
-from experiments.checkpoints import Checkpoints
 from mmjax import checkpoint, weights
+from mmjax.runs.rotation import Checkpoints
 from mmjax.train import loop
 
 TINY = ("--embedding-dim", 3, "--hidden-size", 7, "--hidden-layers", 2)

@@ -11,6 +11,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mmjax import InputError, Predictor, Vocab, bigram, corpus, counts, mlp, sample, vocab
+from mmjax.generate.categorical import categorical
+from mmjax.generate.filters import filter_logits
 
 LOGITS = st.lists(st.integers(-40, 40).map(lambda i: i / 8), min_size=7, max_size=7, unique=True)
 KEY = jax.random.key(3)
@@ -32,7 +34,7 @@ def counted(table):
 
 
 def filtered(logits, **options):
-    return np.asarray(sample.filter_logits(jnp.asarray([logits], jnp.float32), **options)[0])
+    return np.asarray(filter_logits(jnp.asarray([logits], jnp.float32), **options)[0])
 
 
 @given(LOGITS, st.integers(1, 9))
@@ -71,7 +73,7 @@ def test_top_p_of_one_and_top_k_of_all_change_nothing():
     np.testing.assert_array_equal(filtered(logits, top_k=3), logits)
     # Also where the likely ones come to 1 in float32 before the last.
     many = jnp.asarray(np.random.default_rng(0).normal(size=(300, 97)) * 6, jnp.float32)
-    np.testing.assert_array_equal(sample.filter_logits(many, top_p=1.0), many)
+    np.testing.assert_array_equal(filter_logits(many, top_p=1.0), many)
 
 
 @given(st.data())
@@ -117,7 +119,7 @@ def test_ties_are_all_kept():
 def test_draws_follow_the_probabilities():
     """Counts of 200,000 draws against their expectation, in standard deviations (5 at most)."""
     logits = np.array([-1.0, 2.0, -np.inf, 0.5, 1.0, -np.inf, 0.0], np.float32)
-    drawn = sample.categorical(KEY, jnp.broadcast_to(logits, (200_000, 7)))
+    drawn = categorical(KEY, jnp.broadcast_to(logits, (200_000, 7)))
     p = np.exp(logits) / np.exp(logits).sum()
     counted = np.bincount(drawn, minlength=7)
     assert counted[[2, 5]].tolist() == [0, 0]
@@ -129,7 +131,7 @@ def test_draws_follow_the_probabilities():
 def test_a_token_is_the_inverse_of_the_cumulative_distribution(size):
     """In float64; where the number falls within rounding of a step either side is right."""
     logits = jax.random.normal(KEY, (257, size)) * 2
-    drawn = np.asarray(sample.categorical(KEY, logits))
+    drawn = np.asarray(categorical(KEY, logits))
     uniform = np.asarray(jax.random.uniform(KEY, (257, 1)), np.float64)
     probs = np.asarray(jax.nn.softmax(logits), np.float64)
     after = np.cumsum(probs, axis=1)[np.arange(257), drawn]
@@ -146,7 +148,7 @@ def test_what_has_no_probability_is_never_drawn(size):
     logits[rng.random(logits.shape) < 0.9] = -np.inf
     logits[:, 41] = 0.0  # some token is possible
     many = jnp.repeat(jnp.asarray(logits), 97_000 // size, axis=0)
-    drawn = sample.categorical(KEY, many)
+    drawn = categorical(KEY, many)
     assert np.isfinite(np.asarray(many)[np.arange(len(many)), drawn]).all()
 
 
@@ -154,7 +156,7 @@ def test_a_network_is_sampled_as_its_table(monkeypatch, letters):
     config = mlp.MLP(hidden_size=13, hidden_layers=2)
     network = Predictor(config, *mlp.init(config, KEY))
     names = sample.names(network, letters, KEY, 500)
-    monkeypatch.setattr("mmjax.sample.lookup.fits", lambda _: False)
+    monkeypatch.setattr("mmjax.models.lookup.fits", lambda _: False)
     same = [a == b for a, b in zip(names, sample.names(network, letters, KEY, 500), strict=True)]
     assert (
         sum(same) >= 499

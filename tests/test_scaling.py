@@ -8,6 +8,7 @@ import pytest
 from conftest import ROOT
 
 from experiments import race, scaling
+from experiments.bench import racers
 from mmjax import corpus, train
 
 
@@ -31,9 +32,9 @@ def test_the_race_leaves_a_curve_for_each_way(short_list, tmp_path, capsys):
     assert ("torch is not installed" in out) == (len(points) == 2)
     for name, found in points.items():
         seconds, steps, losses = np.array(found).T
-        assert len(found) == race.LOOKS
+        assert len(found) == racers.LOOKS
         assert (np.diff(seconds) > 0).all()
-        assert steps.tolist() == race.looks(100)
+        assert steps.tolist() == racers.looks(100)
         assert 2 < losses[-1] < losses[0] < 3.6, name
         reached = (s for s, loss in zip(seconds, losses, strict=True) if loss <= 3.0)
         assert left[f"seconds_to_goal: {name}"] == next(reached, None)
@@ -42,17 +43,17 @@ def test_the_race_leaves_a_curve_for_each_way(short_list, tmp_path, capsys):
 
 def test_looks_come_after_even_steps_and_at_the_end():
     for steps in (100, 101, 3_000, 200_000):
-        found = race.looks(steps)
-        assert race.LOOKS <= len(found) <= race.LOOKS + 1
+        found = racers.looks(steps)
+        assert racers.LOOKS <= len(found) <= racers.LOOKS + 1
         assert found[-1] == steps
         assert all(look % 2 == 0 for look in found[:-1])
         assert (np.diff(found) > 0).all()
 
 
 def test_a_shortened_recipe_keeps_its_shape():
-    short = race.shortened(train.Recipe(), 0.01)
+    short = racers.shortened(train.Recipe(), 0.01)
     assert short == train.Recipe(steps=2_000, drop_step=1_000)
-    assert race.shortened(train.RECIPES["fast"], 1.0) == train.RECIPES["fast"]
+    assert racers.shortened(train.RECIPES["fast"], 1.0) == train.RECIPES["fast"]
 
 
 @pytest.mark.slow

@@ -275,7 +275,7 @@ def test_what_is_not_a_model_is_refused():
         __hash__ = None  # pyright: ignore[reportAssignmentType]
 
     for model, message in [
-        (mlp, r"module mmjax.mlp is not a model: .* as mlp.MLP\(\) has; give an instance"),
+        (mlp, r"module mmjax.models.mlp is not a model: .* as mlp.MLP\(\) has; give an instance"),
         (mlp.MLP, "MLP is not a model"),
         (Unfrozen(), r"Unfrozen is not hashable; make it a @dataclass\(frozen=True\)"),
     ]:

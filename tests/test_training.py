@@ -10,7 +10,9 @@ import pytest
 from programs import NAMES, contents, run, summary
 
 from experiments import training
-from mmjax import checkpoint, divergence, mlp, train
+from mmjax import checkpoint, mlp, train
+from mmjax.diagnostics import divergence
+from mmjax.runs.saver import progress_of
 from mmjax.train.loop import finite, first_bad
 
 MODEL = mlp.MLP(vocab_size=5, block_size=2, embedding_dim=3, hidden_size=7, hidden_layers=3)
@@ -120,7 +122,7 @@ def test_the_final_loss_is_the_mean_of_the_last_100_steps(steps):
 
     half = fit(steps // 2, beginning())
     assert half.progress.final_loss == [pytest.approx(np.mean(losses[-100:])) if losses else None]
-    saved = training.progress_of(json.loads(json.dumps(half.progress._asdict())), 1)
+    saved = progress_of(json.loads(json.dumps(half.progress._asdict())), 1)
     whole = fit(steps, half.state, saved)
     assert len(losses) == steps
     assert whole.progress.final_loss == [pytest.approx(np.mean(losses[-100:])) if losses else None]

@@ -1,4 +1,4 @@
-"""Datasets: what training steps draw their batches from."""
+"""Data: lists of names, vocabularies, and the datasets that training draws batches from."""
 
 from collections.abc import Callable
 from typing import Any

@@ -13,10 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Integer, PRNGKeyArray
 
-from mmjax import memory
-from mmjax.corpus import BOUNDARY
+from mmjax.data.corpus import BOUNDARY
 from mmjax.data.dataset import Batch
 from mmjax.errors import require
+from mmjax.io import memory
 from mmjax.model import Model
 
 PIECE = 2**22  # examples of three letters looked at together, which bounds the memory

@@ -11,7 +11,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Integer, PRNGKeyArray
 
-from mmjax import corpus
+from mmjax.data import corpus
 from mmjax.data.dataset import Batch
 from mmjax.errors import require
 from mmjax.model import Model

@@ -16,28 +16,24 @@ from mmjax.diagnostics.health import (
 )
 from mmjax.diagnostics.record import Inspection, inspect, outputs, record
 from mmjax.diagnostics.tables import (
-    DEAD,
-    SATURATED,
     Activation,
     Gradient,
     WeightGradient,
     activations,
     gradients,
     norms,
-    saturation,
+    saturated,
     update_ratios,
     weight_gradients,
     weights,
 )
 
 __all__ = [
-    "DEAD",
     "MAX_GAP",
     "MAX_GRADIENT_SPREAD",
     "MAX_RISE",
     "MAX_SATURATION",
     "MIN_LEARNED",
-    "SATURATED",
     "UPDATE_RATIOS",
     "Activation",
     "Finding",
@@ -51,7 +47,7 @@ __all__ = [
     "norms",
     "outputs",
     "record",
-    "saturation",
+    "saturated",
     "update_ratios",
     "weight_gradients",
     "weights",

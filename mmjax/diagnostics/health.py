@@ -7,7 +7,9 @@ from typing import NamedTuple
 from mmjax.diagnostics.tables import Activation, Gradient
 
 MAX_SATURATION = 15.0  # percent; the lecture's retelling: "should stay below 10-15%"
-MAX_GRADIENT_SPREAD = 10.0  # std at the first tanh layer over that at the last, or the inverse
+MAX_GRADIENT_SPREAD = (
+    10.0  # std at the first activation layer over that at the last, or the inverse
+)
 UPDATE_RATIOS = (-4.5, -1.5)  # log10: a factor of 30 to each side of the lecture's 1e-3
 MIN_LEARNED = 0.1  # nats below the first loss
 MAX_RISE = 0.5  # nats above the first loss
@@ -80,13 +82,14 @@ def _gradient_findings(gradients: Sequence[Gradient]) -> Iterator[Finding]:
 
 def _activation_findings(activations: Sequence[Activation]) -> Iterator[Finding]:
     for row in activations:
+        kind = row.name.rpartition(".")[2]
         where = f"layer {row.layer} ({row.name})"
         if row.dead:
             remedy = "a smaller gain, a lower learning rate"
             yield Finding("dead units", where, row.dead, 0, remedy, " units")
         if not row.saturation <= MAX_SATURATION + 2 * row.saturation_error:
-            remedy = "a smaller gain, or BatchNorm before this tanh"
-            yield Finding("saturated tanh", where, row.saturation, MAX_SATURATION, remedy, " %")
+            remedy = f"a smaller gain, or BatchNorm before this {kind}"
+            yield Finding(f"saturated {kind}", where, row.saturation, MAX_SATURATION, remedy, " %")
 
 
 def _update_findings(ratios: Mapping[str, float]) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Integer
 from mmjax import train
 from mmjax.data import Batch
 from mmjax.model import Model, layer_names
+from mmjax.models.activations import ACTIVATIONS, Activation
 
 
 class Inspection(NamedTuple):
@@ -42,9 +43,9 @@ def record(
 def outputs(
     model: Model, params: Any, stats: Any, contexts: Integer[Array, "batch block_size"]
 ) -> dict[str, Float[Array, "batch features"]]:
-    """Return the output of each tanh layer for a training batch, by its name."""
+    """Return the output of each activation layer for a training batch, by its name."""
     _, outputs = record(model, params, stats, contexts, train=True)
-    return {name: outputs[name] for _, name in tanh_layers(model)}
+    return {name: outputs[name] for _, name in activation_layers(model)}
 
 
 def inspect(
@@ -77,6 +78,15 @@ def inspect(
     return Inspection(value, outputs, output_grads, grads)
 
 
-def tanh_layers(model: Model) -> list[tuple[int, str]]:
-    """Return number and name of every layer whose name ends in `.tanh`."""
-    return [(i, name) for i, name in enumerate(layer_names(model)) if name.endswith(".tanh")]
+def activation_layers(model: Model) -> list[tuple[int, str]]:
+    """Return number and name of every layer whose name ends in that of an activation."""
+    return [(i, name) for i, name in enumerate(layer_names(model)) if _ending(name) in ACTIVATIONS]
+
+
+def activation_of(layer: str) -> Activation:
+    """Return the activation of an activation layer: `hidden.0.tanh` has tanh."""
+    return ACTIVATIONS[_ending(layer)]
+
+
+def _ending(layer: str) -> str:
+    return layer.rpartition(".")[2]

@@ -6,32 +6,29 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike, Bool, Float
 
-from mmjax.diagnostics.record import Inspection, tanh_layers
+from mmjax.diagnostics.record import Inspection, activation_layers, activation_of
 from mmjax.model import Model, named
-
-SATURATED = 0.97  # |tanh| beyond which hardly any gradient passes
-DEAD = 0.99  # |tanh| beyond which, on every example, a unit learns nothing
 
 
 class Activation(NamedTuple):
-    """The output of one tanh layer."""
+    """The output of one activation layer."""
 
     layer: int
     name: str
     mean: float
     std: float
     saturation: float
-    """Part of the outputs beyond `SATURATED`, in percent."""
+    """Part of the outputs that pass on hardly any gradient, in percent."""
     saturation_error: float
     """Standard error of `saturation`, by its spread over the examples."""
     dead: int
-    """Units beyond `DEAD` on every example."""
+    """Units that learn almost nothing, whatever the example."""
 
 
 class Gradient(NamedTuple):
-    """The gradient of the loss with respect to the output of one tanh layer."""
+    """The gradient of the loss with respect to the output of one activation layer."""
 
     layer: int
     name: str
@@ -50,28 +47,31 @@ class WeightGradient(NamedTuple):
 
 
 def activations(model: Model, outputs: Mapping[str, Any]) -> list[Activation]:
-    """Return a row of figures of every tanh layer, by its `outputs` [batch, features]."""
+    """Return a row of figures of every activation layer, by its `outputs` [batch, features]."""
     rows = []
-    for layer, name in tanh_layers(model):
+    for layer, name in activation_layers(model):
         out = np.asarray(outputs[name])
-        dead = int((abs(out) > DEAD).all(axis=0).sum())
+        masks = saturated(name, out)
+        dead = int(activation_of(name).dead(out).all(axis=0).sum())
         # Units of one example are not independent, so the examples are what is counted.
-        _, spread = _mean_std((abs(out) > SATURATED).mean(axis=1))
-        error = 100 * spread / len(out) ** 0.5
-        rows.append(Activation(layer, name, *_mean_std(out), saturation(out), error, dead))
+        percent, spread = _mean_std(100 * masks.mean(axis=1))
+        error = spread / len(out) ** 0.5
+        rows.append(Activation(layer, name, *_mean_std(out), percent, error, dead))
     return rows
 
 
-def saturation(output: Float[ArrayLike, "batch features"]) -> float:
-    """The part of a tanh layer's output beyond `SATURATED`, in percent."""
-    return 100 * float((abs(np.asarray(output)) > SATURATED).mean())
+def saturated(
+    layer: str, output: Float[ArrayLike, "batch features"]
+) -> Bool[np.ndarray, "batch features"]:
+    """Return which outputs of an activation layer pass on hardly any gradient."""
+    return activation_of(layer).saturated(np.asarray(output))
 
 
 def gradients(model: Model, inspection: Inspection) -> list[Gradient]:
-    """Mean and standard deviation of the gradient that reaches every tanh layer's output."""
+    """Mean and standard deviation of the gradient that reaches every activation layer's output."""
     return [
         Gradient(layer, name, *_mean_std(inspection.output_grads[name]))
-        for layer, name in tanh_layers(model)
+        for layer, name in activation_layers(model)
     ]
 
 

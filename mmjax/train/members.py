@@ -21,7 +21,7 @@ from mmjax.model import Model
 from mmjax.static import Static
 from mmjax.train import step
 from mmjax.train.optimizers import Optimizer
-from mmjax.train.recipe import HYPER, Recipe
+from mmjax.train.recipe import Recipe, require_hyper
 from mmjax.train.step import TrainState
 from mmjax.train.steps import Observer, scan
 
@@ -75,14 +75,6 @@ def _init(
         return step.init(model, recipe, key, hyper=hyper, optimizer=optimizer.value)
 
     return _placed(jax.vmap(one)(keys, hyper), devices)
-
-
-def require_hyper(hyper: Mapping[str, Any]) -> None:
-    """Raise `InputError` unless all of `hyper` are numbers that may differ between members."""
-    unknown = [name for name in hyper if name not in HYPER]
-    require(
-        not unknown, f"{', '.join(unknown)} cannot differ between members: {', '.join(HYPER)} can"
-    )
 
 
 def _mesh(devices: int) -> Mesh:

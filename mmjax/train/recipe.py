@@ -98,3 +98,11 @@ def with_hyper(recipe: Recipe, hyper: Mapping[str, Any]) -> Recipe:
     for name, value in hyper.items():
         object.__setattr__(new, name, value)
     return new
+
+
+def require_hyper(hyper: Mapping[str, Any]) -> None:
+    """Raise `InputError` unless all of `hyper` are numbers that may differ between members."""
+    unknown = [name for name in hyper if name not in HYPER]
+    require(
+        not unknown, f"{', '.join(unknown)} cannot differ between members: {', '.join(HYPER)} can"
+    )

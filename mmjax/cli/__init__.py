@@ -1,0 +1,1 @@
+"""The command line: options, errors, interruption and progress, the same in every program."""

@@ -1,0 +1,102 @@
+"""Options: from the command line, and from a run's config.json."""
+
+import argparse
+import dataclasses
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stderr
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import tyro
+
+from mmjax.errors import InputError, require
+from mmjax.io.json import read_object
+
+Options = TypeVar("Options")
+
+
+MARKERS = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)  # flat options, no --no-x
+
+
+Arguments = Sequence[str]
+
+
+# Which folder is written to, and how, is said anew each time; the vocabulary follows from the list.
+NOT_TAKEN = ("out", "resume", "overwrite", "config", "vocab_size")
+
+
+def kind_of(
+    options: type[Options] | Callable[[Arguments], type[Options]], arguments: Arguments
+) -> type[Options]:
+    """The options that there are on a command line."""
+    kind: Any = options if isinstance(options, type) else options(arguments)
+    return kind
+
+
+def chosen(name: str, arguments: Arguments) -> str | None:
+    """What a command line says of one option; what is wrong there is for others to say."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument(f"--{name}", nargs="?")
+    return getattr(parser.parse_known_args(arguments)[0], name)
+
+
+def config_of(arguments: Arguments) -> Path | None:
+    """The file that options are to be taken from."""
+    path = chosen("config", arguments)
+    return Path(path) if path else None
+
+
+def as_typed(
+    path: Path, options: type[Options] | Callable[[Arguments], type[Options]]
+) -> list[str]:
+    """The options in a run's config.json as they would be typed, except those of `NOT_TAKEN`.
+
+    Raises `InputError` if it cannot be read, or has an option that there is not, or that is no figure or text.
+    """
+    content = read_object(path)
+    recipe = content.get("recipe", "")
+    known = {field.name: field.default for field in flat(kind_of(options, [f"--recipe={recipe}"]))}
+    unknown = [name for name in content if name not in known]
+    require(not unknown, f"{path}: there is no option {', '.join(unknown)}; leave that out")
+    typed = []
+    for name, value in content.items():
+        option = name.replace("_", "-")
+        if name in NOT_TAKEN or value is None or value is known[name]:
+            continue
+        switch = isinstance(known[name], bool)
+        require(
+            isinstance(value, bool) == switch and not isinstance(value, list),
+            f"{path}: {name} is {value!r}; give {'true or false' if switch else 'a figure or text'}",
+        )
+        if isinstance(value, bool):
+            typed.append(f"--{option}" if value else f"--no-{option}")
+        else:
+            typed.append(f"--{option}={value}")
+    return typed
+
+
+def flat(kind: Any) -> Iterator[dataclasses.Field[Any]]:
+    """The fields of an options dataclass and of those within it."""
+    hints = get_type_hints(kind)
+    for field in dataclasses.fields(kind):
+        if dataclasses.is_dataclass(hints[field.name]):
+            yield from flat(hints[field.name])
+        else:
+            yield field
+
+
+def parse(module: str, options: type[Options], arguments: Arguments) -> Options:
+    """The command line's options. Raises `InputError` with what tyro says in its frame, as one line."""
+    framed = io.StringIO()
+    try:
+        with redirect_stderr(framed):
+            return tyro.cli(options, prog=f"python -m {module}", args=arguments, config=MARKERS)
+    except SystemExit as end:
+        if end.code != 2:  # --help
+            raise
+    lines = [line.strip("│╭╮╰╯─ ") for line in framed.getvalue().splitlines()]
+    said = [line for line in lines if line and not line.startswith("For full helptext")]
+    said = takewhile(lambda line: not line.startswith("Argument helptext"), said[1:])
+    raise InputError(f"{' '.join(said).rstrip('.')}; see python -m {module} --help")

@@ -1,0 +1,55 @@
+"""What every program does the same way: options, errors, interruption, and what it shows."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from mmjax.cli.compiled import keep_compiled
+from mmjax.cli.devices import device_trouble
+from mmjax.cli.options import Arguments, Options, as_typed, config_of, kind_of, parse
+from mmjax.errors import InputError
+from mmjax.io.text import shown
+
+
+def main(
+    module: str,
+    options: type[Options] | Callable[[Arguments], type[Options]],
+    program: Callable[[Options], int],
+) -> NoReturn:
+    """Run `program` on the command line's options and exit with its status.
+
+    Which options there are may depend on the command line.
+
+    Bad input, or a device that JAX cannot start, is one line on standard error and status 2;
+    Ctrl-C before or after training is 130.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)  # notebooks have streams without it
+        if reconfigure:
+            reconfigure(errors="backslashreplace")
+    keep_compiled()
+    try:
+        arguments = sys.argv[1:]
+        saved = config_of(arguments)
+        if saved:
+            arguments = [*as_typed(saved, options), *arguments]
+        status = program(parse(module, kind_of(options, arguments), arguments))
+        print(end="", flush=True)
+    except InputError as error:
+        print(f"{module}: {shown(str(error))}", file=sys.stderr)
+        status = 2
+    except (RuntimeError, AssertionError) as error:
+        trouble = device_trouble(error)
+        if trouble is None:
+            raise
+        print(f"{module}: {shown(trouble)}", file=sys.stderr)
+        status = 2
+    except KeyboardInterrupt as stop:
+        print(f"{module}: interrupted{stop}", file=sys.stderr)
+        status = 128 + signal.SIGINT
+    except BrokenPipeError:  # the reader of our output has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    sys.exit(status)

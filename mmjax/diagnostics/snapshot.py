@@ -1,0 +1,73 @@
+"""A network seen from inside: the lecture's tables, and what is unhealthy about them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+
+from mmjax import diagnostics, train
+from mmjax.data import Dataset
+from mmjax.diagnostics import Activation, Finding, Gradient, Inspection, WeightGradient, divergence
+from mmjax.model import Model
+from mmjax.train import Recipe, TrainState
+
+
+class Snapshot(NamedTuple):
+    """The lecture's three tables, the parameters' norms, and the batch that the gradients are of."""
+
+    activations: list[Activation]
+    gradients: list[Gradient]
+    weights: list[WeightGradient]
+    norms: dict[str, float]
+    batch: Inspection
+
+
+def take(model: Model, recipe: Recipe, state: TrainState, data: Dataset) -> Snapshot:
+    """Return the tables for a training state, on the batch that its next step would draw."""
+    batch = divergence.inspect_next(model, recipe, state, data)
+    contexts = next_contexts(model, state, data, LOOK)
+    outputs = _outputs(model, state.params, state.stats, contexts)
+    return Snapshot(
+        diagnostics.activations(model, outputs),
+        diagnostics.gradients(model, batch),
+        diagnostics.weight_gradients(state.params, batch.grads),
+        diagnostics.norms(state.params),
+        batch,
+    )
+
+
+_outputs = jax.jit(diagnostics.outputs, static_argnums=0)
+
+
+def findings(
+    snapshot: Snapshot, records: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]
+) -> list[Finding]:
+    """What is unhealthy, inside and in a run's metrics and final figures."""
+    prefix = "update_ratio/"
+    # A rate on its way to 0 makes small updates, which is no fault.
+    highest = max((record["lr"] for record in records), default=0)
+    last = next((r for r in reversed(records) if r["lr"] > 0.099 * highest), {})
+    return diagnostics.health(
+        snapshot.activations,
+        snapshot.gradients,
+        update_ratios={
+            key.removeprefix(prefix): math.nan if value is None else value
+            for key, value in last.items()
+            if key.startswith(prefix)
+        },
+        initial_loss=summary["initial_loss"],
+        final_loss=math.nan if summary["stopped_at_step"] is not None else summary["final_loss"],
+        loss_train=summary["loss_train"],
+        loss_val=summary["loss_val"],
+    )
+
+
+LOOK = 8_192  # examples on which activations are measured
+
+
+@partial(jax.jit, static_argnums=(0, 3))
+def next_contexts(model: Model, state: TrainState, data: Dataset, examples: int) -> jax.Array:
+    """Return the contexts of as many examples, drawn as those of the state's next step."""
+    return train.draw_batch(model, Recipe(batch_size=examples), state, data).contexts

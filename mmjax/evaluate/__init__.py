@@ -1,0 +1,17 @@
+"""Evaluation: losses, the check against counting, recalibration."""
+
+from mmjax.evaluate.calibration import calibrate
+from mmjax.evaluate.counting import MAX_KL, CountCheck, count_check, expected_bigrams
+from mmjax.evaluate.losses import loss, perplexity
+from mmjax.evaluate.pieces import chunk_size
+
+__all__ = [
+    "MAX_KL",
+    "CountCheck",
+    "calibrate",
+    "chunk_size",
+    "count_check",
+    "expected_bigrams",
+    "loss",
+    "perplexity",
+]

@@ -1,0 +1,39 @@
+"""Losses of a model on tokens."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Integer
+
+from mmjax.evaluate.pieces import examples_of, pieces
+from mmjax.model import Predictor
+from mmjax.models import lookup
+
+
+def loss(predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]) -> float:
+    """Mean negative log-likelihood over all examples of `tokens`, in nats; NaN if there is none."""
+    if len(tokens) == 1:
+        return math.nan
+    predictor = lookup.for_many(predictor, len(tokens) - 1)
+    total = sum(
+        float(_nll_sum(predictor, piece, size)) for piece, size in pieces(tokens, predictor.model)
+    )
+    return total / (len(tokens) - 1)
+
+
+def perplexity(nll: float) -> float:
+    """exp(nll): among how many equally likely letters the next one would be as hard to guess."""
+    try:
+        return math.exp(nll)
+    except OverflowError:
+        return math.inf
+
+
+@jax.jit
+def _nll_sum(predictor: Predictor, piece: Array, size: int | Array) -> Array:
+    contexts, targets = examples_of(predictor, piece)
+    nll = optax.softmax_cross_entropy_with_integer_labels(predictor.logits(contexts), targets)
+    return jnp.sum(nll, where=jnp.arange(len(nll)) < size)

@@ -1,0 +1,33 @@
+"""Examples of a list in pieces of one shape, which bound the memory whatever its length."""
+
+from collections.abc import Iterator
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from mmjax.data import corpus
+from mmjax.model import Model, Predictor
+
+CHUNK = 8192  # examples looked at together, which bounds the memory whatever the list's size
+LOGITS = 2**25  # numbers that a layer of logits has at most, which bounds it on a large alphabet
+
+
+def chunk_size(model: Model) -> int:
+    """Return how many examples of `model` are looked at together."""
+    return max(1, min(CHUNK, LOGITS // model.vocab_size))
+
+
+def pieces(tokens: np.ndarray, model: Model) -> Iterator[tuple[np.ndarray, int]]:
+    """Pieces of one shape, so that one compilation serves every split: (tokens, examples that count)."""
+    examples, chunk = len(tokens) - 1, chunk_size(model)
+    before = model.block_size - 1
+    padded = np.pad(tokens, (before, chunk))
+    for start in range(0, examples, chunk):
+        yield padded[start : start + before + chunk + 1], min(chunk, examples - start)
+
+
+def examples_of(predictor: Predictor, piece: Array) -> tuple[Array, Array]:
+    """Return (contexts [examples, block_size], targets [examples]) of a piece."""
+    block_size = predictor.model.block_size
+    return corpus.windows(piece, jnp.arange(block_size - 1, len(piece) - 1), block_size)

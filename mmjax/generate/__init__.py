@@ -1,0 +1,1 @@
+"""Generation: new names from any model."""

@@ -1,0 +1,43 @@
+"""Filters: temperature, top-k and top-p."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Real
+
+ROUNDING = 3e-6  # relative, of sums of probabilities
+
+
+def filter_logits(
+    logits: Float[Array, "batch vocab"],
+    *,
+    temperature: Real[Array, ""] | float = 1.0,
+    top_k: int | None = None,
+    top_p: Real[Array, ""] | float | None = None,
+) -> Float[Array, "batch vocab"]:
+    """Return the logits to draw from, -inf where a token is left out.
+
+    They are divided by `temperature`. Then `top_k` keeps the k likeliest. Then `top_p`, of the
+    probabilities of what is left, which sum to 1 again, keeps the smallest set of likeliest tokens that
+    has at least that probability; a set that reaches it exactly, to rounding, is enough. What ties with
+    the last token of either is kept too: of four equal ones, a `top_p` of 0.5 keeps all four. Computed
+    in float32 at least.
+
+    Nucleus sampling: Holtzman et al., The Curious Case of Neural Text Degeneration, section 3.1
+    (https://arxiv.org/abs/1904.09751).
+    """
+    logits = logits.astype(np.promote_types(logits.dtype, np.float32))
+    logits = logits / jnp.asarray(temperature, logits.dtype)
+    if top_k is not None:
+        kth = jax.lax.top_k(logits, min(top_k, logits.shape[-1]))[0][:, -1:]
+        logits = jnp.where(logits >= kth, logits, -jnp.inf)
+    if top_p is not None:
+        likeliest_first = jnp.sort(logits, axis=-1, descending=True)
+        probs = jax.nn.softmax(likeliest_first)
+        # Each with all less likely ones, summed from those: a sum from the other end comes to 1 before
+        # the unlikeliest, which a `top_p` of 1 has to keep.
+        rest = jnp.cumsum(probs[:, ::-1], axis=-1)[:, ::-1]
+        needed = rest > jnp.asarray(1 - top_p, logits.dtype) * (1 + ROUNDING)
+        least = jnp.min(likeliest_first, axis=-1, keepdims=True, where=needed, initial=jnp.inf)
+        logits = jnp.where(logits >= jnp.minimum(least, likeliest_first[:, :1]), logits, -jnp.inf)
+    return logits

@@ -1,0 +1,1 @@
+"""The system: files, JSON, text for the terminal, and memory."""

@@ -1,0 +1,197 @@
+"""Named arrays in one safetensors file with a checksum.
+
+What is read is held against what was expected, name by name, before anything is made of it. No code runs on loading.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+import safetensors
+from safetensors import SafetensorError
+from safetensors.numpy import save as to_bytes
+
+from mmjax.errors import InputError, require, said
+from mmjax.io import files
+
+FORMAT = "mmjax 3"
+CHECKSUM = "sha256"
+DTYPES = {
+    "BOOL": "bool",
+    "BF16": "bfloat16",
+    **{f"F{bits}": f"float{bits}" for bits in (16, 32, 64)},
+    **{f"I{bits}": f"int{bits}" for bits in (8, 16, 32, 64)},
+    **{f"U{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
+}
+FLOATS = {"bfloat16", "float16", "float32", "float64"}
+OPTIMIZER = "opt_state."  # how the names of an optimizer's tensors begin
+TRAINING = (OPTIMIZER, "ema.", "hyper.")  # what a checkpoint has beside a network
+
+Metadata = Mapping[str, str]
+
+
+class Expected(NamedTuple):
+    """What a model's tensors have to be."""
+
+    shapes: Mapping[str, Any]
+    """By name, anything with shape and dtype. A floating type stands for every other one."""
+    log_probs: str | None = None
+    """The tensor in which minus infinity is a probability of 0."""
+
+
+def write(
+    path: str | Path, leaves: Mapping[str, Any], metadata: Metadata, expected: Expected
+) -> None:
+    """Write arrays and metadata to one file, whole or not at all.
+
+    Nothing is asked of an optimizer's tensors but that they are not NaN. Raises `InputError` if
+    `read` would refuse the file, or it cannot be written.
+    """
+    unsaved = f"{path}: not saved: "
+    arrays = {name: _on_host(unsaved, name, leaf) for name, leaf in leaves.items()}
+    own = {name: array for name, array in arrays.items() if not name.startswith(TRAINING)}
+    found = {name: (array.dtype.name, array.shape) for name, array in own.items()}
+    _require_match(unsaved, found, expected.shapes)
+    _require_numbers(unsaved, arrays, expected.log_probs)
+    metadata = {**metadata, "format": FORMAT}
+    try:
+        metadata[CHECKSUM] = checksum(arrays, metadata)
+        data = to_bytes(arrays, metadata)
+    except (SafetensorError, UnicodeEncodeError) as error:
+        raise InputError(f"{unsaved}{said(error)}") from None
+    files.write(path, _sorted(data))
+
+
+def read(
+    path: str | Path, expect: Callable[[Metadata], Expected], *, optimizer: bool
+) -> tuple[dict[str, np.ndarray], Metadata]:
+    """Return (arrays, metadata) of a file of `write`, the arrays in the order of `expect(metadata)`.
+
+    Without `optimizer`, the tensors of `TRAINING` may be there and are left out. Raises `InputError` if
+    there is no such file, it is cut off or damaged, of another kind or version, `expect` raises
+    (`InputError`, KeyError, TypeError, ValueError), an array is missing or one too many, of another
+    shape or type, or holds a number that it must not.
+    """
+    data = files.read(path, "train a model first", weight=3)
+    try:
+        found = dict(safetensors.deserialize(data))
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    except (SafetensorError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: no whole safetensors file: {said(error)}") from None
+    metadata: Metadata = header.get("__metadata__", {})
+    version = metadata.get("format", "")
+    require(
+        version.startswith("mmjax "),
+        f"{path}: was not written by mmjax; give a file from a run folder",
+    )
+    require(
+        version == FORMAT,
+        f"{path}: is of the format {version[:20]!r}, where this version of mmjax reads {FORMAT!r}; train anew",
+    )
+    arrays = {name: _array(tensor) for name, tensor in found.items()}
+    require(
+        metadata.get(CHECKSUM) == checksum(arrays, metadata),
+        f"{path}: is damaged: its content does not have its checksum",
+    )
+    try:
+        expected = expect(metadata)
+    except (KeyError, TypeError, ValueError, RecursionError, InputError) as error:
+        raise InputError(f"{path}: unusable metadata: {said(error)}") from None
+    there = {
+        name: (str(DTYPES.get(tensor["dtype"], tensor["dtype"])), (*tensor["shape"],))
+        for name, tensor in found.items()
+        if optimizer or name in expected.shapes or not name.startswith(TRAINING)
+    }
+    _require_match(f"{path}: ", there, expected.shapes)
+    arrays = {name: arrays[name] for name in expected.shapes}
+    _require_numbers(f"{path}: ", arrays, expected.log_probs)
+    return arrays, metadata
+
+
+def _on_host(where: str, name: str, leaf: Any) -> np.ndarray:
+    """Return what JAX makes of a leaf, since that is what will be loaded."""
+    try:
+        array = np.asarray(jnp.asarray(leaf), order="C")
+        saved = array.dtype.name in DTYPES.values()
+    except (TypeError, ValueError):  # text, or a random key
+        array, saved = np.zeros(0), False
+    kind = getattr(leaf, "dtype", type(leaf).__name__)
+    require(saved, f"{where}the tensor {name} is {kind}; use one of {', '.join(DTYPES.values())}")
+    return array
+
+
+def _require_match(
+    where: str, found: Mapping[str, tuple[str, tuple[int, ...]]], shapes: Mapping[str, Any]
+) -> None:
+    """Raise `InputError` unless there are the expected tensors, of their shapes and types."""
+    x64 = jnp.result_type(float) == jnp.float64
+    for name in [*shapes, *found]:
+        tensor, advice = f"{where}the tensor {name}", ""
+        if name.startswith(OPTIMIZER):
+            advice = (
+                "; give the optimizer it was trained with: checkpoint.load(path, optimizer=...)"
+            )
+        require(name in found, f"{tensor} is missing{advice or '; train and save it anew'}")
+        require(name in shapes, f"{where}has a tensor {name} that its model does not have{advice}")
+        dtype, shape = found[name]
+        wanted, wanted_shape = str(shapes[name].dtype), tuple(shapes[name].shape)
+        floats = {dtype, wanted} <= FLOATS
+        require(
+            shape == wanted_shape
+            and (floats or dtype.replace("64", "32") == wanted.replace("64", "32")),
+            f"{tensor} is {dtype} {shape}, not {wanted} {wanted_shape}{advice}",
+        )
+        require(
+            x64 or not dtype.endswith("64"),
+            f"{tensor} is {dtype}, which JAX has only where JAX_ENABLE_X64=1 is set; set it",
+        )
+        require(
+            floats or dtype == wanted,
+            f"{tensor} is {dtype}, not {wanted}: it was made without JAX_ENABLE_X64; unset that",
+        )
+
+
+def _require_numbers(where: str, arrays: Mapping[str, np.ndarray], log_probs: str | None) -> None:
+    """Raise `InputError` if an array holds a number that means nothing in its place."""
+    for name, array in arrays.items():
+        if array.dtype.name not in FLOATS:
+            continue
+        if name.startswith(OPTIMIZER):  # the best loss so far, say, is infinite at first
+            bad, what = np.isnan(array), "NaN"
+        elif name == log_probs:
+            impossible = np.isneginf(array).all(axis=-1, keepdims=True)
+            bad, what = ~(array < np.inf) | impossible, "NaN, infinity or a row without a token"
+        else:
+            bad, what = ~np.isfinite(array), "a number that is not finite"
+        require(not bad.any(), f"{where}the tensor {name} holds {what}; take an earlier state")
+
+
+def checksum(arrays: Mapping[str, np.ndarray], metadata: Metadata) -> str:
+    """Return the SHA-256 of the metadata, except the checksum itself, and of all arrays.
+
+    Of an array its name, type, shape and bytes count.
+    """
+    digest = hashlib.sha256()
+    text = {key: value for key, value in metadata.items() if key != CHECKSUM}
+    about = {name: [str(arrays[name].dtype), *arrays[name].shape] for name in sorted(arrays)}
+    digest.update(json.dumps([text, about], sort_keys=True).encode())
+    for name in about:
+        digest.update(np.ascontiguousarray(arrays[name]).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def _sorted(data: bytes) -> bytes:
+    """The same file with its header in order, so that the same content is the same bytes."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8:end]), sort_keys=True, ensure_ascii=False).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[end:]
+
+
+def _array(tensor: Mapping[str, Any]) -> np.ndarray:
+    array = np.frombuffer(tensor["data"], DTYPES.get(tensor["dtype"], np.uint8))
+    return array.reshape(tensor["shape"]) if tensor["dtype"] in DTYPES else array

@@ -1,0 +1,1 @@
+"""Models: their layers, activations and norms, and one file for each kind."""

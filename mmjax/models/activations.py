@@ -1,0 +1,29 @@
+"""Activations by name: the function, and which of its outputs pass on hardly any gradient."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array
+
+SATURATED = 0.97  # |tanh| above which hardly any gradient passes
+DEAD = 0.99  # |tanh| above which a unit learns almost nothing
+
+
+class Activation(NamedTuple):
+    """An elementwise function. The two tests take arrays of its outputs and return bools."""
+
+    function: Callable[[Array], Array]
+    saturated: Callable[[Any], Any]
+    """Whether an output passes on hardly any gradient."""
+    dead: Callable[[Any], Any]
+    """Whether a unit with this output on every example learns almost nothing."""
+
+
+ACTIVATIONS = {
+    "tanh": Activation(
+        jnp.tanh,
+        saturated=lambda output: abs(output) > SATURATED,
+        dead=lambda output: abs(output) > DEAD,
+    ),
+}

@@ -1,0 +1,36 @@
+"""Plots: arrays in, a matplotlib Figure out; nothing is shown or saved.
+
+Colours are Okabe and Ito's, and cividis: both can be told apart with any colour vision.
+"""
+
+from mmjax.plots.network import embedding, histograms, saturation
+from mmjax.plots.style import COLOURS
+from mmjax.plots.tables import (
+    MOST_LABELS,
+    bigram_table,
+    most_frequent,
+    predicted_against_counted,
+    probability_tables,
+)
+from mmjax.plots.timing import list_costs, race, step_costs, step_times
+from mmjax.plots.training import loss_curve, losses_compared, saturation_over_time, update_ratios
+
+__all__ = [
+    "COLOURS",
+    "MOST_LABELS",
+    "bigram_table",
+    "embedding",
+    "histograms",
+    "list_costs",
+    "loss_curve",
+    "losses_compared",
+    "most_frequent",
+    "predicted_against_counted",
+    "probability_tables",
+    "race",
+    "saturation",
+    "saturation_over_time",
+    "step_costs",
+    "step_times",
+    "update_ratios",
+]

@@ -1,0 +1,69 @@
+"""Figures of a network seen from inside."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from mmjax.plots.style import ON_LIGHT, line, literal, new_figure
+
+
+def histograms(values: Mapping[str, np.ndarray], *, title: str, xlabel: str) -> Figure:
+    """The distribution of each array as a line, with its mean and standard deviation in the legend."""
+    figure, axes = new_figure(8, 4)
+    everything = np.concatenate([np.ravel(array) for array in values.values()])
+    low, high = np.quantile(everything, [0.001, 0.999]).tolist()
+    edges = np.linspace(low, high if high > low else low + 1, 81)
+    for i, (name, array) in enumerate(values.items()):
+        density, _ = np.histogram(array, edges, density=True)
+        label = f"{name}: mean {np.mean(array):+.1g}, std {np.std(array):.2g}"
+        axes.plot((edges[1:] + edges[:-1]) / 2, density, label=label, **line(i))
+    axes.set_title(title)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel("density")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def saturation(saturated_of: Mapping[str, np.ndarray]) -> Figure:
+    """An image of each layer's bools [examples, units], white where an output is saturated."""
+    figure = Figure(figsize=(8, 1.1 + 1.5 * len(saturated_of)), layout="constrained")
+    panels = figure.subplots(len(saturated_of), 1, squeeze=False)[:, 0]
+    for axes, (name, saturated) in zip(panels, saturated_of.items(), strict=True):
+        axes.imshow(saturated, cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="none")
+        axes.set_title(f"{name}: {saturated.mean():.1%} saturated", size=9)
+        axes.set_ylabel("example")
+        axes.tick_params(labelsize=7)
+    panels[-1].set_xlabel("unit")
+    figure.suptitle("Saturated outputs, white: a few are fine, a white column is a dead unit")
+    return figure
+
+
+def embedding(
+    vectors: np.ndarray, labels: Sequence[str], named: Sequence[int] | np.ndarray | None = None
+) -> Figure:
+    """The characters' vectors [vocab, dim] on their first two principal components.
+
+    Those `named` get their label, by default all; the others are dots.
+    """
+    figure, axes = new_figure(6.5, 6)
+    centred = vectors - vectors.mean(axis=0)
+    _, scale, directions = np.linalg.svd(centred, full_matrices=False)
+    points = centred @ directions[:2].T
+    if points.shape[1] == 1:
+        points = np.hstack([points, np.zeros_like(points)])
+    share = (scale[:2] ** 2).sum() / max((scale**2).sum(), 1e-30)
+    shown = np.arange(len(labels)) if named is None else np.asarray(named)
+    vowels = np.isin(np.asarray(labels)[shown], list("aeiouyAEIOUY"))
+    axes.plot(*points.T, ".", color="#999999", markersize=3, rasterized=True, zorder=0)
+    axes.scatter(*points[shown][~vowels].T, s=260, color="#BBCCEE", zorder=1)
+    axes.scatter(*points[shown][vowels].T, s=260, color="#F5D48A", zorder=1)
+    for i in shown.tolist():
+        x, y = points[i]
+        axes.text(x, y, literal(labels[i]), ha="center", va="center", color=ON_LIGHT, zorder=2)
+    axes.set_title("Characters as the network sees them: near means used alike")
+    axes.set_xlabel(
+        f"first principal component (both: {share:.0%} of the variance; vowels in yellow)"
+    )
+    axes.set_ylabel("second principal component")
+    return figure

@@ -1,0 +1,113 @@
+"""Figures of time and memory."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from mmjax.plots.style import COLOURS, line, literal, new_figure
+
+
+def race(runs: Mapping[str, np.ndarray], goal: float) -> Figure:
+    """Validation loss over seconds of training; each run has rows of (seconds, step, loss) [looks, 3]."""
+    figure, axes = new_figure(9, 5)
+    axes.axhline(goal, color=COLOURS[6], linewidth=1, linestyle="--")
+    axes.annotate(
+        f"{goal:g}",
+        (1, goal),
+        xycoords=("axes fraction", "data"),
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="center",
+        size=9,
+    )
+    for i, (name, points) in enumerate(runs.items()):
+        seconds, _, loss = points.T
+        axes.plot(
+            seconds,
+            loss,
+            label=literal(f"{name}: {loss[-1]:.4f} after {seconds[-1]:,.3g} s"),
+            **line(i),
+        )
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_xlabel("seconds of training, without compilation")
+    axes.set_ylabel("validation loss, nats per character")
+    top = max(float(np.median(points[:, 2])) for points in runs.values())
+    low = min(float(points[:, 2].min()) for points in runs.values())
+    axes.set_ylim(low - 0.02, max(top, goal) + 0.15)
+    axes.legend(fontsize=9)
+    axes.set_title("How soon each is how good: lower and further left is better")
+    return figure
+
+
+def step_costs(costs: Mapping[str, np.ndarray]) -> Figure:
+    """Microseconds of a training step against one of its sizes each; rows (size, step, floor) [3, sizes]."""
+    figure = Figure(figsize=(10, 2.2 + 2.6 * (len(costs) // 2)), layout="constrained")
+    panels = figure.subplots(-(-len(costs) // 2), 2, sharey=True, squeeze=False).ravel()
+    for axes, (name, (sizes, step, floor)) in zip(panels, costs.items(), strict=False):
+        axes.loglog(sizes, step, marker="o", markersize=4, label="training step", **line(0))
+        axes.loglog(sizes, floor, marker=".", label="its matrix products alone", **line(6))
+        axes.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
+        axes.minorticks_off()
+        axes.set_xlabel(name)
+        axes.grid(alpha=0.3)
+    for axes in panels[::2]:
+        axes.set_ylabel("µs")
+    panels[0].legend(fontsize=8)
+    figure.suptitle(
+        "Time of a training step as the work grows: flat where overhead rules, along the floor where arithmetic does"
+    )
+    return figure
+
+
+def list_costs(costs: Mapping[str, np.ndarray]) -> Figure:
+    """Seconds ("read", "split", "encode"), memory ("peak", in MB) and a step's time ("step", in µs) against "names"."""
+    figure = Figure(figsize=(12, 3.8), layout="constrained")
+    panels = figure.subplots(1, 3)
+    names = costs["names"]
+    for i, part in enumerate(("read", "split", "encode")):
+        panels[0].loglog(names, costs[part], marker="o", markersize=4, label=part, **line(i))
+    panels[0].loglog(
+        names,
+        costs["read"][-1] * names / names[-1],
+        color="#999999",
+        linewidth=1,
+        linestyle=":",
+        label="in proportion",
+    )
+    panels[0].legend(fontsize=8)
+    panels[0].set_ylabel("seconds")
+    panels[1].loglog(names, costs["peak"], marker="o", markersize=4, **line(0))
+    panels[1].yaxis.set_major_formatter("{x:g}")
+    panels[1].yaxis.set_minor_formatter("{x:g}")
+    panels[1].set_ylabel("most memory, MB")
+    panels[2].semilogx(names, costs["step"], marker="o", markersize=4, **line(0))
+    panels[2].set_ylim(0, 1.3 * costs["step"].max())
+    panels[2].set_ylabel("µs a training step")
+    for axes in panels:
+        axes.set_xlabel("names in the list")
+        axes.grid(alpha=0.3)
+    figure.suptitle(
+        "Lists of more and more names: seconds, memory, and the time of a training step"
+    )
+    return figure
+
+
+def step_times(times: Mapping[str, np.ndarray]) -> Figure:
+    """Microseconds of a training step, by way of training: the median as a bar, every round as a dot."""
+    figure, axes = new_figure(8, 0.8 + 0.38 * len(times))
+    for i, (name, taken) in enumerate(times.items()):
+        middle = float(np.median(taken))
+        colour = COLOURS[2] if name.startswith("mmjax") else COLOURS[5]
+        axes.barh(i, middle, color=colour, height=0.7)
+        axes.plot(taken, np.full(len(taken), i), ".", color=COLOURS[6], markersize=3)
+        axes.annotate(f"  {middle:,.0f}", (float(np.max(taken)), i), va="center", size=9)
+    axes.set_yticks(range(len(times)), [literal(name) for name in times], size=9)
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.set_xlabel("µs a step: bar the median, dots the rounds")
+    axes.set_title(
+        "Time of one training step of the lecture's network, batches of 32: less is better"
+    )
+    return figure

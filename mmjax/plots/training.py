@@ -1,0 +1,113 @@
+"""Figures of a training run over its steps."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from mmjax.diagnostics import MAX_SATURATION
+from mmjax.plots.style import COLOURS, line, literal, new_figure
+
+
+def update_ratios(steps: np.ndarray, ratios: Mapping[str, np.ndarray]) -> Figure:
+    """log10 update:data of each weight matrix over the steps, with the line at -3 to be near to."""
+    figure, axes = new_figure(8, 4)
+    for i, (name, ratio) in enumerate(ratios.items()):
+        axes.plot(steps, ratio, label=name, **line(i))
+    axes.axhline(-3, color="black", linewidth=1)
+    axes.annotate(
+        "-3: about right", (1, -3), xycoords=("axes fraction", "data"), ha="right", va="bottom"
+    )
+    axes.set_title(
+        "How far each step moves the weights: about a thousandth is right, all alike is best"
+    )
+    axes.set_xlabel("step")
+    axes.set_ylabel("log10(update / weights)")
+    axes.legend(fontsize=8, ncols=2)
+    return figure
+
+
+def loss_curve(
+    steps: np.ndarray,
+    losses: np.ndarray,
+    *,
+    single: tuple[np.ndarray, np.ndarray] | None = None,
+    validation: tuple[np.ndarray, np.ndarray] | None = None,
+    drop_step: int | None = None,
+    yardsticks: Mapping[str, float] | None = None,
+) -> Figure:
+    """Mean training losses, faint as they are and bold over 50 bins; yardsticks as lines.
+
+    `single` is (lowest, highest) of the losses of the steps that each mean is of, drawn as a band;
+    `validation` is (steps, losses).
+    """
+    figure, axes = new_figure(8, 4.5)
+    if single is not None:
+        style = {"color": COLOURS[0], "alpha": 0.15, "linewidth": 0}
+        axes.fill_between(steps, *single, **style, label="single batches, lowest to highest")
+    axes.plot(steps, losses, color=COLOURS[0], alpha=0.35, linewidth=0.8)
+    bins = max(1, min(50, len(steps)))
+    binned = [part.mean() for part in np.array_split(losses, bins)]
+    middles = [part.mean() for part in np.array_split(steps, bins)]
+    axes.plot(middles, binned, color=COLOURS[0], label="training, mean")
+    if validation is not None:
+        axes.plot(*validation, color=COLOURS[3], marker="o", markersize=3, label="validation")
+    if drop_step is not None and steps[0] < drop_step < steps[-1]:
+        axes.axvline(
+            drop_step, color="black", linewidth=1, linestyle=":", label="learning rate drops"
+        )
+    for i, (name, loss) in enumerate((yardsticks or {}).items()):
+        style = {"linewidth": 1, "linestyle": ("--", "-.")[i % 2]}
+        axes.axhline(loss, color="#777777", label=f"{name} {loss:.3f}", **style)
+    axes.set_title(
+        "Loss: falling smoothly, validation close to training, below what counting pairs can do"
+    )
+    axes.set_xlabel("step")
+    axes.set_ylabel("nats per character")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def losses_compared(runs: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
+    """The losses of several runs over steps and over seconds.
+
+    Each run has arrays "step", "seconds", "training" and "validation" [lines]; a validation loss of NaN
+    is left out.
+    """
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, unit in zip(panels, ("step", "seconds"), strict=True):
+        for i, (name, run) in enumerate(runs.items()):
+            style = line(i)
+            validated = np.isfinite(run["validation"])
+            faint = 0.35 if validated.any() else 1.0
+            label = None if validated.any() else literal(name)
+            axes.plot(run[unit], run["training"], label=label, alpha=faint, **style)
+            if validated.any():
+                points = run[unit][validated], run["validation"][validated]
+                axes.plot(*points, marker="o", markersize=3, label=literal(name), **style)
+        axes.set_xlabel(unit)
+    panels[0].set_ylabel("nats per character")
+    panels[0].legend(fontsize=8)
+    figure.suptitle(
+        "Loss of each run: validation dotted, training faint; lower and sooner is better"
+    )
+    return figure
+
+
+def saturation_over_time(steps: np.ndarray, parts: Mapping[str, np.ndarray]) -> Figure:
+    """Percent saturated of each activation layer over the steps."""
+    figure, axes = new_figure(8, 3.5)
+    for i, (name, percent) in enumerate(parts.items()):
+        axes.plot(steps, percent, label=name, **line(i))
+    axes.axhline(MAX_SATURATION, color="black", linewidth=1)
+    axes.yaxis.set_major_formatter(PercentFormatter())
+    axes.set_title(
+        f"Saturated outputs of each layer: below the line at {MAX_SATURATION:g} % is healthy"
+    )
+    axes.set_xlabel("step")
+    axes.set_ylabel("saturated")
+    axes.set_ylim(bottom=0)
+    axes.legend(fontsize=8)
+    return figure

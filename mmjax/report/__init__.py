@@ -1,0 +1,8 @@
+"""The report: a run as one HTML page, with its pictures."""
+
+from mmjax.report.bigram import of_bigram
+from mmjax.report.mlp import of_mlp
+from mmjax.report.page import inline, render, write
+from mmjax.report.sections import Report, Section
+
+__all__ = ["Report", "Section", "inline", "of_bigram", "of_mlp", "render", "write"]

@@ -1,0 +1,41 @@
+"""`report.html`: a run in one file that needs nothing else."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from mmjax.io import files
+from mmjax.report import drawing
+from mmjax.report.sections import Report
+from mmjax.runs.layout import FIGURES, REPORT
+
+
+def write(report: Report, folder: Path) -> None:
+    """Write the pictures and the report into a run folder. Raises `InputError` if that cannot be done."""
+    drawn = [picture for section in report.sections for picture in section.pictures]
+    svgs = drawing.save_pictures(drawn, folder / FIGURES)
+    files.write(folder / REPORT, render(report, {name: inline(name, svgs[name]) for name in svgs}))
+
+
+def render(report: Report, svgs: Mapping[str, Markup]) -> str:
+    """The page, everything in it escaped but the pictures, which matplotlib has escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.get_template("report.html.j2")
+    return template.render(report=report, svgs=svgs)
+
+
+def inline(name: str, svg: str) -> Markup:
+    """A picture to stand within a page: in the page's two colours, with ids that no other picture has."""
+    svg = svg[svg.index("<svg ") :]
+    svg = svg.replace("#000000", "currentColor").replace("#ffffff", "var(--paper)")
+    svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
+    return Markup(svg.replace("<svg ", '<svg aria-hidden="true" ', 1))

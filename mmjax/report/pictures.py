@@ -1,0 +1,168 @@
+"""The pictures of a run, each with a sentence on what it means."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mmjax import diagnostics, plots
+from mmjax.counts import probabilities
+from mmjax.data.vocab import Vocab
+from mmjax.diagnostics.snapshot import Snapshot
+from mmjax.models.activations import SATURATED
+from mmjax.report.drawing import Picture
+
+
+def of_training(
+    records: Sequence[Mapping[str, Any]],
+    *,
+    yardsticks: Mapping[str, float],
+    drop_step: int | None = None,
+) -> Iterator[Picture]:
+    """The pictures over time, from the lines of a run's metrics."""
+    if not records:
+        return
+
+    def column(key: str) -> np.ndarray:
+        return np.array([record.get(key, np.nan) for record in records], np.float64)
+
+    def columns(prefix: str) -> dict[str, np.ndarray]:
+        keys = [key for key in records[0] if key.startswith(prefix)]
+        return {key.removeprefix(prefix): column(key) for key in keys}
+
+    steps, validation = column("step"), column("loss_val")
+    validated = np.isfinite(validation)
+    yield Picture(
+        "loss",
+        plots.loss_curve(
+            steps,
+            column("loss_batch"),
+            single=(column("loss_batch_low"), column("loss_batch_high")),
+            validation=(steps[validated], validation[validated]) if validated.any() else None,
+            drop_step=drop_step,
+            yardsticks=yardsticks,
+        ),
+        "How wrong the model is about the next character. Single batches scatter, so the mean tells; where "
+        "validation rises while training falls, the list is being learned by heart.",
+    )
+    if ratios := columns("update_ratio/"):
+        yield Picture(
+            "update_ratios",
+            plots.update_ratios(steps, ratios),
+            "The size of a step against the size of the weights that it moves. Far below -3 a layer hardly "
+            "learns, far above it is thrown about; a learning rate ten times lower moves all lines down by one.",
+        )
+    if saturations := columns("saturation/"):
+        yield Picture(
+            "saturation_over_time",
+            plots.saturation_over_time(steps, saturations),
+            "Percent of each layer's outputs on which the activation is flat and passes hardly any gradient: "
+            f"for tanh, outputs beyond ±{SATURATED}. The first layer has no BatchNorm before it and keeps growing.",
+        )
+
+
+def of_network(snapshot: Snapshot) -> Iterator[Picture]:
+    """The lecture's pictures of what a batch does inside."""
+    layers = [row.name for row in snapshot.activations]
+    outputs = {name: np.asarray(snapshot.batch.outputs[name]) for name in layers}
+    gradients = {name: np.asarray(snapshot.batch.output_grads[name]) for name in layers}
+    weights = diagnostics.weights(snapshot.batch.grads)
+    yield Picture(
+        "activations",
+        plots.histograms(
+            outputs,
+            title="Outputs of the activation layers: spread out, without heaps at the ends",
+            xlabel="output",
+        ),
+        "Layers of the same shape pass on signals of the same size. Heaps at the ends are saturated units.",
+    )
+    yield Picture(
+        "gradients",
+        plots.histograms(
+            gradients,
+            title="Gradients at the activation layers: equally wide is healthy",
+            xlabel="gradient of the loss",
+        ),
+        "The gradient of the loss that reaches each layer. Lines that get narrower from the last layer to the "
+        "first are vanishing gradients, lines that get wider are exploding ones.",
+    )
+    yield Picture(
+        "weight_gradients",
+        plots.histograms(
+            {name: np.asarray(grad) for name, grad in weights.items()},
+            title="Gradients of the weights: every layer learns, none far more than another",
+            xlabel="gradient of the loss",
+        ),
+        "The gradient of each weight matrix on one batch. A matrix with a far wider line than the others "
+        "changes too fast for them.",
+    )
+    yield Picture(
+        "saturation",
+        plots.saturation(
+            {name: diagnostics.saturated(name, output) for name, output in outputs.items()}
+        ),
+        "Each row is an example, each column a unit. A unit that is saturated on every example is dead: almost "
+        "no gradient reaches its weights.",
+    )
+
+
+def of_characters(
+    vectors: np.ndarray, kept: np.ndarray, counts: np.ndarray, expected: np.ndarray, vocab: Vocab
+) -> Iterator[Picture]:
+    """What an MLP has made of the characters, and its pairs against the counted ones.
+
+    `counts` and `expected` [kept, vocab] are counted pairs and those the model expects, after the
+    tokens `kept`, which are shown.
+    """
+    labels = [vocab.labels[i] for i in kept]
+    yield Picture(
+        "embedding",
+        plots.embedding(vectors, vocab.labels, named=kept),
+        "Each character's learned vector. Those that the network treats alike are near each other, as far as "
+        "two axes with the stated part of the variance can show it.",
+    )
+    yield Picture(
+        "predicted_against_counted",
+        plots.predicted_against_counted(
+            probabilities(counts)[:, kept],
+            probabilities(expected)[:, kept],
+            labels,
+        ),
+        "One dot a pair: how often the second character follows the first, as the model predicts it on "
+        "average and as it is counted. Dots on the line agree." + _restricted(vocab),
+    )
+    yield counted_pairs(counts[:, kept], kept, vocab)
+
+
+def counted_pairs(counts: np.ndarray, kept: np.ndarray, vocab: Vocab) -> Picture:
+    """Return the lecture's heat map of `counts` [kept, kept]."""
+    return Picture(
+        "bigram_table",
+        plots.bigram_table(counts, [vocab.labels[i] for i in kept]),
+        f"All that a bigram knows: how often each pair stands in the list, “{vocab.labels[0]}” being the "
+        "beginning and the end of a name." + _restricted(vocab),
+    )
+
+
+def of_tables(counts: np.ndarray, trained: np.ndarray, vocab: Vocab) -> Iterator[Picture]:
+    """The counted pairs, and the trained table of P(next | previous) beside the counted one."""
+    kept = plots.most_frequent(counts)
+    yield counted_pairs(counts[np.ix_(kept, kept)], kept, vocab)
+    yield Picture(
+        "probability_tables",
+        plots.probability_tables(
+            {
+                "counted": probabilities(counts)[np.ix_(kept, kept)],
+                "neural bigram": trained[np.ix_(kept, kept)],
+            },
+            [vocab.labels[i] for i in kept],
+        ),
+        "Gradient descent finds the table that counting gives at once, so the two should look the same."
+        + _restricted(vocab),
+    )
+
+
+def _restricted(vocab: Vocab) -> str:
+    if vocab.size <= plots.MOST_LABELS:
+        return ""
+    return f" Of the {vocab.size:,} characters the {plots.MOST_LABELS} most frequent are shown."

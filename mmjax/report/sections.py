@@ -1,0 +1,44 @@
+"""What a report consists of."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from mmjax.diagnostics import Finding
+from mmjax.io.text import Table
+from mmjax.report.drawing import Picture
+
+
+class Section(NamedTuple):
+    """A heading with text, tables by their captions, and pictures under it."""
+
+    title: str
+    text: str = ""
+    tables: Mapping[str, Table] = {}
+    pictures: Sequence[Picture] = ()
+
+
+class Report(NamedTuple):
+    """What a report shows, from top to bottom."""
+
+    title: str
+    lead: str
+    findings: Sequence[Finding]
+    samples: Sequence[tuple[str, str]]
+    sections: Sequence[Section]
+
+
+def settings_and_figures(settings: Mapping[str, Any], figures: Mapping[str, Any]) -> Section:
+    """Return the section of settings, figures, versions and device."""
+    tables = {"Settings": settings, "Figures, versions and device": figures}
+    return Section(
+        "Settings and versions",
+        tables={
+            title: Table(["", ""], [(key, setting(value)) for key, value in content.items()])
+            for title, content in tables.items()
+        },
+    )
+
+
+def setting(value: Any) -> str:
+    """A value of JSON as text."""
+    return "; ".join(map(str, value)) if isinstance(value, list) else str(value)

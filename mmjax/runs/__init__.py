@@ -1,0 +1,1 @@
+"""Runs: the files of a training run, and what it came to as values."""

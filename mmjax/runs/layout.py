@@ -1,0 +1,48 @@
+"""The layout of a run folder: the names of its files, and how values are written there."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmjax.errors import InputError
+
+MODEL = "model.safetensors"
+CONFIG = "config.json"
+SUMMARY = "summary.json"
+SAMPLES = "samples.txt"
+METRICS = "metrics.jsonl"
+REPORT = "report.html"
+FIGURES = "figures"
+LOSSES = "losses.svg"  # of several seeds
+MEMBER = "seed-"  # what the folders of several seeds begin with
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder if it is not there. Raises `InputError` if that cannot be done."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "is a file" if isinstance(error, FileExistsError) else error.strerror
+        raise InputError(f"{path}: cannot be made a folder: {reason}") from None
+
+
+def finite(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures with None, since JSON has no NaN and no infinity, in their place."""
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in figures.items()
+    }
+
+
+def plain(options: Any) -> dict[str, Any]:
+    """Nested option dataclasses as one flat dict, as it stands in config.json; paths absolute, so that they hold from anywhere."""
+    flat: dict[str, Any] = {}
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        if dataclasses.is_dataclass(value):
+            flat |= plain(value)
+        else:
+            flat[field.name] = str(value.absolute()) if isinstance(value, Path) else value
+    return flat

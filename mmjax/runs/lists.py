@@ -1,0 +1,45 @@
+"""Lists of names: which to read, and their parts as the programs need them."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mmjax import counts
+from mmjax.data import corpus, vocab
+from mmjax.data.vocab import Vocab
+
+
+class Lists(NamedTuple):
+    """A list of names, and its parts as flat arrays of tokens and counted pairs.
+
+    The parts are train, val and test, and val_unseen and test_unseen: the names of validation and
+    test that do not occur in training.
+    """
+
+    names: list[str]
+    vocab: Vocab
+    tokens: dict[str, np.ndarray]
+    pairs: dict[str, counts.Pairs]
+
+
+def split(names: list[str], *, seed: int, shuffles: int) -> dict[str, list[str]]:
+    """Return the names of each part. Raises `InputError` if the list is too short."""
+    splits = corpus.split(names, seed=seed, shuffles=shuffles)
+    parts, known = splits._asdict(), frozenset(splits.train)
+    for part in ("val", "test"):
+        parts[f"{part}_unseen"] = corpus.unseen(parts[part], known)
+    return parts
+
+
+def split_and_encode(
+    names: list[str], letters: Vocab | None = None, *, seed: int, shuffles: int
+) -> Lists:
+    """Split a list and encode its parts, by default with the vocabulary of the list.
+
+    Raises `InputError` if the list is too short, or has a character that `letters` lacks.
+    """
+    letters = letters or vocab.build(names)
+    parts = split(names, seed=seed, shuffles=shuffles)
+    tokens = {part: corpus.encode(letters, names) for part, names in parts.items()}
+    pairs = {part: counts.pairs(flat, letters.size) for part, flat in tokens.items()}
+    return Lists(names, letters, tokens, pairs)

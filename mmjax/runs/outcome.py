@@ -1,0 +1,114 @@
+"""What a run of the MLP came to, as values; terminal and report are drawn from it."""
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+import jax
+
+from mmjax import evaluate, train
+from mmjax.data import Dataset, corpus
+from mmjax.diagnostics import divergence, snapshot
+from mmjax.evaluate import CountCheck
+from mmjax.generate import sample
+from mmjax.generate.sample import Sample
+from mmjax.model import Model, Predictor, parameter_count
+from mmjax.runs.environment import environment
+from mmjax.runs.layout import finite
+from mmjax.runs.lists import Lists
+from mmjax.runs.result import RunResult
+from mmjax.runs.samples import marked
+from mmjax.train import Fitted, Progress, Recipe, TrainState
+
+CHECKED_SAMPLES = 20_000
+SHOWN_SAMPLES = 20
+
+
+class Trained(NamedTuple):
+    """One network after its training."""
+
+    recipe: Recipe
+    state: TrainState
+    predictor: Predictor
+    progress: Progress
+    member: int
+    stopped_at: int | None
+    """The step whose loss or update is not finite; the state is that before its chunk."""
+    stopped_in: str | None
+    """Where that began."""
+
+
+def trained(
+    model: Model, recipe: Recipe, fitted: Fitted, member: int, examples: Dataset
+) -> Trained:
+    """Return one member of what `train.fit` returned."""
+    state, progress = fitted.states[member], fitted.progress
+    stopped_at = fitted.stopped_at[member]
+    stopped_in = None
+    if stopped_at is not None:
+        bad = stopped_at - progress.step
+        stopped_in = divergence.origin(model, recipe, state, examples, bad)
+    predictor = train.predictor(model, state)
+    return Trained(recipe, state, predictor, progress, member, stopped_at, stopped_in)
+
+
+def calibrated(trained: Trained, lists: Lists) -> Trained:
+    """Return the network with BatchNorm's statistics of the whole training part."""
+    predictor = evaluate.calibrate(trained.predictor, lists.tokens["train"])
+    return trained._replace(predictor=predictor)
+
+
+def result_of(
+    trained: Trained,
+    lists: Lists,
+    examples: Dataset,
+    settings: Mapping[str, Any],
+    records: Sequence[Mapping[str, Any]],
+) -> RunResult:
+    """Evaluate a network, check it against counting, sample it and look inside."""
+    predictor, progress, member = trained.predictor, trained.progress, trained.member
+    key = jax.random.key(settings["seed"])
+    samples = list(islice(sample.stream(predictor, lists.vocab, key), CHECKED_SAMPLES))
+    check = check_of(predictor, lists, samples)
+    losses = {part: evaluate.loss(predictor, tokens) for part, tokens in lists.tokens.items()}
+    seen = snapshot.take(predictor.model, trained.recipe, trained.state, examples)
+    figures: dict[str, Any] = {
+        "names": len(lists.names),
+        "parameters": parameter_count(predictor.params),
+        **{f"examples_{part}": len(lists.tokens[part]) - 1 for part in ("train", "val", "test")},
+        "steps": progress.step,
+        "stopped_at_step": trained.stopped_at,
+        "stopped_in": trained.stopped_in,
+        "initial_loss": progress.initial_loss[member],
+        "final_loss": progress.final_loss[member],
+        **{f"loss_{part}": loss for part, loss in losses.items()},
+        "perplexity_val": evaluate.perplexity(losses["val"]),
+        "bigram_check_kl": check.kl_predicted,
+        "bigram_check_kl_sampled": check.kl_sampled,
+        "bigram_check_kl_reference": check.kl_reference,
+        "bigram_check_kl_val": check.kl_val,
+        "bigram_check_passed": check.passed,
+        "training_seconds": round(progress.seconds, 3),
+        "steps_per_second": round(progress.step / progress.seconds, 1) if progress.step else None,
+    }
+    findings = snapshot.findings(seen, records, figures)
+    figures["findings"] = [f"{finding.symptom}: {finding.where}" for finding in findings]
+    known = frozenset(lists.names)
+    return RunResult(
+        settings,
+        finite({**figures, **environment()}),
+        records,
+        marked(samples[:SHOWN_SAMPLES], known),
+        predictor,
+        lists.vocab,
+        lists.tokens,
+        lists.pairs,
+        seen,
+        findings,
+    )
+
+
+def check_of(predictor: Predictor, lists: Lists, samples: Sequence[Sample]) -> CountCheck:
+    """Return how far the network's letter pairs lie from the training part's."""
+    sampled = corpus.encode(lists.vocab, [drawn.name for drawn in samples])
+    return evaluate.count_check(predictor, lists.tokens["train"], sampled, lists.tokens["val"])

@@ -1,0 +1,85 @@
+"""Reading a run folder."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmjax.errors import InputError, said
+from mmjax.io import files
+from mmjax.io.json import parsed, read_object
+from mmjax.runs.layout import CONFIG, MEMBER, METRICS, MODEL, SUMMARY
+
+# What else than a figure, which may be missing, stands in a run's files.
+CONFIG_KINDS = {
+    **{"names": str, "unique": bool, "smoothing": int | float, "recipe": str},
+    **dict.fromkeys(("seed", "split_seed", "shuffles", "steps"), int),
+    **{"drop_step": int, "out": str, "data": str, "optimizer": str, "schedule": str},
+}
+
+
+SUMMARY_KINDS = {
+    **dict.fromkeys(("names", "bigrams", "parameters", "steps", "examples_train"), int),
+    **{"training_seconds": int | float, "seconds": int | float, "bigram_check_passed": bool},
+    **{"stopped_at_step": int | list | None, "findings": list},
+}
+
+
+def is_finished(path: Path) -> bool:
+    """Return whether the run in a folder has made all its steps, or ended with a non-finite loss."""
+    try:
+        summary, config = read_summary(path), read_config(path)
+    except InputError:
+        return False
+    return summary.get("stopped_at_step") is not None or summary.get("steps") == config.get("steps")
+
+
+def model_of(path: Path) -> Path:
+    """The weights in a run folder. Raises `InputError` if it is one of several seeds, which have theirs below it."""
+    members = sorted(path.glob(f"{MEMBER}*/{MODEL}"))
+    if members and not (path / MODEL).exists():
+        raise InputError(
+            f"{path}: has a network for each of several seeds; give one, {members[0].parent}"
+        )
+    return path / MODEL
+
+
+def read_config(path: Path, needed: Sequence[str] = ()) -> dict[str, Any]:
+    """A run's options. Raises `InputError` if they cannot be read or one that is needed is missing."""
+    return _read_json(path / CONFIG, needed, CONFIG_KINDS)
+
+
+def read_summary(path: Path, needed: Sequence[str] = ()) -> dict[str, Any]:
+    """A run's final figures. Raises `InputError` if they cannot be read or one that is needed is missing."""
+    return _read_json(path / SUMMARY, needed, SUMMARY_KINDS)
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The lines of a run's metrics, none if there are none. Raises `InputError` if they cannot be read."""
+    path = path / METRICS
+    records = []
+    for i, line in enumerate(lines(path) if path.exists() else [], 1):
+        try:
+            record = parsed(line)
+            if not all(isinstance(value, int | float | None) for value in record.values()):
+                raise ValueError("a figure is no number")
+            records.append({"step": record["step"], "loss_batch": record["loss_batch"]} | record)
+        except (ValueError, KeyError) as error:
+            raise InputError(
+                f"{path}: line {i} is none of a run's metrics: {said(error)}"
+            ) from None
+    return records
+
+
+def lines(path: Path) -> list[str]:
+    """The lines of a file of text. Raises `InputError` if it cannot be read."""
+    text = files.read(path, "give a run folder").decode(errors="replace")
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def _read_json(path: Path, needed: Sequence[str], kinds: Mapping[str, Any]) -> dict[str, Any]:
+    def check(content: dict[str, Any]) -> None:
+        for name in (*needed, *(name for name in kinds if name in content)):
+            if not isinstance(content[name], kinds.get(name, int | float | None)):
+                raise ValueError(f"{name} is {content[name]!r}")
+
+    return read_object(path, check)

@@ -1,0 +1,76 @@
+"""What every run came to, as values; terminal and report are drawn from it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mmjax import counts, evaluate
+from mmjax.data.corpus import BOUNDARY
+from mmjax.data.vocab import Vocab
+from mmjax.diagnostics import Finding
+from mmjax.diagnostics.snapshot import Snapshot
+from mmjax.model import Predictor
+
+
+@dataclass(frozen=True)
+class Result:
+    """A trained model, how it was trained, and its samples."""
+
+    settings: Mapping[str, Any]
+    """The options, as in config.json."""
+    figures: Mapping[str, Any]
+    """The final figures, as in summary.json: what is not finite is None."""
+    records: Sequence[Mapping[str, Any]]
+    """The lines of metrics.jsonl."""
+    samples: Sequence[tuple[str, str]]
+    """Sampled names, each with its mark: new or in the list."""
+    predictor: Predictor
+    vocab: Vocab
+
+
+class Loss(NamedTuple):
+    """A part of the list and its loss in nats per character."""
+
+    part: str
+    names: int
+    examples: int
+    loss: float | None
+    perplexity: float | None
+    counted: float
+    """Loss of counting letter pairs in the training part, every count + 1."""
+
+
+@dataclass(frozen=True)
+class RunResult(Result):
+    """A trained MLP with what was found out about it."""
+
+    tokens: Mapping[str, np.ndarray]
+    """Each part of the list as a flat array of tokens."""
+    pairs: Mapping[str, counts.Pairs]
+    """Counted pairs of each part."""
+    seen: Snapshot
+    findings: Sequence[Finding]
+
+    def losses(self) -> list[Loss]:
+        """Return for each part: name, names, examples, loss, perplexity, loss of counting."""
+        return [
+            Loss(
+                part.replace("_", ", "),
+                int(np.count_nonzero(tokens == BOUNDARY)) - 1,
+                len(tokens) - 1,
+                loss := self.figures[f"loss_{part}"],
+                None if loss is None else evaluate.perplexity(loss),
+                counts.pair_nll(self.pairs[part], self.pairs["train"], smoothing=1),
+            )
+            for part, tokens in self.tokens.items()
+        ]
+
+
+@dataclass(frozen=True)
+class BigramResult(Result):
+    """A trained bigram with what was found out about it."""
+
+    table: np.ndarray
+    """Bigram counts of the list."""

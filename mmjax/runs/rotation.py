@@ -1,0 +1,63 @@
+"""The checkpoints of a run folder: the last ones and the best one."""
+
+import sys
+from pathlib import Path
+
+from mmjax.errors import InputError, require
+from mmjax.io.text import shown
+from mmjax.runs import checkpoint
+from mmjax.runs.checkpoint import Checkpoint
+
+FOLDER = "checkpoints"
+BEST = "best.safetensors"
+STEPS = "step-*.safetensors"
+
+
+class Checkpoints:
+    """The last `keep` checkpoints below a run folder, and the one with the lowest validation loss as best.safetensors."""
+
+    def __init__(self, run: Path, keep: int) -> None:
+        self.folder = run / FOLDER
+        self.keep = keep
+
+    def paths(self) -> list[Path]:
+        """Return the checkpoints to resume from: the latest first, and last the best, which may be old."""
+        best = self.folder / BEST
+        return [*sorted(self.folder.glob(STEPS), reverse=True), *[best] * best.exists()]
+
+    def save(self, saved: Checkpoint, step: int, *, best: bool) -> None:
+        """Write a checkpoint and remove what is too old. Raises `InputError` if it cannot be written."""
+        try:
+            self.folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{self.folder}: cannot be made: {error.strerror}") from None
+        if best:  # before the other: a run that dies between the two comes here again
+            checkpoint.save(self.folder / BEST, saved)
+        newest = self.folder / STEPS.replace("*", f"{step:010}")
+        checkpoint.save(newest, saved)
+        # Later ones are what a run that went back could not read; it will write them again.
+        until_now = [path for path in sorted(self.folder.glob(STEPS)) if path <= newest]
+        for old in until_now[: -self.keep]:
+            old.unlink(missing_ok=True)
+
+    def load(self) -> Checkpoint | None:
+        """The latest one that is whole, those that are not being named on standard error; None if there is none at all.
+
+        Raises `InputError` if none is whole.
+        """
+        paths = self.paths()
+        for path in paths:
+            try:
+                return checkpoint.load(path)
+            except InputError as error:
+                print(f"{shown(str(error))}; trying the one before it", file=sys.stderr)
+        require(
+            not paths,
+            f"{self.folder}: none of the checkpoints can be used; start over with --overwrite",
+        )
+        return None
+
+    def clear(self) -> None:
+        """Remove all of them, the latest first."""
+        for path in self.paths():
+            path.unlink(missing_ok=True)
