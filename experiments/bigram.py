@@ -68,9 +68,9 @@ def run(
     trained = Predictor(model, fitted.params, ())
     folder.write_model(counted, letters, COUNTS_MODEL)
     folder.write_model(trained, letters)
-    known, (_, sample_key) = frozenset(names), jax.random.split(key)
+    known = frozenset(names)
     samples = {
-        title: marked(list(islice(sample.stream(predictor, letters, sample_key), 10)), known)
+        title: marked(list(islice(sample.stream(predictor, letters, key), 10)), known)
         for title, predictor in (("the table", counted), ("the network", trained))
     }
     figures = {

@@ -10,7 +10,7 @@ import numpy as np
 
 from mmjax import diagnostics, metrics, train
 from mmjax.data import Dataset
-from mmjax.diagnostics.snapshot import next_contexts
+from mmjax.diagnostics.snapshot import contexts_to_measure
 from mmjax.model import Model
 from mmjax.train import Observer, Recipe, TrainState, members
 from mmjax.train.loop import Metric
@@ -63,7 +63,7 @@ def measured(
     if not watch:
         return Measured(None, [losses])
     first = members.states(state)[0]._replace(step=jnp.zeros((), jnp.int32))
-    contexts = next_contexts(model, first, data, WATCH)
+    contexts = contexts_to_measure(model, first, data, WATCH)
     saturations = metrics.saturations(model, contexts)
     return Measured(diagnostics.update_ratios, [losses, metrics.update_ratios, saturations])
 

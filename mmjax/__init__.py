@@ -13,6 +13,7 @@ runs         Runs: the files of a training run, and what it came to as values
 report       The report: a run as one HTML page, with its pictures
 cli          The command line: options, errors, interruption and progress, the same in every program
 model        The protocol of models, and the trained model as a predictor
+keys         Random keys: a stream of its own for each use, and maps that give each key its own numbers
 io           The system: files, JSON, text for the terminal, and memory
 errors       The error that speaks to the user
 static       Functions as constants of a compiled program: equal ones compile once

@@ -173,3 +173,17 @@ def test_odd_characters_are_drawn_as_they_are(figure):
     image.seek(0)
     assert matplotlib.image.imread(image).std() > 0.01
     assert "\x1b" not in "".join(texts(figure))
+
+
+def test_a_figure_shows_in_a_notebook_without_a_magic_line():
+    """IPython calls `_repr_png_` of the last value of a cell."""
+    losses = {"run": {"step": STEPS, "seconds": STEPS, "training": RNG.random(97)}}
+    losses["run"]["validation"] = np.full(97, np.nan)
+    for figure in (
+        plots.bigram_table(COUNTS, LABELS),
+        plots.update_ratios(STEPS, {"w": RNG.normal(-3, 0.1, 97)}),
+        plots.saturation({"a": np.ones((13, 17), bool)}),
+        plots.losses_compared(losses),
+    ):
+        image = matplotlib.image.imread(io.BytesIO(figure._repr_png_()), format="png")
+        assert image.std() > 0.01

@@ -6,8 +6,9 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+from jaxtyping import Array, Integer
 
-from mmjax import diagnostics, train
+from mmjax import diagnostics, keys, train
 from mmjax.data import Dataset
 from mmjax.diagnostics import Activation, Finding, Gradient, Inspection, WeightGradient, divergence
 from mmjax.model import Model
@@ -27,7 +28,7 @@ class Snapshot(NamedTuple):
 def take(model: Model, recipe: Recipe, state: TrainState, data: Dataset) -> Snapshot:
     """Return the tables for a training state, on the batch that its next step would draw."""
     batch = divergence.inspect_next(model, recipe, state, data)
-    contexts = next_contexts(model, state, data, LOOK)
+    contexts = contexts_to_measure(model, state, data, LOOK)
     outputs = _outputs(model, state.params, state.stats, contexts)
     return Snapshot(
         diagnostics.activations(model, outputs),
@@ -68,6 +69,9 @@ LOOK = 8_192  # examples on which activations are measured
 
 
 @partial(jax.jit, static_argnums=(0, 3))
-def next_contexts(model: Model, state: TrainState, data: Dataset, examples: int) -> jax.Array:
-    """Return the contexts of as many examples, drawn as those of the state's next step."""
+def contexts_to_measure(
+    model: Model, state: TrainState, data: Dataset, examples: int
+) -> Integer[Array, "examples block_size"]:
+    """Return the contexts of so many examples, drawn from a stream of their own."""
+    state = state._replace(key=jax.random.fold_in(state.key, keys.INSTRUMENTS))
     return train.draw_batch(model, Recipe(batch_size=examples), state, data).contexts

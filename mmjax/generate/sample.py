@@ -16,6 +16,7 @@ from mmjax.data.vocab import BOUNDARY, Vocab
 from mmjax.errors import require
 from mmjax.generate.categorical import categorical
 from mmjax.generate.filters import filter_logits
+from mmjax.keys import NAMES
 from mmjax.model import Predictor
 from mmjax.models import lookup
 
@@ -88,6 +89,8 @@ def stream(
 ) -> Iterator[Sample]:
     """Return samples without end, the same for the same `key`.
 
+    It may be the key that the model was trained with: names have a stream of their own.
+
     `temperature` below 1 makes likely letters likelier, 0 takes the likeliest each time (one of them
     at random if several tie), above 1 makes names stranger. Then come `top_k` and, on what that left,
     `top_p`: see `filter_logits`. A name is cut at `max_length` characters; it counts as a name, and its
@@ -125,6 +128,7 @@ def stream(
         top_k=top_k,
         top_p=top_p,
     )
+    key = jax.random.fold_in(key, NAMES)
     drawn = (draw(jax.random.fold_in(key, batch), start) for batch in count())
     return (sample for batch in _ahead(drawn) for sample in _samples(vocab, *batch))
 

@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from mmjax.plots.style import ON_LIGHT, line, literal, new_figure
+from mmjax.plots.style import ON_LIGHT, Plot, line, literal, new_figure
 
 
-def histograms(values: Mapping[str, np.ndarray], *, title: str, xlabel: str) -> Figure:
+def histograms(values: Mapping[str, np.ndarray], *, title: str, xlabel: str) -> Plot:
     """The distribution of each array as a line, with its mean and standard deviation in the legend."""
     figure, axes = new_figure(8, 4)
     everything = np.concatenate([np.ravel(array) for array in values.values()])
@@ -25,9 +24,9 @@ def histograms(values: Mapping[str, np.ndarray], *, title: str, xlabel: str) -> 
     return figure
 
 
-def saturation(saturated_of: Mapping[str, np.ndarray]) -> Figure:
+def saturation(saturated_of: Mapping[str, np.ndarray]) -> Plot:
     """An image of each layer's bools [examples, units], white where an output is saturated."""
-    figure = Figure(figsize=(8, 1.1 + 1.5 * len(saturated_of)), layout="constrained")
+    figure = Plot(figsize=(8, 1.1 + 1.5 * len(saturated_of)), layout="constrained")
     panels = figure.subplots(len(saturated_of), 1, squeeze=False)[:, 0]
     for axes, (name, saturated) in zip(panels, saturated_of.items(), strict=True):
         axes.imshow(saturated, cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="none")
@@ -41,7 +40,7 @@ def saturation(saturated_of: Mapping[str, np.ndarray]) -> Figure:
 
 def embedding(
     vectors: np.ndarray, labels: Sequence[str], named: Sequence[int] | np.ndarray | None = None
-) -> Figure:
+) -> Plot:
     """The characters' vectors [vocab, dim] on their first two principal components.
 
     Those `named` get their label, by default all; the others are dots.

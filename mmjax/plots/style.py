@@ -1,5 +1,6 @@
 """Style: colours and lines that all figures share."""
 
+import io
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -10,9 +11,19 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#0
 ON_DARK, ON_LIGHT = "#fefefe", "#111111"
 
 
-def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
+class Plot(Figure):
+    """A figure that a notebook shows when it is the last line of a cell, without `%matplotlib`."""
+
+    def _repr_png_(self) -> bytes:
+        """Return the figure as PNG, which is what IPython asks for."""
+        image = io.BytesIO()
+        self.savefig(image, format="png")
+        return image.getvalue()
+
+
+def new_figure(width: float, height: float) -> tuple[Plot, Axes]:
     """Return a figure of this size in inches, and its axes."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Plot(figsize=(width, height), layout="constrained")
     return figure, figure.subplots()
 
 

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from mmjax.plots.style import COLOURS, ON_DARK, ON_LIGHT, literal, new_figure
+from mmjax.plots.style import COLOURS, ON_DARK, ON_LIGHT, Plot, literal, new_figure
 
 MOST_LABELS = 40  # rows of a table that can still be read
 
@@ -15,11 +14,11 @@ def most_frequent(counts: np.ndarray, most: int = MOST_LABELS) -> np.ndarray:
     return np.sort(np.argsort(-counts.sum(axis=0), kind="stable")[:most])
 
 
-def bigram_table(counts: np.ndarray, labels: Sequence[str]) -> Figure:
+def bigram_table(counts: np.ndarray, labels: Sequence[str]) -> Plot:
     """The lecture's heat map: in each cell the pair and how often it occurs. counts [vocab, vocab]."""
     size = len(labels)
     # No layout engine, which would draw everything twice to find room for a title.
-    figure = Figure(figsize=(0.5 * size, 0.5 * size + 0.5))
+    figure = Plot(figsize=(0.5 * size, 0.5 * size + 0.5))
     axes = figure.add_axes((0, 0, 1, size / (size + 1)))
     axes.imshow(np.log1p(counts), cmap="cividis")
     dark = np.log1p(counts) < 0.5 * np.log1p(counts.max())
@@ -35,9 +34,9 @@ def bigram_table(counts: np.ndarray, labels: Sequence[str]) -> Figure:
     return figure
 
 
-def probability_tables(tables: Mapping[str, np.ndarray], labels: Sequence[str]) -> Figure:
+def probability_tables(tables: Mapping[str, np.ndarray], labels: Sequence[str]) -> Plot:
     """Tables of P(next | previous) [vocab, vocab] beside each other, on one scale: they should look alike."""
-    figure = Figure(figsize=(6.5 * len(tables) + 1, 6.5), layout="constrained")
+    figure = Plot(figsize=(6.5 * len(tables) + 1, 6.5), layout="constrained")
     panels = figure.subplots(1, len(tables), squeeze=False)[0]
     image = None
     names = [literal(label) for label in labels]
@@ -60,7 +59,7 @@ def probability_tables(tables: Mapping[str, np.ndarray], labels: Sequence[str]) 
 
 def predicted_against_counted(
     counted: np.ndarray, predicted: np.ndarray, labels: Sequence[str]
-) -> Figure:
+) -> Plot:
     """Each pair's probability by the model over that by counting, both [vocab, vocab].
 
     Named are the eight farthest off, by factor, among those counted at more than one in a hundred.

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from mmjax.plots.style import COLOURS, line, literal, new_figure
+from mmjax.plots.style import COLOURS, Plot, line, literal, new_figure
 
 
-def race(runs: Mapping[str, np.ndarray], goal: float) -> Figure:
+def race(runs: Mapping[str, np.ndarray], goal: float) -> Plot:
     """Validation loss over seconds of training; each run has rows of (seconds, step, loss) [looks, 3]."""
     figure, axes = new_figure(9, 5)
     axes.axhline(goal, color=COLOURS[6], linewidth=1, linestyle="--")
@@ -41,9 +40,9 @@ def race(runs: Mapping[str, np.ndarray], goal: float) -> Figure:
     return figure
 
 
-def step_costs(costs: Mapping[str, np.ndarray]) -> Figure:
+def step_costs(costs: Mapping[str, np.ndarray]) -> Plot:
     """Microseconds of a training step against one of its sizes each; rows (size, step, floor) [3, sizes]."""
-    figure = Figure(figsize=(10, 2.2 + 2.6 * (len(costs) // 2)), layout="constrained")
+    figure = Plot(figsize=(10, 2.2 + 2.6 * (len(costs) // 2)), layout="constrained")
     panels = figure.subplots(-(-len(costs) // 2), 2, sharey=True, squeeze=False).ravel()
     for axes, (name, (sizes, step, floor)) in zip(panels, costs.items(), strict=False):
         axes.loglog(sizes, step, marker="o", markersize=4, label="training step", **line(0))
@@ -61,9 +60,9 @@ def step_costs(costs: Mapping[str, np.ndarray]) -> Figure:
     return figure
 
 
-def list_costs(costs: Mapping[str, np.ndarray]) -> Figure:
+def list_costs(costs: Mapping[str, np.ndarray]) -> Plot:
     """Seconds ("read", "split", "encode"), memory ("peak", in MB) and a step's time ("step", in µs) against "names"."""
-    figure = Figure(figsize=(12, 3.8), layout="constrained")
+    figure = Plot(figsize=(12, 3.8), layout="constrained")
     panels = figure.subplots(1, 3)
     names = costs["names"]
     for i, part in enumerate(("read", "split", "encode")):
@@ -94,7 +93,7 @@ def list_costs(costs: Mapping[str, np.ndarray]) -> Figure:
     return figure
 
 
-def step_times(times: Mapping[str, np.ndarray]) -> Figure:
+def step_times(times: Mapping[str, np.ndarray]) -> Plot:
     """Microseconds of a training step, by way of training: the median as a bar, every round as a dot."""
     figure, axes = new_figure(8, 0.8 + 0.38 * len(times))
     for i, (name, taken) in enumerate(times.items()):

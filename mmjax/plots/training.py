@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from mmjax.diagnostics import MAX_SATURATION
-from mmjax.plots.style import COLOURS, line, literal, new_figure
+from mmjax.plots.style import COLOURS, Plot, line, literal, new_figure
 
 
-def update_ratios(steps: np.ndarray, ratios: Mapping[str, np.ndarray]) -> Figure:
+def update_ratios(steps: np.ndarray, ratios: Mapping[str, np.ndarray]) -> Plot:
     """log10 update:data of each weight matrix over the steps, with the line at -3 to be near to."""
     figure, axes = new_figure(8, 4)
     for i, (name, ratio) in enumerate(ratios.items()):
@@ -36,7 +35,7 @@ def loss_curve(
     validation: tuple[np.ndarray, np.ndarray] | None = None,
     drop_step: int | None = None,
     yardsticks: Mapping[str, float] | None = None,
-) -> Figure:
+) -> Plot:
     """Mean training losses, faint as they are and bold over 50 bins; yardsticks as lines.
 
     `single` is (lowest, highest) of the losses of the steps that each mean is of, drawn as a band;
@@ -69,13 +68,13 @@ def loss_curve(
     return figure
 
 
-def losses_compared(runs: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
+def losses_compared(runs: Mapping[str, Mapping[str, np.ndarray]]) -> Plot:
     """The losses of several runs over steps and over seconds.
 
     Each run has arrays "step", "seconds", "training" and "validation" [lines]; a validation loss of NaN
     is left out.
     """
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    figure = Plot(figsize=(11, 4.5), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     for axes, unit in zip(panels, ("step", "seconds"), strict=True):
         for i, (name, run) in enumerate(runs.items()):
@@ -96,7 +95,7 @@ def losses_compared(runs: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     return figure
 
 
-def saturation_over_time(steps: np.ndarray, parts: Mapping[str, np.ndarray]) -> Figure:
+def saturation_over_time(steps: np.ndarray, parts: Mapping[str, np.ndarray]) -> Plot:
     """Percent saturated of each activation layer over the steps."""
     figure, axes = new_figure(8, 3.5)
     for i, (name, percent) in enumerate(parts.items()):

@@ -17,6 +17,7 @@ from jaxtyping import Array, Key
 from mmjax import data as datasets
 from mmjax.data import Data
 from mmjax.errors import require
+from mmjax.keys import batched, exact_under_vmap
 from mmjax.model import Model
 from mmjax.static import Static
 from mmjax.train import step
@@ -74,7 +75,7 @@ def _init(
     def one(key: Array, hyper: Mapping[str, Array]) -> TrainState:
         return step.init(model, recipe, key, hyper=hyper, optimizer=optimizer.value)
 
-    return _placed(jax.vmap(one)(keys, hyper), devices)
+    return _placed(batched(one, keys)(keys, hyper), devices)
 
 
 def _mesh(devices: int) -> Mesh:
@@ -117,7 +118,7 @@ def advance(
         optimizer=Static(optimizer),
         observe=Static(observe),
         devices=_devices(states),
-        at_once=_at_once(),
+        at_once=_at_once() and exact_under_vmap(states.key),
     )
 
 

@@ -9,13 +9,12 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from mmjax import keys
 from mmjax.data import Batch, Targets
 from mmjax.model import Model, Predictor, parameter_count, require_model
 from mmjax.static import Static
 from mmjax.train.optimizers import Optimizer, optimizer_of
 from mmjax.train.recipe import Recipe, with_hyper
-
-LAYERS = 0x6C617965  # what the key of a step is folded with for random layers, such as dropout
 
 
 class TrainState(NamedTuple):
@@ -105,7 +104,7 @@ def step_with_updates(
 ) -> tuple[TrainState, Array, Any]:
     """Take one step: (new state, loss, what was added to the parameters)."""
     recipe = with_hyper(recipe, state.hyper)
-    key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), LAYERS)
+    key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), keys.LAYERS)
 
     def loss(params: Any) -> tuple[Array, Any]:
         logits, stats = model.apply(params, state.stats, batch.contexts, train=True, key=key)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from mmjax import data as datasets
+from mmjax import keys
 from mmjax.data import Batch, Data, Dataset
 from mmjax.model import Model, require_model
 from mmjax.static import Static
@@ -102,7 +103,7 @@ def scan(
         # would count as one that reads the whole list, which XLA shares among threads, at a loss
         # where it is long. And two steps in one pass of the loop save copies of the weights: a
         # quarter.
-        drawn = jax.vmap(draw)(state.step + jnp.arange(steps))
+        drawn = keys.batched(draw, state.key)(state.step + jnp.arange(steps))
         return jax.lax.scan(step, state, drawn, length=steps, unroll=2)
 
     at_once = together(recipe.batch_size, model.block_size)

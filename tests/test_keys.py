@@ -1,0 +1,71 @@
+"""Random numbers: each use has a stream of its own, and every kind of key gives the same run."""
+
+from functools import partial
+from itertools import islice
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mmjax import Predictor, Vocab, bigram, data, keys, members, mlp, sample, train
+from mmjax.diagnostics.snapshot import contexts_to_measure
+
+MODEL = mlp.MLP(vocab_size=11, block_size=2, embedding_dim=97, hidden_size=97, hidden_layers=3)
+RECIPE = train.Recipe(steps=24, batch_size=1_024, drop_step=9)
+SMALL = train.Recipe(steps=24, batch_size=13, drop_step=9)
+TINY = mlp.MLP(vocab_size=11, block_size=2, embedding_dim=3, hidden_size=13, hidden_layers=2)
+WIDE = Vocab("".join(chr(0x4E00 + i) for i in range(2_000)))
+BIGRAM = bigram.Bigram(2_001)
+
+
+@pytest.fixture(scope="module")
+def tokens():
+    return np.random.default_rng(0).integers(0, 11, 4_999).astype(np.uint8)
+
+
+def streams(key):
+    """1,024 numbers behind each use of a key, by the name of the use."""
+    state = train.init(MODEL, RECIPE, key)
+    for path, leaf in jax.tree.leaves_with_path(state.params):
+        if np.ndim(leaf) == 2 and np.size(leaf) >= 1_024 and np.std(leaf):
+            yield f"initial{jax.tree_util.keystr(path)}", np.ravel(leaf)[:1_024]
+    # Every place of this list has a context of its own, which tells that the place was drawn.
+    places = data.of("windows", jnp.arange(2_001, dtype=jnp.uint16), BIGRAM)
+    yield "batch", train.draw_batch(BIGRAM, RECIPE, state, places).contexts[:, 0]
+    yield "instrument", contexts_to_measure(BIGRAM, state, places, 1_024)[:, 0]
+    layers = jax.random.fold_in(jax.random.fold_in(state.key, 0), keys.LAYERS)
+    yield "layers", jax.random.uniform(layers, (1_024,))
+    # All letters are equally likely, so that a first letter is the uniform number it comes from.
+    uniform = Predictor(BIGRAM, bigram.Params(jnp.zeros((2_001, 2_001))), ())
+    names = islice(sample.stream(uniform, WIDE, key, max_length=1), 1_024)
+    yield "names", [ord(drawn.name or "\0") for drawn in names]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_no_two_uses_of_a_key_see_the_same_numbers(seed):
+    """Independent ranks of 1,024 numbers correlate by 1/32, so 5 of that is once in a million."""
+    found = dict(streams(jax.random.key(seed)))
+    assert len(found) == 9
+    ranks = np.array([np.argsort(np.argsort(np.asarray(x))) for x in found.values()])
+    correlations = np.corrcoef(ranks) - np.eye(len(ranks))
+    worst = np.unravel_index(np.argmax(abs(correlations)), correlations.shape)
+    assert abs(correlations).max() < 5 / 32, [[*found][i] for i in worst]
+
+
+@pytest.mark.parametrize("kind", ["threefry2x32", "rbg", "unsafe_rbg"])
+def test_every_kind_of_key_gives_the_same_run_in_pieces_and_beside_others(tokens, kind):
+    """Under vmap rbg keys draw all numbers from the first key."""
+    both = jax.vmap(partial(jax.random.key, impl=kind))(jnp.arange(2))
+    alone = [train.run(TINY, SMALL, key, tokens)[1] for key in both]
+    assert not np.array_equal(alone[0], alone[1])
+    state = train.init(TINY, SMALL, both[1])
+    state, first = train.advance(TINY, SMALL, state, tokens, steps=10)
+    _, second = train.advance(TINY, SMALL, state, tokens, steps=14)
+    np.testing.assert_allclose(np.append(first, second), alone[1], rtol=1e-4)
+    step = train.init(TINY, SMALL, both[1])
+    batch = train.draw_batch(TINY, SMALL, step, jnp.asarray(tokens))
+    np.testing.assert_allclose(train.train_step(TINY, SMALL, step, batch)[1], first[0], rtol=1e-6)
+    states = members.init(TINY, SMALL, both)
+    _, losses = members.advance(TINY, SMALL, states, tokens, steps=24)
+    np.testing.assert_allclose(losses, alone, rtol=1e-4)
