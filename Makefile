@@ -13,8 +13,8 @@ run: .venv/installed
 test: .venv/installed
 	$(PYTEST) $(ARGS)
 
-# Nearly what users run, level 3; the tests alone compile as quickly as can be.
-check slow: export XLA_FLAGS ?= --xla_backend_optimization_level=2
+# The slow tests compile nearly as users do, level 3; the others as quickly as can be.
+slow: export XLA_FLAGS ?= --xla_backend_optimization_level=2 --xla_cpu_parallel_codegen_split_count=1
 
 check: .venv/installed
 	$(BIN)/ruff format --check .

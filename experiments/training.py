@@ -29,8 +29,9 @@ def chunk_size(recipe: Recipe, parameters: int) -> int:
     `LOG_STEPS`, except in very short, very long and very heavy runs.
     """
     light = int(MOST_WORK / (parameters * recipe.batch_size))
-    steps = max(min(LOG_STEPS, recipe.steps // FEWEST_LINES, light), -(-recipe.steps // MOST_LINES))
-    return 2 * max(1, steps // 2)
+    pairs = min(LOG_STEPS, recipe.steps // FEWEST_LINES, light) // 2
+    fewest = -(-recipe.steps // (2 * MOST_LINES))
+    return 2 * max(1, pairs, fewest)
 
 
 def first_state(model: Model, recipe: Recipe, seeds: Sequence[int]) -> TrainState:

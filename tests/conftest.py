@@ -11,7 +11,9 @@ from jaxtyping import install_import_hook
 
 install_import_hook("mmjax", "strict.check")
 # Most of the time goes into compiling, so kernels are made the quickest way. CI makes them nearly as users do.
-QUICKLY = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+# Both cores are busy with tests, so code is not made in parallel.
+SPLIT = "--xla_cpu_parallel_codegen_split_count=1"
+QUICKLY = f"--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false {SPLIT}"
 os.environ.setdefault("XLA_FLAGS", QUICKLY)
 # For what holds to the bit only with the kernels that users have.
 AS_USERS = {"xla_cpu_use_fusion_emitters": True}

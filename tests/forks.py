@@ -11,6 +11,7 @@ import threading
 
 from experiments import mlp, training
 from mmjax.cli.program import main
+from mmjax.runs import outcome
 
 
 def serve() -> None:
@@ -21,6 +22,7 @@ def serve() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             sys.argv = ["experiments.mlp", *json.loads(line)]
             training.CHUNKS_TO_VALIDATION = 1
+            outcome.CHECKED_SAMPLES = 1_000
             main("experiments.mlp", mlp.of_recipe, mlp.program)
         print(child, flush=True)
         _, status = os.waitpid(child, 0)

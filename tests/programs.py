@@ -13,7 +13,9 @@ from conftest import QUICKLY, ROOT
 
 from experiments import bigram, compare, diagnose, mlp, sample
 from mmjax.cli.program import main
+from mmjax.runs import outcome
 
+CHECKED_SAMPLES = 1_000  # fewer than the programs draw, since every network here is tiny
 # A list just long enough to be split.
 NAMES = "ann\nbob\nzoe\nneil\nanna\nives\nlili\nbo\ncy\ndee\neve\nfay\n"
 PROGRAMS = {
@@ -30,6 +32,7 @@ def run(monkeypatch, capsys, program, *options, report=False):
     if program in ("mlp", "bigram") and not report:
         options = (*options, "--no-report")
     monkeypatch.setattr("sys.argv", [program, *map(str, options)])
+    monkeypatch.setattr(outcome, "CHECKED_SAMPLES", CHECKED_SAMPLES)
     with pytest.raises(SystemExit) as exit_info:
         main(f"experiments.{program}", *PROGRAMS[program])
     out, err = capsys.readouterr()

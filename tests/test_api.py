@@ -25,11 +25,16 @@ def test_the_page_is_what_the_source_says():
     assert api.PAGE.read_text(encoding="utf-8") == api.page()
 
 
+@pytest.fixture(scope="module")
+def page():
+    return api.page()
+
+
 @pytest.mark.parametrize("name", MODULES)
-def test_every_public_name_of_a_module_is_on_the_page(name):
+def test_every_public_name_of_a_module_is_on_the_page(page, name):
     """By importing it, where the page is made from the source."""
     module = import_module(name)
-    section = api.page().split(f"## `{name}`\n")[1].split("\n## ")[0]
+    section = page.split(f"## `{name}`\n")[1].split("\n## ")[0]
     for public, value in vars(module).items():
         of_here = getattr(value, "__module__", None) == name
         if (

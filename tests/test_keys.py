@@ -53,7 +53,7 @@ def test_no_two_uses_of_a_key_see_the_same_numbers(seed):
     assert abs(correlations).max() < 5 / 32, [[*found][i] for i in worst]
 
 
-@pytest.mark.parametrize("kind", ["threefry2x32", "rbg", "unsafe_rbg"])
+@pytest.mark.parametrize("kind", ["threefry2x32", "rbg"])
 def test_every_kind_of_key_gives_the_same_run_in_pieces_and_beside_others(tokens, kind):
     """Under vmap rbg keys draw all numbers from the first key."""
     both = jax.vmap(partial(jax.random.key, impl=kind))(jnp.arange(2))
@@ -63,9 +63,6 @@ def test_every_kind_of_key_gives_the_same_run_in_pieces_and_beside_others(tokens
     state, first = train.advance(TINY, SMALL, state, tokens, steps=10)
     _, second = train.advance(TINY, SMALL, state, tokens, steps=14)
     np.testing.assert_allclose(np.append(first, second), alone[1], rtol=1e-4)
-    step = train.init(TINY, SMALL, both[1])
-    batch = train.draw_batch(TINY, SMALL, step, jnp.asarray(tokens))
-    np.testing.assert_allclose(train.train_step(TINY, SMALL, step, batch)[1], first[0], rtol=1e-6)
     states = members.init(TINY, SMALL, both)
     _, losses = members.advance(TINY, SMALL, states, tokens, steps=24)
     np.testing.assert_allclose(losses, alone, rtol=1e-4)

@@ -29,6 +29,7 @@ PICTURES = {
     *("activations", "gradients", "weight_gradients", "saturation"),
     *("embedding", "predicted_against_counted", "bigram_table"),
 }
+SMALL = ("--hidden-size", 13, "--hidden-layers", 2)
 NAMES = "ann\nbob\nZoë\nO'Neil\nann\nSt. Ives\nli-li\nbo\ncy\ndee\neve\nfay\n"
 
 
@@ -240,7 +241,7 @@ def test_each_of_several_seeds_is_its_own_single_run(monkeypatch, capsys, tmp_pa
 
 def test_the_fast_recipe_leaves_the_same_kind_of_run(monkeypatch, capsys, tmp_path, names):
     out = tmp_path / "run"
-    options = ("--names", names, "--out", out, "--steps", 200, "--hidden-size", 13)
+    options = ("--names", names, "--out", out, "--steps", 200, *SMALL)
     with jax.numpy_dtype_promotion("standard"):  # nadamw raises a float to the power of its step
         status, output, err = run(monkeypatch, capsys, "mlp", "--recipe", "fast", *options)
     assert (status, err) == (0, "")
@@ -377,7 +378,6 @@ def test_mlp_on_a_list_of_ones_own(monkeypatch, capsys, tmp_path, names):
 @pytest.mark.slow
 def test_mlp_on_a_list_of_many_characters(monkeypatch, capsys, tmp_path):
     """Whose table of all pairs would have 81 million cells."""
-    monkeypatch.setattr(mlp.outcome, "CHECKED_SAMPLES", 100)  # an untrained network ends no name
     characters = [chr(0x4E00 + i) for i in range(9_000)]
     words = ["".join(characters[i : i + 3]) for i in range(0, 9_000, 3)]
     (tmp_path / "names").write_text("\n".join(words))
