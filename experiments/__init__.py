@@ -1,1 +1,1 @@
-"""The programs: `python -m experiments.bigram`, `.mlp` and `.sample`, run from the repository's root."""
+"""The programs, such as `python -m experiments.mlp`; run them from the repository's root."""

@@ -1,4 +1,4 @@
-"""How fast a training step is, beside what others would use: `python -m experiments.benchmark`."""
+"""Time a training step beside PyTorch and NumPy: `python -m experiments.benchmark`."""
 
 import importlib.util
 import multiprocessing
@@ -31,33 +31,34 @@ from mmjax.runs.folder import RunFolder
 
 BATCH = 32
 CHECKED_STEPS = 20
-TOLERANCE = 1e-3  # of losses and parameters after as many steps, in float32
-STEPS = {"mmjax": 1_000, "floor": 1_000, "numpy": 500}  # in a round; of the others:
+TOLERANCE = 1e-3  # of losses and parameters after `CHECKED_STEPS` steps, in float32
+STEPS = {"mmjax": 1_000, "floor": 1_000, "numpy": 500}  # in a turn; `OTHER_STEPS` of the others
 OTHER_STEPS = 250
 
 
 @dataclass(frozen=True)
 class Options:
-    """Time the lecture's training step: this library, PyTorch, NumPy, and the matrix products alone.
+    """Time the lecture's training step in this library, PyTorch and NumPy.
 
-    Every way of training runs in a process of its own and is first checked to compute the same losses and parameters.
-    Then they take turns, round by round, so that what else the machine does meets all of them. Where a way
-    can use one thread or two, both are measured and the better one counts.
+    It also times the matrix products of a step alone. Every way of training runs in a process of
+    its own and is first checked to compute the same losses and parameters. Then the ways take
+    turns, round by round, so that other work of the machine affects all of them. With two or more
+    cores, each way runs with one thread and with two, and the faster one counts.
     """
 
     names: Path = Path("data/names.txt")
-    """The list that the examples come from."""
+    """Take the examples from this list of names."""
     out: Path = Path("runs/benchmark")
-    """Where benchmark.json and benchmark.svg go."""
+    """Write benchmark.json and benchmark.svg to this folder."""
     rounds: int = 9
-    """How often each way has its turn."""
+    """Time each way this many times."""
 
     def __post_init__(self):
         require_ranges(self, rounds=(1, 1_000))
 
 
 class Way(NamedTuple):
-    """A way of training in so many threads."""
+    """A way of training, and its number of threads."""
 
     name: str
     threads: int
@@ -67,13 +68,13 @@ class Way(NamedTuple):
 
 
 class Worker(NamedTuple):
-    """A process that does what it is told by a name on its connection."""
+    """A process that answers requests, each a name, on its connection."""
 
     process: BaseProcess
     connection: Connection
 
     def ask(self, what: str) -> Any:
-        """The answer, or None from a process that has ended."""
+        """Return the answer, or None if the process has ended."""
         try:
             self.connection.send(what)
             return self.connection.recv()
@@ -97,7 +98,7 @@ RATIOS = {
 
 
 def program(options: Options) -> int:
-    """Check, time, show and save; the exit status."""
+    """Check, time, show and save; return the exit status."""
     tokens, problem = read(options.names)
     folder = RunFolder(options.out, options)
     missing = [] if importlib.util.find_spec("torch") else ["lecture", "compiled"]
@@ -141,7 +142,10 @@ def program(options: Options) -> int:
 
 
 def read(path: Path) -> tuple[np.ndarray, Problem]:
-    """The training tokens of a list, and where every way starts. Raises `InputError` as `corpus` does."""
+    """Return the training tokens of a list, and the starting point of every way.
+
+    Raises `InputError` as `corpus` does.
+    """
     names = corpus.read_names(path)
     letters = vocab.build(names)
     tokens = corpus.encode(letters, corpus.split(names).train)
@@ -154,7 +158,7 @@ def read(path: Path) -> tuple[np.ndarray, Problem]:
 
 
 def start(way: Way, tokens: np.ndarray, problem: Problem) -> Worker:
-    """A process for this way, with as many threads for its libraries."""
+    """Start the process of a way; its libraries get the way's number of threads."""
     here, there = multiprocessing.Pipe()
     context = multiprocessing.get_context("spawn")
     process = context.Process(target=serve, args=(there, way, tokens, problem), daemon=True)
@@ -172,7 +176,10 @@ def start(way: Way, tokens: np.ndarray, problem: Problem) -> Worker:
 
 
 def serve(connection: Connection, way: Way, tokens: np.ndarray, problem: Problem) -> None:
-    """In the worker: make what is to be timed, then answer until nobody asks any more."""
+    """Answer requests in the worker until the connection closes.
+
+    It first prepares what is to be timed.
+    """
     made = {"mmjax": ours, "floor": floor}.get(way.name, partial(theirs, way))(tokens, problem)
     try:
         while True:
@@ -185,7 +192,10 @@ Answers = Mapping[str, Callable[[], Any]]
 
 
 def ours(tokens: np.ndarray, problem: Problem) -> Answers:
-    """A chunk of steps of this library, as the programs run it; checked against NumPy by hand."""
+    """Return the answers of this library.
+
+    A turn is a chunk of steps, as the programs run it. The check is against NumPy by hand.
+    """
     config = mlp.MLP(vocab_size=len(problem.params[0]))
     recipe = train.Recipe(batch_size=BATCH)
     state = [train.init(config, recipe, jax.random.key(0))]
@@ -213,7 +223,7 @@ def ours(tokens: np.ndarray, problem: Problem) -> Answers:
 
 
 def theirs(way: Way, tokens: np.ndarray, problem: Problem) -> Answers:
-    """A baseline."""
+    """Return the answers of a baseline."""
     del tokens
     make = {"lecture": baselines.lecture, "compiled": baselines.compiled}
     if way.name in make:
@@ -238,7 +248,7 @@ def theirs(way: Way, tokens: np.ndarray, problem: Problem) -> Answers:
 
 
 def floor(tokens: np.ndarray, problem: Problem) -> Answers:
-    """The matrix products of a step through NumPy's BLAS."""
+    """Return the answers of a step's matrix products alone, in NumPy's BLAS."""
     del tokens
     go, steps = products(problem.params[1:], BATCH), STEPS["floor"]
 
@@ -251,9 +261,11 @@ def floor(tokens: np.ndarray, problem: Problem) -> Answers:
 
 
 def products(params: Any, batch: int) -> Callable[[int], None]:
-    """A function that does the matrix products of so many steps: forward, to the input, to the weights.
+    """Return a function that computes the matrix products of a number of steps.
 
-    The weights are the matrices among the leaves of `params`, without the embedding.
+    For each weight matrix these are the forward product, the gradient of the input and the gradient
+    of the weights. The weights are the matrices among the leaves of `params`; leave out the
+    embedding.
     """
     rng = np.random.default_rng(0)
     weights = [np.asarray(leaf) for leaf in jax.tree.leaves(params) if leaf.ndim == 2]
@@ -273,12 +285,15 @@ def products(params: Any, batch: int) -> Callable[[int], None]:
 
 
 def checked_batches(problem: Problem) -> np.ndarray:
-    """The examples of the steps on which all are compared [steps, batch]."""
+    """Return the examples [steps, batch] of the steps on which all ways are compared."""
     return np.random.default_rng(1).integers(0, len(problem.targets), (CHECKED_STEPS, BATCH))
 
 
 def differs(problem: Problem, losses: np.ndarray, params: Sequence[Any]) -> float:
-    """The largest difference of losses and parameters from NumPy's after `CHECKED_STEPS`."""
+    """Return the largest difference of losses and parameters from NumPy's.
+
+    The losses are those of `CHECKED_STEPS` steps, the parameters those after them.
+    """
     reference = baselines.by_hand(problem)
     expected = np.array([reference.step(index) for index in checked_batches(problem)])
     pairs = zip(params, reference.parameters(), strict=True)
@@ -289,12 +304,18 @@ def differs(problem: Problem, losses: np.ndarray, params: Sequence[Any]) -> floa
 
 
 def is_small(difference: float | None) -> bool:
-    """Whether a way computes the same; None stands for one that could not be started."""
+    """Return whether a way computes the same as NumPy.
+
+    `difference` is None for a way that could not be started.
+    """
     return difference is not None and difference < TOLERANCE
 
 
 def take_turns(workers: Mapping[Way, Worker], rounds: int) -> dict[Way, list[float]]:
-    """Microseconds a step of every way in every round, after one that does not count."""
+    """Return the microseconds per step of every way in every round.
+
+    One more round comes first and does not count.
+    """
     times: dict[Way, list[float]] = {way: [] for way in workers}
     with tqdm(total=rounds * len(workers), unit="turn", disable=None) as progress:
         for i in range(rounds + 1):
@@ -307,7 +328,7 @@ def take_turns(workers: Mapping[Way, Worker], rounds: int) -> dict[Way, list[flo
 
 
 def ratio(times: Mapping[Way, Sequence[float]], ours: Way, other: Way) -> float:
-    """The median over rounds of theirs / ours, or of ours / floor."""
+    """Return the median over rounds of theirs / ours, or of ours / floor."""
     pairs = zip(times[ours], times[other], strict=True)
     return median([a / b if other.name == "floor" else b / a for a, b in pairs])
 

@@ -29,7 +29,7 @@ def program(options: Options) -> int:
     tokens = corpus.encode(letters, names)
     table = counts.bigrams(tokens, letters.size)
     spelled = bigram_closing.spelled(options, table, letters)
-    jax.devices()  # fails here, before anything is written, if there is none
+    jax.devices()  # without a device, fail here, before anything is written
     with claimed(options.out):
         return run(options, names, letters, tokens, table, spelled)
 
@@ -42,7 +42,7 @@ def run(
     table: np.ndarray,
     spelled: list[counts.Letter],
 ) -> int:
-    """Run the program once its list is read and its run folder is its own."""
+    """Run the program after it has read the list and claimed the run folder."""
     started = time.perf_counter()
     folder = RunFolder(options.out, options, overwrite=options.overwrite)
     model = bigram.Bigram(letters.size)

@@ -18,9 +18,10 @@ EXAMPLE = "almajq"
 
 
 def spelled(options: Options, table: np.ndarray, letters: Vocab) -> list[counts.Letter]:
-    """Return the asked name letter by letter, or the example if the list has its letters.
+    """Return the name of --spell letter by letter, by default the example.
 
-    Raises `InputError` if the asked name has a character that the list lacks.
+    Returns nothing if the list does not have the letters of the example. Raises `InputError` if the
+    name of --spell has a character that is not in the list.
     """
     if options.spell is None and not set(EXAMPLE) <= set(letters.characters):
         return []
@@ -52,7 +53,7 @@ def show(
 
 
 def show_fits(result: BigramResult, fits: Mapping[str, Fit], smoothing: float) -> None:
-    """Print gradient descent and counting side by side, and why nothing is below the floor."""
+    """Print gradient descent beside counting, and why no NLL is below the floor."""
     table, floor = result.table, result.figures["counts_nll"]
     smoothed = counts.probabilities(table, smoothing=smoothing)
     difference = float(abs(smoothed - counts.probabilities(table)).max())

@@ -1,4 +1,4 @@
-"""The bigram's trainings, and what each came to."""
+"""Trainings of the bigram, and their results."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,12 +14,15 @@ from mmjax.data import AllContexts
 from mmjax.train import Chunk, Recipe, TrainState
 from mmjax.train.loop import Record
 
-LOOKS = 50  # chunks of a training
+LOOKS = 50  # chunks in a training, about
 FULL = Recipe(data="all-contexts", schedule="constant")  # full-batch gradient descent
 
 
 class Fit(NamedTuple):
-    """A trained bigram and how it compares with counting; losses in nats per character."""
+    """A trained bigram and how it compares with counting.
+
+    Losses are in nats per character.
+    """
 
     recipe: Recipe
     params: bigram.Params
@@ -34,7 +37,7 @@ class Fit(NamedTuple):
     max_abs_diff: float
     """Largest difference of a probability from the counted one."""
     stopped_at: int | None
-    """The step whose loss or update is not finite; the table is that before its chunk."""
+    """The step with a non-finite loss or update, or None; the table is that before its chunk."""
 
 
 def fit(
@@ -46,7 +49,7 @@ def fit(
     interruption: Interruption,
     log: Callable[[Record], object] = lambda record: None,
 ) -> Fit:
-    """Train the bigram by full-batch gradient descent, and log every chunk."""
+    """Train the bigram by full-batch gradient descent and log every chunk."""
     model = bigram.Bigram(len(table))
 
     def sink(records: Sequence[Record], chunk: Chunk) -> None:
@@ -77,7 +80,7 @@ def fit(
 
 
 def references(steps: int) -> dict[str, Recipe]:
-    """Return the settings to compare with, none of more steps than these."""
+    """Return the settings to compare with, each with at most `steps` steps."""
     shorter = {
         "the lecture's settings": replace(FULL, learning_rate=0.1, steps=100, penalty=0.01),
         "settings that work": replace(FULL, learning_rate=50.0, steps=100, penalty=0.01),

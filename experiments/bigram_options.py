@@ -11,30 +11,31 @@ from mmjax.train import Recipe
 
 @dataclass(frozen=True)
 class Options:
-    """Learn which letter follows which: by counting, and by a neural network that comes to the same.
+    """Learn which letter follows which, by counting and by gradient descent.
 
-    Trains on the whole list, full batch, and shows the lecture's settings, settings that work and
-    counting side by side. Leaves its figures, samples and weights in the run folder.
+    The neural network learns the table that counting gives. Trains on the whole list, full batch,
+    and shows the lecture's settings, settings that work and counting side by side. Writes its
+    figures, samples and weights to the run folder.
     """
 
     name_list: NameList
     config: Path | None = None
-    """Take the options, except --out, from this file, a run's config.json; those on the command
-    line take precedence."""
+    """Take the options, except --out and --overwrite, from this config.json of a run;
+    options on the command line take precedence."""
     out: Path = Path("runs/bigram")
-    """The run folder; a finished run in it is overwritten."""
+    """Run folder to write to; a finished run in it is overwritten."""
     overwrite: bool = False
     """Overwrite an unfinished run in the run folder."""
     steps: int = 10_000
-    """Steps of gradient descent on the whole list."""
+    """Number of steps of gradient descent on the whole list."""
     learning_rate: float = 50.0
-    """Learning rate; 0.1 is far too small for 100 steps."""
+    """Learning rate of gradient descent; 0.1 is far too small for 100 steps."""
     penalty: float = 0.0
-    """Weight of the penalty mean(W**2), which smooths; the lecture has 0.01."""
+    """Weight of the penalty mean(W**2), which smooths the table; the lecture uses 0.01."""
     smoothing: float = 1.0
-    """Number added to every count in the smoothed table."""
+    """Add this number to every count in the smoothed table."""
     spell: str | None = None
-    """Name to show letter by letter under the smoothed table; almajq by default."""
+    """Show this name letter by letter under the smoothed table; almajq by default."""
     seed: int = 0
     """Seed of the initial weights and of the samples."""
     report: bool = True
@@ -51,7 +52,7 @@ class Options:
         )
 
     def recipe(self) -> Recipe:
-        """Return how to train."""
+        """Return the recipe that these options give."""
         return replace(
             FULL, steps=self.steps, learning_rate=self.learning_rate, penalty=self.penalty
         )

@@ -18,7 +18,7 @@ REMEDY = "start over with a lower --learning-rate, a tenth say"
 
 
 def heading(result: RunResult, seeds: int) -> str:
-    """Return what was trained, on what and for how long."""
+    """Return lines on what was trained, on what and for how long."""
     figures, size = result.figures, result.vocab.size
     each = f" for each of {seeds} seeds" if seeds > 1 else ""
     first = (
@@ -35,7 +35,7 @@ def heading(result: RunResult, seeds: int) -> str:
 
 
 def show(results: Mapping[int, RunResult], rows: Sequence[Row]) -> None:
-    """Print what the run came to: one network's tables, or the rows of several seeds."""
+    """Print the results: one network's tables, or the rows of several seeds."""
     first = next(iter(results.values()))
     print(heading(first, len(results)))
     if len(results) == 1:

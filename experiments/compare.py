@@ -1,4 +1,4 @@
-"""Runs beside each other: `python -m experiments.compare RUN RUN ...`."""
+"""Compare runs: `python -m experiments.compare RUN RUN ...`."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,12 +20,15 @@ from mmjax.runs.seeds import curves
 
 @dataclass(frozen=True)
 class Options:
-    """Compare runs: the settings in which they differ, their final figures, and their losses in one picture."""
+    """Compare the settings, final figures and losses of runs.
+
+    It shows the settings that differ and the final figures, and draws the losses in one picture.
+    """
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Two or more run folders of experiments.mlp or experiments.bigram."""
+    """Compare these run folders of experiments.mlp or experiments.bigram, two or more."""
     out: Path = Path("runs/compare.svg")
-    """The picture, .svg or .png."""
+    """Write the picture to this file, .svg or .png."""
 
     def __post_init__(self):
         require(len(self.runs) > 1, "give two or more run folders to compare")
@@ -36,12 +39,12 @@ class Options:
 
 
 def program(options: Options) -> int:
-    """Read, show and draw; the exit status."""
+    """Read, show and draw; return the exit status."""
     runs = dict(zip(labels(options.runs), options.runs, strict=True))
     settings = {label: shown(read_config(run)) for label, run in runs.items()}
     summaries = {label: read_summary(run) for label, run in runs.items()}
     lines = {label: losses(run) for label, run in runs.items()}
-    # Where a run was written says nothing about it.
+    # The folder of a run does not affect its training.
     different = [
         row
         for row in rows(settings)
@@ -59,9 +62,10 @@ def program(options: Options) -> int:
 
 
 def labels(runs: Sequence[Path]) -> list[str]:
-    """What to call each run: its folder's name, or the whole path where two have the same name.
+    """Return a label for each run.
 
-    Raises `InputError` if a run is given twice.
+    It is the name of the folder, or the path if two folders have the same name. Raises `InputError`
+    if a run is given twice.
     """
     names = Counter(run.resolve().name for run in runs)
     labels = [name if names[name := run.resolve().name] == 1 else str(run) for run in runs]
@@ -70,13 +74,13 @@ def labels(runs: Sequence[Path]) -> list[str]:
 
 
 def rows(runs: Mapping[str, Mapping[str, Any]]) -> list[tuple[Cell, ...]]:
-    """One row for every key that any of the runs has, with each run's value."""
+    """Return one row for every key of any run, with each run's value."""
     keys = dict.fromkeys(key for run in runs.values() for key in run)
     return [(key, *(run.get(key) for run in runs.values())) for key in keys]
 
 
 def shown(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Settings as they would be typed."""
+    """Return settings as text, as on the command line."""
     return {
         key: f"{value:g}" if isinstance(value, float) else str(value)
         for key, value in settings.items()
@@ -85,7 +89,10 @@ def shown(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def losses(run: Path) -> dict[str, np.ndarray]:
-    """A run's losses over steps and seconds. Raises `InputError` if it has none."""
+    """Return a run's losses over steps and seconds.
+
+    Raises `InputError` if it has none.
+    """
     records = read_metrics(run)
     if not records:
         raise InputError(f"{run}: has no metrics to compare; train with --steps of 1 or more")

@@ -18,7 +18,7 @@ from mmjax.runs.reading import model_of, read_config, read_metrics, read_summary
 from mmjax.runs.result import BigramResult, RunResult
 from mmjax.runs.samples import read_samples
 
-# What summary.json must hold.
+# The figures that summary.json must have.
 BIGRAM_FIGURES = (
     "names",
     "bigrams",
@@ -39,21 +39,21 @@ MLP_FIGURES = (
 
 @dataclass(frozen=True)
 class Options:
-    """Show a saved run from inside: tables, pictures, a report, and what is unhealthy about it.
+    """Look inside a saved run: tables, findings, pictures and a report.
 
-    Of an MLP activations are those of 8,192 training examples, gradients those of one training batch; of a
-    bigram its table is held against counting. The pictures go into the run's folder, under figures/, the
-    report beside them.
+    For an MLP, activations are measured on 8,192 training examples and gradients on one training
+    batch; for a bigram, its table is compared with counting. Writes report.html and the pictures,
+    under figures/, to the run folder.
     """
 
     run: Annotated[Path, tyro.conf.Positional]
-    """A run folder of experiments.mlp or experiments.bigram."""
+    """Look into this run folder of experiments.mlp or experiments.bigram."""
     names: Path | None = None
-    """The list; by default the one that the model was trained on."""
+    """Use this list of names; by default the one that the model was trained on."""
 
 
 def program(options: Options) -> int:
-    """Load, look, show and draw; return the exit status."""
+    """Load a run, inspect, show and draw it; return the exit status."""
     run = options.run
     predictor, vocab = weights.load(model_of(run))
     if isinstance(predictor.model, mlp.MLP):
@@ -71,9 +71,10 @@ def program(options: Options) -> int:
 
 
 def read_mlp(run: Path, predictor: Predictor, vocab: Vocab, names: Path | None) -> RunResult:
-    """Return what the run's own program knew at its end.
+    """Return the result of an MLP's run, as its program had it at the end.
 
-    Raises `InputError` if the folder lacks something, or the list is gone or another one.
+    Raises `InputError` if something is missing in the folder, or the list is gone or a different
+    one.
     """
     model = predictor.model
     recipe_options = [field.name for field in fields(train.Recipe)]
@@ -97,9 +98,10 @@ def read_mlp(run: Path, predictor: Predictor, vocab: Vocab, names: Path | None) 
 
 
 def read_bigram(run: Path, predictor: Predictor, vocab: Vocab, names: Path | None) -> BigramResult:
-    """Return what the run's own program knew at its end.
+    """Return the result of a bigram's run, as its program had it at the end.
 
-    Raises `InputError` if the folder lacks something, or the list is gone or another one.
+    Raises `InputError` if something is missing in the folder, or the list is gone or a different
+    one.
     """
     saved = read_config(run, ["names", "smoothing"])
     listed = corpus.read_names(names or saved["names"], unique=saved.get("unique", False))

@@ -1,4 +1,4 @@
-"""The run folders of one seed or several: the whole run's, and one for each of several seeds."""
+"""The folders of a run with one seed or several."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,12 +16,16 @@ from mmjax.train.loop import Record, Sink
 
 
 class Folders:
-    """The run folder, and one for each seed, which is the same folder if there is one seed."""
+    """The run folder, and one folder for each seed.
+
+    With a single seed, both are the same folder.
+    """
 
     def __init__(self, options: Options, resumed: int | None) -> None:
-        """Open the folders; with `resumed`, the step of a checkpoint, keep what is there until it.
+        """Open the folders, for a new run or to resume one.
 
-        Raises `InputError` as `RunFolder` does.
+        `resumed` is the step of the checkpoint to resume from: the folders keep their files, and
+        their metrics up to that step. Raises `InputError` as `RunFolder` does.
         """
         resume = resumed is not None
         overwrite = options.overwrite or options.resume
@@ -39,7 +43,10 @@ class Folders:
         self.records = {seed: read_metrics(one.path) for seed, one in self.of_seed.items()}
 
     def log(self, on_metrics: Callable[[Record], object] | None) -> Sink:
-        """Return the sink that writes each seed's metrics, and their mean."""
+        """Return the sink that writes each seed's metrics, and their mean.
+
+        `on_metrics` gets the mean.
+        """
 
         def sink(records: Sequence[Record], chunk: Chunk) -> None:
             del chunk
@@ -55,7 +62,7 @@ class Folders:
         return sink
 
     def sync_metrics(self) -> None:
-        """Bring all metrics to the disk."""
+        """Sync all metrics to the disk."""
         for one in self.all:
             one.sync_metrics()
 
@@ -65,9 +72,9 @@ class Folders:
         self.of_seed[seed].write_samples(result.samples)
 
     def write_together(self, results: dict[int, RunResult]) -> list[seeds.Row]:
-        """Write the figures of several seeds and the picture of their losses; return the rows.
+        """Write the summary of several seeds and return its rows.
 
-        One seed has nothing to write, and no rows.
+        It also draws their losses. For one seed it writes nothing and returns no rows.
         """
         if len(results) == 1:
             return []
@@ -88,7 +95,10 @@ class Folders:
 
 
 def _member(options: Options, seed: int, resume: bool) -> RunFolder:
-    """Return the folder of one seed: as if trained alone, except for the checkpoints."""
+    """Return the folder of one of several seeds.
+
+    Its files are those of a run with this seed alone, except the checkpoints.
+    """
     out = options.out / f"{MEMBER}{seed}"
     alone = replace(options, seed=seed, seeds=1, out=out)
     return RunFolder(out, alone, resume=resume, overwrite=True)

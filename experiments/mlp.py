@@ -1,4 +1,4 @@
-"""The multi-layer perceptron with BatchNorm: `python -m experiments.mlp --help`."""
+"""Train the multi-layer perceptron with BatchNorm: `python -m experiments.mlp --help`."""
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -27,9 +27,10 @@ OnMetrics = Callable[[dict[str, float]], object]
 
 
 def program(options: Options, on_metrics: OnMetrics | None = None) -> int:
-    """Train, evaluate, check against counting, sample, save and show; return the exit status.
+    """Train the MLP, save and show the results; return the exit status.
 
-    `on_metrics` gets each line of `metrics.jsonl` as it is written; with several seeds their mean.
+    It also evaluates the MLP, checks it against counting and draws samples.
+    `on_metrics` gets each line of `metrics.jsonl` as it is written, with several seeds their mean.
     """
     if options.seeds > 1:
         a_device_for_each_core(options.seeds)
@@ -53,7 +54,7 @@ def run(
     known: Lists,
     on_metrics: OnMetrics | None,
 ) -> int:
-    """Run the program once its list is read and its run folder is its own."""
+    """Run the program after it has read the list and claimed the run folder."""
     seeds = range(options.seed, options.seed + options.seeds)
     checkpoints = Checkpoints(options.out, options.keep)
     start = resume.started(options, model, known, checkpoints) if options.resume else None
@@ -61,7 +62,7 @@ def run(
     examples = data.of(recipe.data, known.tokens["train"], model)
 
     def save(state: TrainState, progress: Progress, best_loss: float | None, best: bool) -> None:
-        folders.sync_metrics()  # on the disk before the checkpoint that counts on them
+        folders.sync_metrics()  # they must be on the disk before the checkpoint that relies on them
         notes = {"progress": progress._asdict(), "best_loss_val": best_loss}
         notes |= {"options": plain(options), **environment()}
         names = checkpoint.checksum(known.names)

@@ -29,8 +29,9 @@ class Settings(Recipe):
     """The recipe; each of its settings can be changed."""
 
     recipe: RecipeName = "lecture"  # pyright: ignore[reportInvalidTypeForm]
-    """lecture: SGD with step decay. fast: NAdamW on the distinct contexts of the list, seconds
-    instead of a minute; its defaults: --recipe fast --help."""
+    """Train by this recipe. lecture: SGD with step decay.
+    fast: NAdamW on the distinct contexts of the list, in seconds instead of a minute;
+    --recipe fast --help shows its defaults."""
 
     def plain(self) -> Recipe:
         """Return the recipe without its name."""
@@ -49,26 +50,27 @@ class Options:
     recipe: Settings
     model: Model
     config: Path | None = None
-    """Take the options, except --out, from this file, a run's config.json; those on the command line
-    take precedence."""
+    """Take the options, except --out, --resume and --overwrite, from this config.json of a run;
+    options on the command line take precedence."""
     out: Path = Path("runs/mlp")
     """Run folder to write to; a finished run in it is overwritten."""
     resume: bool = False
-    """Resume from the run folder's last checkpoint, with the same options; --steps may be larger."""
+    """Resume from the run folder's last checkpoint, with the same options;
+    --steps may be larger."""
     overwrite: bool = False
     """Overwrite an unfinished run in the run folder."""
     keep: int = 3
-    """Number of last checkpoints to keep, beside the one with the lowest validation loss."""
+    """Keep this many of the last checkpoints, besides the one with the lowest validation loss."""
     seed: int = 0
     """Seed of the initial weights, the batches and the samples."""
     seeds: int = 1
-    """Number of networks to train side by side, with this seed and the next ones; shows mean and
-    standard deviation."""
+    """Train this many networks side by side, with consecutive seeds from --seed on;
+    shows mean and standard deviation."""
     split_seed: int = 42
     """Seed of the shuffles before the list is split 80 : 10 : 10."""
     shuffles: int = 2
-    """Number of shuffles: 2 gives the split of docs/REPRODUCTION.md, 1 that of the lecture's later
-    parts."""
+    """Shuffle this many times before the split: 2 gives the split of docs/REPRODUCTION.md,
+    1 that of the lecture's later parts."""
     watch: bool = True
     """With --no-watch, record no update ratios and no saturation, and train a seventh faster."""
     calibrate: bool = False
@@ -96,9 +98,9 @@ class Options:
 
 
 def of_recipe(arguments: Sequence[str]) -> type[Options]:
-    """Return the options with the defaults of the recipe on a command line."""
+    """Return the options, with the defaults of the recipe that a command line names."""
     name = chosen("recipe", arguments)
-    name = name if name in RECIPES else "lecture"  # parsing the options tells what is wrong
+    name = name if name in RECIPES else "lecture"  # parsing the options reports an unknown recipe
     defaults = asdict(RECIPES[name])
     settings = make_dataclass(
         "Settings",

@@ -1,4 +1,4 @@
-"""The options that say which list to read."""
+"""Options for the list of names."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +8,16 @@ from mmjax import corpus
 
 @dataclass(frozen=True)
 class NameList:
-    """Which names."""
+    """The list of names."""
 
     names: Path = Path("data/names.txt")
-    """The list: a UTF-8 text file with one name per line."""
+    """Read the names from this UTF-8 text file, which has one name per line."""
     unique: bool = False
-    """Use a name that occurs more than once only once."""
+    """Use each name once, even if the list repeats it."""
 
     def read(self) -> list[str]:
-        """Return the names of the list. Raises `InputError` as `corpus.read_names` does."""
+        """Return the names of the list.
+
+        Raises `InputError` as `corpus.read_names` does.
+        """
         return corpus.read_names(self.names, unique=self.unique)

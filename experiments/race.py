@@ -1,4 +1,4 @@
-"""How soon each way of training is how good: `python -m experiments.race`."""
+"""Compare ways of training by validation loss over time: `python -m experiments.race`."""
 
 import importlib.util
 from dataclasses import dataclass
@@ -20,28 +20,29 @@ from mmjax.runs.folder import RunFolder
 
 @dataclass(frozen=True)
 class Options:
-    """Train the lecture's network by the lecture's recipe, the fast recipe, and in PyTorch, and watch the validation loss.
+    """Train the lecture's network in three ways and compare their validation loss over time.
 
-    The clock runs while they train, neither while they compile nor while they are evaluated. PyTorch takes minutes.
+    The ways are the lecture's recipe, the fast recipe, and the lecture's recipe in PyTorch, which
+    takes minutes. The clock runs during training only, not during compilation and evaluation.
     """
 
     names: Path = Path("data/names.txt")
-    """The list."""
+    """Train on this list of names."""
     out: Path = Path("runs/race")
-    """Where race.json and race.svg go."""
+    """Write race.json and race.svg to this folder."""
     seed: int = 0
     """Seed of the initial weights and the batches."""
     goal: float = 2.083
-    """The validation loss to reach."""
+    """Show how long each way takes to reach this validation loss, in nats per character."""
     scale: float = 1.0
-    """Take so much of every way's number of steps."""
+    """Take this fraction of every way's steps."""
 
     def __post_init__(self):
         require_ranges(self, seed=(0, 2**32 - 1), goal=(0.0, 100.0), scale=(1e-6, 1.0))
 
 
 def program(options: Options) -> int:
-    """Train each, show and save; the exit status."""
+    """Train each way, show and save; return the exit status."""
     names = corpus.read_names(options.names)
     letters = vocab.build(names)
     splits = corpus.split(names)
@@ -51,7 +52,7 @@ def program(options: Options) -> int:
         corpus.encode(letters, splits.val),
         options.seed,
     )
-    jax.devices()  # fails here, before anything is written, if there is none
+    jax.devices()  # without a device, fail here, before anything is written
     folder = RunFolder(options.out, options)
     recipes = {
         "fast recipe": shortened(train.RECIPES["fast"], options.scale),
@@ -90,7 +91,7 @@ def program(options: Options) -> int:
 
 
 def seconds(taken: float | None) -> str:
-    """A time as the table shows it."""
+    """Return a time as the table shows it."""
     return "not reached" if taken is None else f"{taken:.1f}"
 
 

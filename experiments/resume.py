@@ -1,4 +1,4 @@
-"""Going on with a run: from where, and whether it is the same run."""
+"""Resuming a run: where it starts, and whether it is the same run."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,8 @@ from mmjax.runs.reading import read_config
 from mmjax.runs.rotation import BEST, Checkpoints
 from mmjax.runs.saver import Start, progress_of
 
-# Options that say nothing about the training; of steps there may be more, and of the list the checksum tells.
+# Options that a resumed run may change, since they do not affect the training. The steps may
+# increase; the list is compared by its checksum.
 FREE = ("steps", "names", "out", "report", "keep", "resume", "overwrite", "config")
 
 
@@ -27,8 +28,8 @@ def started(
 ) -> Start | None:
     """Return where to resume the run in the run folder, or None to start from scratch.
 
-    Raises `InputError` if there is no run or none of its checkpoints is whole, it was made with other options or from another list, or
-    has come further than it is to go.
+    Raises `InputError` if there is no run, if all of its checkpoints are damaged, if it was trained
+    with other options or on another list, or if it has passed the number of steps to train.
     """
     path, given = options.out, plain(options)
     saved = checkpoints.load()
@@ -83,7 +84,10 @@ def started(
 
 @contextmanager
 def mention(checkpoints: Checkpoints) -> Iterator[None]:
-    """Add to an `InputError` or a Ctrl-C within the block where the run can be resumed."""
+    """Tell where the run can be resumed when the block fails.
+
+    An `InputError` or a Ctrl-C within the block gets this added to its message.
+    """
 
     def where() -> str:
         there = [path for path in checkpoints.paths() if path.name != BEST]
@@ -99,7 +103,10 @@ def mention(checkpoints: Checkpoints) -> Iterator[None]:
 
 
 def require_same(saved: Mapping[str, Any], given: Mapping[str, Any], where: Path) -> None:
-    """Raise `InputError`, naming the options that differ, unless a run with the `given` ones may be resumed from `where`."""
+    """Raise `InputError` unless the `saved` options are the `given` ones.
+
+    Options in `FREE` may differ. The message names those that differ, and the folder `where`.
+    """
     names = [name for name in {"recipe": None, **saved, **given} if name not in FREE]
     different = [
         f"--{name.replace('_', '-')} {saved.get(name)}, not {given.get(name)}"

@@ -1,4 +1,4 @@
-"""Names out of a trained model: `python -m experiments.sample RUN --help`."""
+"""Draw names from a trained model: `python -m experiments.sample RUN --help`."""
 
 import sys
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from mmjax.generate.sample import Sample
 from mmjax.runs.reading import model_of, read_config
 from mmjax.runs.samples import marked, sample_lines
 
-GIVE_UP = 100_000  # names drawn without a new one
+GIVE_UP = 100_000  # names in a row without a new one
 
 
 @dataclass(frozen=True)
@@ -28,33 +28,36 @@ class Options:
     """
 
     run: Annotated[Path, tyro.conf.Positional]
-    """A run folder, or a .safetensors file in one."""
+    """Load the model from this run folder, or from a .safetensors file in one."""
     count: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 20
-    """How many names, cut ones included."""
+    """Draw this many names, cut ones included."""
     temperature: float = 1.0
-    """Below 1 likely letters become likelier, 0 takes the likeliest, above 1 names become stranger. Comes before --top-k."""
+    """Divide the logits by this, before --top-k: below 1 makes likely letters likelier,
+    0 takes the likeliest, above 1 makes names stranger."""
     top_k: int | None = None
-    """Draw among the k likeliest letters only, and what ties with the last of them. Comes before --top-p."""
+    """Draw only from the k likeliest letters, and those that tie with the last.
+    Applies before --top-p."""
     top_p: float | None = None
-    """Draw among the fewest likeliest of those letters that together have this probability; ties are kept."""
+    """Draw only from the fewest likeliest letters with this probability together; keeps ties."""
     prefix: str = ""
-    """What every name begins with."""
+    """Begin every name with these letters."""
     max_length: int = sample.MAX_LENGTH
-    """Characters after which a name is cut; it counts as a name and is marked as cut."""
+    """Cut a name after this many characters; it counts as a name and is marked as cut."""
     new_only: bool = False
-    """Only names that are not in the list."""
+    """Draw only names that are not in the list."""
     names: Path | None = None
-    """The list that decides what is new; by default the one that the model was trained on."""
+    """Mark names that are not in this list as new;
+    by default the list that the model was trained on."""
     seed: int = 0
     """Seed of the draws."""
 
     def __post_init__(self):
-        """Raise `InputError` if a number is out of range; `sample.stream` looks at the rest."""
+        """Raise `InputError` if a number is out of range; `sample.stream` checks the rest."""
         require_ranges(self, count=(0, 2**63 - 1), seed=(0, 2**32 - 1))
 
 
 def program(options: Options) -> int:
-    """Load, draw and show; the exit status."""
+    """Load, draw and show; return the exit status."""
     is_folder = options.run.is_dir()
     predictor, vocab = weights.load(model_of(options.run) if is_folder else options.run)
     folder = options.run if is_folder else options.run.parent
@@ -72,7 +75,7 @@ def program(options: Options) -> int:
     if options.new_only:
         samples = new_ones(samples, known)
     wanted = islice(samples, options.count)
-    # New names may stop coming; then those that came have been shown.
+    # New names may run out: show each one as it comes.
     together = 1 if options.new_only else sample.BATCH
     while lines := sample_lines(marked(list(islice(wanted, together)), known)):
         text = "\n".join(lines)
@@ -81,7 +84,10 @@ def program(options: Options) -> int:
 
 
 def list_of(folder: Path) -> Path:
-    """The list that a run was trained on. Raises `InputError` if that cannot be told, or it is gone."""
+    """Return the list that a run was trained on.
+
+    Raises `InputError` if the run does not tell, or the list is gone.
+    """
     try:
         path = Path(read_config(folder, ["names"])["names"])
     except InputError as error:
@@ -94,7 +100,10 @@ def list_of(folder: Path) -> Path:
 
 
 def new_ones(samples: Iterator[Sample], known: frozenset[str]) -> Iterator[Sample]:
-    """The samples that are not known. Raises `InputError` after `GIVE_UP` known ones in a row."""
+    """Yield the samples that are not known.
+
+    Raises `InputError` after `GIVE_UP` known ones in a row.
+    """
     row = 0
     for drawn in samples:
         row = row + 1 if drawn.name in known else 0

@@ -1,4 +1,4 @@
-"""What it costs as the work grows: `python -m experiments.scaling`."""
+"""Measure time and memory as the work grows: `python -m experiments.scaling`."""
 
 import multiprocessing
 import re
@@ -28,8 +28,8 @@ from mmjax.runs import lists as name_lists
 from mmjax.runs.environment import environment
 from mmjax.runs.folder import RunFolder
 
-PIECE = 0.15  # seconds of steps in a round, about
-STEPS = (10, 1_000)  # in a piece, at least and at most
+PIECE = 0.15  # seconds that the steps of a piece take, about
+STEPS = (10, 1_000)  # fewest and most in a piece
 FIRST_SIZE = 10_000  # names in the shortest list
 AXES = {
     "batch_size": (2, 8, 32, 128, 512, 2_048),
@@ -41,29 +41,32 @@ AXES = {
 
 @dataclass(frozen=True)
 class Options:
-    """Measure a training step as batch, width, depth and context grow, models side by side, and lists of more and more names.
+    """Measure a training step as batch, width, depth and context grow.
 
-    Beside each step stand its matrix products alone, through NumPy's BLAS: the floor of its arithmetic. The lists are
-    drawn from the bigram of `names`; each is read, split and encoded in a process of its own.
+    It also measures models side by side, and longer and longer lists of names. Each step is shown
+    beside its matrix products alone in NumPy's BLAS, the least time that its arithmetic takes. The
+    lists are drawn from the bigram of --names; each is read, split and encoded in a process of its
+    own.
     """
 
     names: Path = Path("data/names.txt")
-    """The list that the examples, and the pairs of letters of longer lists, come from."""
+    """Take the examples, and the letter pairs of the drawn lists, from this list of names."""
     out: Path = Path("runs/scaling")
-    """Where scaling.json and the pictures go."""
+    """Write scaling.json and the pictures to this folder."""
     rounds: int = 11
-    """How often each size has its turn."""
+    """Time each size this many times."""
     most_names: int = 10_000_000
-    """The longest list; 10 million take some minutes, a gigabyte of memory and 80 MB of disk for a while."""
+    """Measure lists of up to this many names; 10 million take some minutes,
+    a gigabyte of memory and, for a while, 80 MB of disk."""
     models: tuple[int, ...] = (1, 2, 4, 8, 16)
-    """How many models to train side by side."""
+    """Train these numbers of models side by side."""
 
     def __post_init__(self):
         require_ranges(self, rounds=(1, 1_000), most_names=(FIRST_SIZE, 10**8))
 
 
 class Cost(NamedTuple):
-    """Microseconds of a training step, and of its matrix products alone, at each size."""
+    """Microseconds of a training step, and of its matrix products alone, by size."""
 
     sizes: list[int]
     step: list[float]
@@ -71,20 +74,20 @@ class Cost(NamedTuple):
 
 
 class ListCost(NamedTuple):
-    """What a list of so many names takes to read, split and encode."""
+    """The cost of reading, splitting and encoding a list of names."""
 
     names: int
     read: float
     split: float
     encode: float
-    """Seconds, as those before."""
+    """Seconds, as `read` and `split`."""
     peak: float | None
-    """Megabytes of memory at most, until then; None on Windows."""
+    """Peak memory of the process up to then, in megabytes; None on Windows."""
     bytes_an_example: int
 
 
 def program(options: Options) -> int:
-    """Measure, show and save; the exit status."""
+    """Measure, show and save; return the exit status."""
     a_device_for_each_core(max(options.models))
     names = corpus.read_names(options.names)
     letters = vocab.build(names)
@@ -118,7 +121,7 @@ def program(options: Options) -> int:
 
 
 def cost_along(axis: str, config: mlp.MLP, tokens: jax.Array, rounds: int) -> Cost:
-    """A step of the lecture's network with one of its sizes changed."""
+    """Return the cost of the lecture's step at each size along one axis."""
     sizes = AXES[axis]
     pieces = {}
     for size in sizes:
@@ -135,7 +138,7 @@ def cost_along(axis: str, config: mlp.MLP, tokens: jax.Array, rounds: int) -> Co
 def piece(
     config: mlp.MLP, recipe: train.Recipe, tokens: jax.Array, models: int | None = None
 ) -> Callable[[int], object]:
-    """A function that trains so many steps, of one model or of several."""
+    """Return a function that trains one model, or several, for a number of steps."""
     key = jax.random.key(0)
     trainer = train.members if models else train
     keys = jax.random.split(key, models) if models else key
@@ -150,9 +153,10 @@ def piece(
 
 
 def take_turns(pieces: dict, rounds: int, title: str, together: int | None = None) -> dict:
-    """Microseconds a step of each, the median over rounds in which they take turns.
+    """Return the microseconds per step of each piece.
 
-    So many steps are taken together, by default as many as fit into `PIECE`.
+    This is the median over rounds in which the pieces take turns. A turn has `together` steps, by
+    default as many as fit into `PIECE` seconds.
     """
     steps, times = {}, {name: [] for name in pieces}
     for name, go in tqdm(pieces.items(), desc=f"{title}: compile", disable=None):
@@ -165,14 +169,14 @@ def take_turns(pieces: dict, rounds: int, title: str, together: int | None = Non
 
 
 def timed(go: Callable[[int], object], steps: int) -> float:
-    """Microseconds a step."""
+    """Return the microseconds per step."""
     started = time.perf_counter()
     go(steps)
     return 1e6 * (time.perf_counter() - started) / steps
 
 
 def steps_for(go: Callable[[int], object]) -> int:
-    """How many steps make a piece."""
+    """Return how many steps make a piece, an even number."""
     least, most = STEPS
     go(least)
     return 2 * int(min(max(PIECE * 1e6 / timed(go, least), least), most) / 2)
@@ -181,7 +185,7 @@ def steps_for(go: Callable[[int], object]) -> int:
 def cost_of_models(
     config: mlp.MLP, tokens: jax.Array, models: tuple[int, ...], rounds: int
 ) -> dict[str, float]:
-    """Microseconds a model and step, of one alone and of so many side by side."""
+    """Return the microseconds per model and step, alone and side by side."""
     recipe = train.Recipe()
     pieces: dict = {"alone": piece(config, recipe, tokens)}
     pieces |= {str(n): piece(config, recipe, tokens, n) for n in models}
@@ -192,7 +196,10 @@ def cost_of_models(
 def cost_of_lists(
     letters: vocab.Vocab, table: np.ndarray, most: int
 ) -> Iterator[tuple[ListCost, np.ndarray]]:
-    """What lists of ever more names take, each in a process of its own, and their training tokens."""
+    """Yield the cost of longer and longer lists, and their training tokens.
+
+    Each list is measured in a process of its own.
+    """
     predictor = Predictor(bigram.Bigram(letters.size), bigram.from_counts(table, smoothing=1), ())
     sizes = [FIRST_SIZE]
     while sizes[-1] < most:
@@ -214,7 +221,10 @@ def cost_of_lists(
 
 
 def cost_of_list(path: Path) -> tuple[ListCost, np.ndarray]:
-    """What this list takes, and its training tokens; called in a process that does nothing else."""
+    """Return the cost of a list, and its training tokens.
+
+    Call it in a process that does nothing else.
+    """
     marks = [time.perf_counter()]
     names = corpus.read_names(path)
     letters = vocab.build(names)
@@ -230,15 +240,18 @@ def cost_of_list(path: Path) -> tuple[ListCost, np.ndarray]:
 
 
 def cost_of_steps(config: mlp.MLP, lists: Sequence[np.ndarray], rounds: int) -> list[float]:
-    """Microseconds of a step of the lecture's network on each list."""
+    """Return the microseconds per step of the lecture's network on each list."""
     pieces = {len(tokens): piece(config, train.Recipe(), jnp.asarray(tokens)) for tokens in lists}
     return [*take_turns(pieces, rounds, "lists", together=STEPS[1]).values()]
 
 
 def peak_memory() -> float | None:
-    """The most memory that this process has held so far, in megabytes; None on Windows."""
+    """Return the peak memory of this process so far, in megabytes.
+
+    Returns None on Windows.
+    """
     status = Path("/proc/self/status")
-    if status.exists():  # getrusage counts there what the parent held, too
+    if status.exists():  # on Linux, getrusage also counts what the parent held
         high_water = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
         if high_water:
             return int(high_water[1]) * 1_024 / 1e6
@@ -246,7 +259,7 @@ def peak_memory() -> float | None:
         import resource
     except ImportError:
         return None
-    unit = 1 if sys.platform == "darwin" else 1_024  # bytes there, kibibytes elsewhere
+    unit = 1 if sys.platform == "darwin" else 1_024  # bytes on macOS, kibibytes elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 

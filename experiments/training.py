@@ -1,4 +1,4 @@
-"""Training the MLP of the programs: chunks, metrics, progress bar and checkpoints."""
+"""Training of the MLP's program: chunks, first state and metrics."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -16,17 +16,18 @@ from mmjax.train import Observer, Recipe, TrainState, members
 from mmjax.train.loop import Metric
 
 LOG_STEPS = 1_000  # steps between two lines of metrics
-MOST_LINES = 5_000  # of metrics, however long a run is
-FEWEST_LINES = 50  # however short it is
+MOST_LINES = 5_000  # of metrics at most, however long a run is
+FEWEST_LINES = 50  # of metrics, however short a run is
 MOST_WORK = 3e11  # parameters times examples between two lines: about half a minute
 CHUNKS_TO_VALIDATION = 10
-WATCH = 1_024  # during training, where each measurement takes time
+WATCH = 1_024  # examples measured during training; few, since each measurement takes time
 
 
 def chunk_size(recipe: Recipe, parameters: int) -> int:
-    """Return the steps of a chunk, an even number (see `train.advance`).
+    """Return the number of steps in a chunk.
 
-    `LOG_STEPS`, except in very short, very long and very heavy runs.
+    It is even (see `train.advance`): `LOG_STEPS`, except in very short, very long and very heavy
+    runs.
     """
     light = int(MOST_WORK / (parameters * recipe.batch_size))
     pairs = min(LOG_STEPS, recipe.steps // FEWEST_LINES, light) // 2
@@ -35,13 +36,13 @@ def chunk_size(recipe: Recipe, parameters: int) -> int:
 
 
 def first_state(model: Model, recipe: Recipe, seeds: Sequence[int]) -> TrainState:
-    """Return the state of one seed, or of several with a leading axis."""
+    """Return the initial state of one seed, or of several with a leading axis."""
     if len(seeds) == 1:
         return _init(model, recipe, jax.random.key(seeds[0]))
     return _init_members(model, recipe, jax.vmap(jax.random.key)(np.array(seeds, np.uint32)))
 
 
-# Run once, so half the time to compile counts for more than fast code; the numbers are bitwise the same.
+# They run once, so half the compile time matters more than fast code; results are bitwise the same.
 _once = partial(
     jax.jit, static_argnums=(0, 1), compiler_options={"xla_backend_optimization_level": 1}
 )
@@ -50,7 +51,7 @@ _init_members = _once(members.init)
 
 
 class Measured(NamedTuple):
-    """What `train.fit` is to observe and measure."""
+    """The observer and the metrics for `train.fit`."""
 
     observe: Observer | None
     metrics: list[Metric]
@@ -59,7 +60,10 @@ class Measured(NamedTuple):
 def measured(
     model: Model, recipe: Recipe, state: TrainState, data: Dataset, *, watch: bool
 ) -> Measured:
-    """Return the losses of the batches and, with `watch`, update ratios and saturation."""
+    """Return the measurements of a training run.
+
+    They are the losses of the batches and, with `watch`, update ratios and saturation.
+    """
     losses = metrics.losses(recipe)
     if not watch:
         return Measured(None, [losses])
@@ -70,5 +74,5 @@ def measured(
 
 
 def validation(model: Model, tokens: np.ndarray, chunk: int) -> Metric:
-    """Return the metric of the validation loss, at every tenth chunk."""
+    """Return the metric of the validation loss at every tenth chunk."""
     return metrics.validation(model, tokens, chunk * CHUNKS_TO_VALIDATION)

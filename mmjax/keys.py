@@ -14,10 +14,11 @@ INSTRUMENTS = 0x6C6F6F6B  # examples on which a network in training is measured
 
 
 def batched(function: Callable[..., Any], keys: Key[Array, "..."]) -> Callable[..., Any]:
-    """Return `function` mapped over the leading axis of its arguments, as exact as a loop.
+    """Return `function` mapped over the leading axis of its arguments.
 
-    That is `jax.vmap` for threefry keys. Keys of other kinds, such as rbg, draw all numbers from
-    the first key under `vmap`, so they are mapped one by one.
+    Every key draws the same numbers as in a loop. For threefry keys this is `jax.vmap`. Keys of
+    other kinds, such as rbg, draw all numbers from the first key under `vmap`, so they are mapped
+    one by one.
     """
     if exact_under_vmap(keys):
         return jax.vmap(function)

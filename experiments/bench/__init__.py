@@ -1,1 +1,1 @@
-"""What the benchmarks measure against, and how."""
+"""Ways of training for the benchmarks to compare."""

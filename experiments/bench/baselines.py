@@ -1,8 +1,9 @@
-"""One training step of the lecture's network as others would write it, to be timed beside this library's.
+"""Training steps of the lecture's network in NumPy and PyTorch.
 
-Every baseline is made from the same parameters and examples and has `step(index) -> loss`, which trains on the
-examples at `index` with the learning rate 0.1 (the lecture's own takes another as well), and `parameters()`, in the order of `mlp.Params`. None of this is used
-by the library.
+The benchmarks time them beside this library's step; the library does not use them. Every baseline
+is made from the same parameters and examples. Its `step(index) -> loss` trains on the examples at
+`index` with the learning rate 0.1 (that of `lecture` also takes another one). Its `parameters()`
+are in the order of `mlp.Params`.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,25 +17,26 @@ EPS = 1e-5
 
 
 class Problem(NamedTuple):
-    """What every baseline starts from: parameters as flat arrays, and all examples."""
+    """The start of every baseline: parameters as a flat list of arrays, and all examples."""
 
     params: Sequence[np.ndarray]
-    """embedding; weight and bias of the first layer; then weight, bias, gamma and beta of each further one."""
+    """The embedding; weight and bias of the first layer; then weight, bias, gamma and beta of each
+    further layer."""
     contexts: np.ndarray
     targets: np.ndarray
 
 
 class Baseline(NamedTuple):
-    """A way to train."""
+    """A way of training, as three functions."""
 
     step: Callable[..., float]
     parameters: Callable[[], list[np.ndarray]]
     draw: Callable[[int], Any]
-    """Indices of a batch of that many examples, as this way of training draws them."""
+    """Returns the indices of a batch of that many examples, as this way of training draws them."""
 
 
 def by_hand(problem: Problem) -> Baseline:
-    """NumPy, with the backward pass written out."""
+    """Return the baseline in NumPy, with the backward pass written out."""
     embedding, weight, bias, *rest = [array.copy() for array in problem.params]
     blocks = [rest[i : i + 4] for i in range(0, len(rest), 4)]
     running = [[np.zeros_like(block[3]), np.ones_like(block[3])] for block in blocks]
@@ -85,7 +87,7 @@ def by_hand(problem: Problem) -> Baseline:
                 array -= np.float32(LEARNING_RATE) * array_grad
         grad = grad * (1 - saved[0][0] ** 2)
         weight_grad, bias_grad = x0.T @ grad, grad.sum(axis=0)
-        # The sum of gradients by character as a matrix product, which np.add.at is slower than.
+        # Sum the gradients by character in a matrix product; np.add.at is slower.
         embedding_grad = one_hot[contexts.ravel()].T @ (grad @ weight.T).reshape(contexts.size, -1)
         for array, array_grad in (
             (weight, weight_grad),
@@ -103,7 +105,10 @@ def by_hand(problem: Problem) -> Baseline:
 
 
 def lecture(problem: Problem) -> Baseline:
-    """PyTorch, with layers as small classes of tensors and updates by hand, as the lecture has them."""
+    """Return the baseline in PyTorch, written as in the lecture.
+
+    Layers are small classes of tensors, and updates are by hand.
+    """
     import torch  # pyright: ignore[reportMissingImports]
     from torch.nn import functional  # pyright: ignore[reportMissingImports]
 
@@ -171,7 +176,10 @@ def lecture(problem: Problem) -> Baseline:
 
 
 def compiled(problem: Problem) -> Baseline:
-    """`torch.nn` modules through `torch.compile`, with `torch.optim.SGD` over all parameters at once."""
+    """Return the baseline of `torch.nn` modules and `torch.compile`.
+
+    `torch.optim.SGD` updates all parameters at once.
+    """
     import torch  # pyright: ignore[reportMissingImports]
     from torch import nn  # pyright: ignore[reportMissingImports]
 

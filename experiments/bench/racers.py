@@ -1,4 +1,4 @@
-"""The ways of training that race: this library's recipes, and PyTorch."""
+"""The ways of training in the race: this library's recipes, and PyTorch."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -14,14 +14,14 @@ from experiments.bench.baselines import Problem
 from mmjax import Predictor, corpus, data, evaluate, metrics, mlp, train
 from mmjax.train.loop import Record
 
-LOOKS = 50  # how often each is evaluated
+LOOKS = 50  # evaluations of each way
 
 
-CALIBRATED_ON = 20_000  # tokens for the statistics that PyTorch's parameters are evaluated with
+CALIBRATED_ON = 20_000  # tokens that give BatchNorm's statistics for PyTorch's parameters
 
 
 class Point(NamedTuple):
-    """A look at a network in training."""
+    """An evaluation during training: seconds and steps so far, and validation loss."""
 
     seconds: float
     step: int
@@ -29,7 +29,7 @@ class Point(NamedTuple):
 
 
 class Course(NamedTuple):
-    """What is to be learned, and what it is held against."""
+    """The task: the network, its training and validation tokens, and the seed."""
 
     config: mlp.MLP
     tokens: np.ndarray
@@ -38,7 +38,7 @@ class Course(NamedTuple):
 
 
 def shortened(recipe: train.Recipe, scale: float) -> train.Recipe:
-    """The recipe over so much of its steps."""
+    """Return the recipe with this fraction of its steps, at least two per look."""
     return replace(
         recipe,
         steps=max(2 * LOOKS, int(recipe.steps * scale)),
@@ -47,13 +47,16 @@ def shortened(recipe: train.Recipe, scale: float) -> train.Recipe:
 
 
 def looks(steps: int) -> list[int]:
-    """After how many steps to look: even numbers, the last that of all."""
+    """Return the steps after which to evaluate.
+
+    They are even numbers, except that the last is `steps`.
+    """
     chunk = 2 * round(steps / LOOKS / 2)
     return [*range(chunk, steps, chunk), steps]
 
 
 def ours(course: Course, recipe: train.Recipe) -> Iterator[Point]:
-    """With this library, by either recipe."""
+    """Yield the points of this library with a recipe."""
     model, key = course.config, jax.random.key(course.seed)
     examples = data.of(recipe.data, course.tokens, model)
     until = looks(recipe.steps)
@@ -75,7 +78,10 @@ def ours(course: Course, recipe: train.Recipe) -> Iterator[Point]:
 
 
 def pytorch(course: Course, recipe: train.Recipe) -> Iterator[Point]:
-    """With the lecture's layer classes in PyTorch on one thread, which is faster there than two."""
+    """Yield the points of the lecture's layer classes in PyTorch.
+
+    They run on one thread, which is faster here than two.
+    """
     import torch  # pyright: ignore[reportMissingImports]
 
     torch.set_num_threads(1)

@@ -1,7 +1,8 @@
 """Diagnostics: activations, gradients, update ratios and findings.
 
-Everything is seen through the model's own forward pass and its `tap`, so any model can be inspected
-that taps its layers. Layers are numbered as in the lecture. `health` turns the figures into findings.
+Everything is measured in the model's own forward pass through its `tap`, so these functions work on
+any model that taps its layers. Layers are numbered as in the lecture. `health` turns the figures
+into findings.
 """
 
 from mmjax.diagnostics.health import (

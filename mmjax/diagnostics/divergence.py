@@ -1,4 +1,4 @@
-"""Where a training run first came to a number that is not finite."""
+"""The place of the first non-finite number in a training run."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -14,10 +14,11 @@ from mmjax.train.loop import finite
 
 
 def origin(model: Model, recipe: Recipe, state: TrainState, data: Data, bad: int) -> str:
-    """Return where step `bad`, counted from a good `state`, first has a non-finite number.
+    """Return where step `bad` first has a non-finite number.
 
-    A layer of the forward pass; or, if the step before it left such a number, a gradient or an
-    update of that step.
+    `bad` is counted from `state`, which is finite. The place is a layer of the forward pass or the
+    loss; or, if the step before left a non-finite number, a gradient, an update, a running
+    statistic or the optimizer of that step.
     """
 
     def after(steps: int) -> TrainState:
@@ -43,7 +44,7 @@ def origin(model: Model, recipe: Recipe, state: TrainState, data: Data, bad: int
 def inspect_next(
     model: Model, recipe: Recipe, state: TrainState, data: Data
 ) -> diagnostics.Inspection:
-    """Return the inspection of the batch that the state's next step draws."""
+    """Inspect the batch that the next step of `state` draws."""
     batch = train.draw_batch(model, recipe, state, data)
     return diagnostics.inspect(model, state.params, state.stats, batch)
 

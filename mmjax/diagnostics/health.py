@@ -1,4 +1,4 @@
-"""Health: figures held against limits, as findings."""
+"""Health: figures compared with limits, as findings."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ MAX_GAP = 0.15  # nats between validation and training
 
 
 class Finding(NamedTuple):
-    """What is wrong, where, the figure against its threshold, and what to try."""
+    """What is wrong, where, the figure and its threshold, and what to try."""
 
     symptom: str
     where: str
@@ -38,12 +38,13 @@ def health(
     loss_train: float | None = None,
     loss_val: float | None = None,
 ) -> list[Finding]:
-    """All findings, the gravest first; none is good. What is not given is not looked at.
+    """Return all findings, the most serious first.
 
-    `update_ratios` are log10 of update:data per weight matrix, a mean over the last steps; `initial_loss` and
-    `final_loss` are of training batches, `loss_train` and `loss_val` over the whole parts, in nats.
-    A layer is saturated if it is above the limit by more than two standard errors, so that another
-    batch finds the same.
+    An empty list is a healthy network. Figures that are not given are not checked. `update_ratios`
+    are log10 of update:data for each weight matrix, a mean over the last steps. `initial_loss` and
+    `final_loss` are of training batches, `loss_train` and `loss_val` over the whole parts, in nats
+    per character. A layer counts as saturated if it is above the limit by more than two standard
+    errors, so that another batch gives the same finding.
     """
     return [
         *_loss_findings(initial_loss, final_loss),
@@ -57,7 +58,7 @@ def health(
 def _loss_findings(initial: float | None, final: float | None) -> Iterator[Finding]:
     if initial is None or final is None:
         return
-    # Written so that a NaN, which compares to nothing, counts as diverging.
+    # `not <=` lets a NaN, for which every comparison is False, count as diverging.
     if not final <= initial + MAX_RISE:
         remedy = "lower the learning rate, or clip gradients"
         yield Finding("diverging loss", "training", final, initial + MAX_RISE, remedy, " nats")

@@ -1,4 +1,7 @@
-"""Recording: every layer's output and gradient, through the model's own forward pass."""
+"""Recording: every layer's output and gradient.
+
+They come from the model's own forward pass.
+"""
 
 from typing import Any, NamedTuple
 
@@ -13,7 +16,7 @@ from mmjax.models.activations import ACTIVATIONS, Activation
 
 
 class Inspection(NamedTuple):
-    """One batch seen from inside: raw arrays, by layer and by parameter."""
+    """The raw arrays of one batch, by layer and by parameter."""
 
     loss: Float[Array, ""]
     outputs: dict[str, Float[Array, "batch features"]]
@@ -29,7 +32,7 @@ def record(
     *,
     train: bool,
 ) -> tuple[Float[Array, "batch vocab"], dict[str, Array]]:
-    """Return (logits, the output of every layer by its name)."""
+    """Return (logits, the output of every layer by the layer's name)."""
     outputs: dict[str, Array] = {}
 
     def tap(name: str, x: Array) -> Array:
@@ -43,7 +46,10 @@ def record(
 def outputs(
     model: Model, params: Any, stats: Any, contexts: Integer[Array, "batch block_size"]
 ) -> dict[str, Float[Array, "batch features"]]:
-    """Return the output of each activation layer for a training batch, by its name."""
+    """Return the output of each activation layer by its name.
+
+    The contexts pass through the model as a training batch.
+    """
     _, outputs = record(model, params, stats, contexts, train=True)
     return {name: outputs[name] for _, name in activation_layers(model)}
 
@@ -56,8 +62,8 @@ def inspect(
 ) -> Inspection:
     """Return a training batch's loss, every layer's output, and all gradients.
 
-    The gradient of an output, which PyTorch calls `retain_grad`, is the gradient of zeros that the
-    tap adds to it.
+    The tap adds zeros to each output; the gradient of these zeros is the gradient of the output,
+    which PyTorch keeps by `retain_grad`.
     """
 
     def loss(params: Any, perturbations: Any) -> tuple[Array, dict[str, Array]]:
@@ -79,7 +85,10 @@ def inspect(
 
 
 def activation_layers(model: Model) -> list[tuple[int, str]]:
-    """Return number and name of every layer whose name ends in that of an activation."""
+    """Return the number and name of every activation layer.
+
+    Those are the layers whose name ends in the name of an activation.
+    """
     return [(i, name) for i, name in enumerate(layer_names(model)) if _ending(name) in ACTIVATIONS]
 
 

@@ -1,4 +1,4 @@
-"""A network seen from inside: the lecture's tables, and what is unhealthy about them."""
+"""Snapshots: the lecture's tables of a network, and its findings."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,10 @@ from mmjax.train import Recipe, TrainState
 
 
 class Snapshot(NamedTuple):
-    """The lecture's three tables, the parameters' norms, and the batch that the gradients are of."""
+    """The lecture's three tables, the parameters' norms, and a batch.
+
+    The gradients are those of `batch`.
+    """
 
     activations: list[Activation]
     gradients: list[Gradient]
@@ -26,7 +29,11 @@ class Snapshot(NamedTuple):
 
 
 def take(model: Model, recipe: Recipe, state: TrainState, data: Dataset) -> Snapshot:
-    """Return the tables for a training state, on the batch that its next step would draw."""
+    """Return the snapshot of a training state.
+
+    The gradients are those of the batch that its next step would draw; the activations are measured
+    on `LOOK` training examples.
+    """
     batch = divergence.inspect_next(model, recipe, state, data)
     contexts = contexts_to_measure(model, state, data, LOOK)
     outputs = _outputs(model, state.params, state.stats, contexts)
@@ -45,9 +52,9 @@ _outputs = jax.jit(diagnostics.outputs, static_argnums=0)
 def findings(
     snapshot: Snapshot, records: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]
 ) -> list[Finding]:
-    """What is unhealthy, inside and in a run's metrics and final figures."""
+    """Return the findings of a snapshot, a run's metrics and its final figures."""
     prefix = "update_ratio/"
-    # A rate on its way to 0 makes small updates, which is no fault.
+    # A learning rate that falls to 0 makes small updates, which is no fault: use an earlier line.
     highest = max((record["lr"] for record in records), default=0)
     last = next((r for r in reversed(records) if r["lr"] > 0.099 * highest), {})
     return diagnostics.health(
@@ -72,6 +79,6 @@ LOOK = 8_192  # examples on which activations are measured
 def contexts_to_measure(
     model: Model, state: TrainState, data: Dataset, examples: int
 ) -> Integer[Array, "examples block_size"]:
-    """Return the contexts of so many examples, drawn from a stream of their own."""
+    """Return the contexts of this many examples, drawn with random numbers of their own."""
     state = state._replace(key=jax.random.fold_in(state.key, keys.INSTRUMENTS))
     return train.draw_batch(model, Recipe(batch_size=examples), state, data).contexts

@@ -1,4 +1,4 @@
-"""Tables: activations, gradients and weights in figures, as in the lecture."""
+"""Tables of activations, gradients and weights, as in the lecture."""
 
 import math
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class Activation(NamedTuple):
     saturation_error: float
     """Standard error of `saturation`, by its spread over the examples."""
     dead: int
-    """Units that learn almost nothing, whatever the example."""
+    """Number of units that learn almost nothing, whatever the example."""
 
 
 class Gradient(NamedTuple):
@@ -37,7 +37,10 @@ class Gradient(NamedTuple):
 
 
 class WeightGradient(NamedTuple):
-    """The gradient of one weight matrix; `ratio` is its std over that of the weights (grad:data)."""
+    """The gradient of one weight matrix.
+
+    `ratio` is its standard deviation over that of the weights (grad:data).
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -47,13 +50,16 @@ class WeightGradient(NamedTuple):
 
 
 def activations(model: Model, outputs: Mapping[str, Any]) -> list[Activation]:
-    """Return a row of figures of every activation layer, by its `outputs` [batch, features]."""
+    """Return a row of figures for every activation layer.
+
+    `outputs` has each layer's output [batch, features] by the layer's name.
+    """
     rows = []
     for layer, name in activation_layers(model):
         out = np.asarray(outputs[name])
         masks = saturated(name, out)
         dead = int(activation_of(name).dead(out).all(axis=0).sum())
-        # Units of one example are not independent, so the examples are what is counted.
+        # Units of one example are not independent, so the standard error counts examples.
         percent, spread = _mean_std(100 * masks.mean(axis=1))
         error = spread / len(out) ** 0.5
         rows.append(Activation(layer, name, *_mean_std(out), percent, error, dead))
@@ -68,7 +74,10 @@ def saturated(
 
 
 def gradients(model: Model, inspection: Inspection) -> list[Gradient]:
-    """Mean and standard deviation of the gradient that reaches every activation layer's output."""
+    """Return a row for the gradient at every activation layer's output.
+
+    A row has the mean and standard deviation.
+    """
     return [
         Gradient(layer, name, *_mean_std(inspection.output_grads[name]))
         for layer, name in activation_layers(model)
@@ -76,7 +85,11 @@ def gradients(model: Model, inspection: Inspection) -> list[Gradient]:
 
 
 def weight_gradients(params: Any, grads: Any) -> list[WeightGradient]:
-    """Shape, gradient mean and std, and grad:data ratio of every weight matrix, infinite of weights that are all the same."""
+    """Return a row for the gradient of every weight matrix.
+
+    A row has the shape, the gradient's mean and standard deviation, and the ratio grad:data, which
+    is infinite if all weights are the same (NaN if all gradients are, too).
+    """
     rows = []
     for (name, weight), grad in zip(weights(params).items(), weights(grads).values(), strict=True):
         mean, std = _mean_std(grad)
@@ -87,15 +100,16 @@ def weight_gradients(params: Any, grads: Any) -> list[WeightGradient]:
 
 
 def norms(params: Any) -> dict[str, float]:
-    """The Euclidean norm of every parameter."""
+    """Return the Euclidean norm of every parameter by its name."""
     return {name: float(np.linalg.norm(np.asarray(leaf))) for name, leaf in named(params).items()}
 
 
 def update_ratios(params: Any, updates: Any) -> dict[str, Float[Array, ""]]:
-    """log10 of the size of the update over that of the weights, for every weight matrix; near -3 is healthy.
+    """Return log10(update / weights) for every weight matrix.
 
-    Give it to `train.advance` as `observe`. Size is the root mean square about zero: the standard
-    deviation, of which the lecture takes the ratio, costs twice as much here and differs in the third digit.
+    It compares sizes; near -3 is healthy. Pass this function to `train.advance` as `observe`. The
+    size is the root mean square about zero. The lecture takes the ratio of standard deviations,
+    which costs twice as much here and differs in the third digit.
     """
     ratios = {}
     for (name, weight), update in zip(
@@ -106,7 +120,10 @@ def update_ratios(params: Any, updates: Any) -> dict[str, Float[Array, ""]]:
 
 
 def _sum_of_squares(x: Float[Array, "rows columns"]) -> Float[Array, ""]:
-    """In ten sums that need not wait for one another: on a CPU half the time of one sum."""
+    """Return the sum of squares, from ten independent sums.
+
+    On a CPU this takes half the time of a single sum.
+    """
     rows = len(x) // 10
     strands = [x[i * rows : (i + 1) * rows] for i in range(10)]
     together = jnp.sum(sum(jnp.square(strand) for strand in strands))
@@ -114,11 +131,17 @@ def _sum_of_squares(x: Float[Array, "rows columns"]) -> Float[Array, ""]:
 
 
 def weights(tree: Any) -> dict[str, Any]:
-    """The weight matrices among the leaves of a tree, the embedding included, by their place."""
+    """Return the weight matrices of a tree, each by its place.
+
+    The embedding is one of them.
+    """
     return {name: leaf for name, leaf in named(tree).items() if leaf.ndim == 2}
 
 
 def _mean_std(values: Any) -> tuple[float, float]:
-    """The mean and the standard deviation of a sample, which of a single number is 0."""
+    """Return the mean and standard deviation of a sample.
+
+    The standard deviation of a single number is 0.
+    """
     values = np.asarray(values, np.float64)
     return float(values.mean()), float(values.std(ddof=min(1, values.size - 1)))

@@ -1,4 +1,4 @@
-"""Recalibration: BatchNorm's statistics of a whole list."""
+"""Recalibration: BatchNorm's statistics over a whole list."""
 
 from dataclasses import replace
 from functools import partial
@@ -16,13 +16,15 @@ from mmjax.models.layers import Moments
 
 
 def calibrate(predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]) -> Predictor:
-    """Return the same parameters with the exact moments of all examples of `tokens` as statistics.
+    """Return the predictor with its statistics measured over `tokens`.
 
-    It works layer by layer, since the moments of a layer depend on the layers before it, and in
-    pieces, so that memory does not grow with the list. A model of your own must keep its statistics
-    as `layers.Moments`, and tap the input and then the output of each normalisation: the moments at
-    `a.b` belong to the tap `a.b.norm`. Raises `InputError` if it does not, or if there are fewer than
-    two examples.
+    The parameters stay the same; the statistics become the exact moments of all examples of
+    `tokens`. It works layer by layer, since the moments of a layer depend on the layers before it,
+    and in pieces, so that memory does not grow with the list. A model of your own must keep its
+    statistics as `layers.Moments`, and tap the input and then the output of each normalisation: the
+    moments at `a.b` belong to the tap `a.b.norm`.
+
+    Raises `InputError` if the model does not, or if there are fewer than two examples.
     """
     model, stats = predictor.model, predictor.stats
     places, tree = jax.tree.flatten_with_path(stats, is_leaf=lambda x: isinstance(x, Moments))
@@ -46,10 +48,10 @@ def calibrate(predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]) -> Pr
 
 
 def _moments(predictor: Predictor, tokens: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and variance of a layer's output over all examples, merged from pieces in float64.
+    """Return the mean and variance of a layer's output over all examples.
 
-    Chan, Golub and LeVeque, Updating Formulae and a Pairwise Algorithm for Computing Sample
-    Variances (Stanford, STAN-CS-79-773).
+    The moments of the pieces are merged in float64: Chan, Golub and LeVeque, Updating Formulae and
+    a Pairwise Algorithm for Computing Sample Variances (Stanford, STAN-CS-79-773).
     """
     count, mean, squares = 0, np.zeros(()), np.zeros(())
     for piece, size in pieces(tokens, predictor.model):
@@ -65,7 +67,10 @@ def _moments(predictor: Predictor, tokens: np.ndarray, layer: str) -> tuple[np.n
 def _piece_moments(
     predictor: Predictor, piece: Array, size: int | Array, layer: str
 ) -> tuple[Array, Array]:
-    """Return mean and sum of squared deviations of a layer's output, in evaluation."""
+    """Return the mean and the sum of squared deviations of a layer's output.
+
+    They are over the first `size` examples of a piece, in evaluation mode.
+    """
     contexts, _ = examples_of(predictor, piece)
     model, params, stats = predictor.model, predictor.params, predictor.stats
     x = record(model, params, stats, contexts, train=False)[1][layer]

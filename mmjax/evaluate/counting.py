@@ -17,23 +17,28 @@ MAX_KL = 0.1  # nats per character; the largest KL of a sound model's bigrams fr
 
 
 class CountCheck(NamedTuple):
-    """Kullback-Leibler divergences of a model's bigrams from the list's, in nats per character."""
+    """Kullback-Leibler divergences of a model's bigrams from the list's.
+
+    They are in nats per character.
+    """
 
     kl_predicted: float
-    """Of its mean predicted distribution after each letter of the list."""
+    """Divergence of the mean distribution that the model predicts after each letter of the list."""
     kl_sampled: float
-    """Of the pairs in names sampled from it."""
+    """Divergence of the pairs in names sampled from the model."""
     kl_reference: float
-    """Of as many pairs drawn from the list's own table: the noise in `kl_sampled`."""
+    """Divergence of as many pairs drawn from the list's own table: the noise in `kl_sampled`."""
     kl_val: float
-    """Of its predictions on validation names from their table; reported, not judged."""
+    """Divergence of the predictions on validation names from the table of those names; it is
+    reported, and `passed` does not depend on it."""
 
     @property
     def passed(self) -> bool:
-        """Return whether the model agrees with counting; with a NaN it does not.
+        """Return whether the model agrees with counting.
 
-        `kl_predicted` must lie below `MAX_KL`. `kl_sampled` may exceed that by `kl_reference`, since
-        a sample misses pairs of a sparse table however good the model is.
+        `kl_predicted` must be below `MAX_KL`. `kl_sampled` may exceed `MAX_KL` by `kl_reference`,
+        since a sample misses pairs of a sparse table however good the model is. A NaN does not
+        pass.
         """
         return self.kl_predicted < MAX_KL and self.kl_sampled < MAX_KL + self.kl_reference
 
@@ -44,10 +49,11 @@ def count_check(
     sampled: Integer[np.ndarray, "sampled"],
     validation: Integer[np.ndarray, "validation"],
 ) -> CountCheck:
-    """Hold the model against the bigrams of `tokens`, by its predictions and `sampled` names.
+    """Compare the model's bigrams with those of `tokens`.
 
-    All are KL divergences from a list's pairs, as in `counts.kl`; the sampled pairs are smoothed by
-    +1, since a pair that 20,000 names happen not to hold is no infinite error.
+    The model's bigrams come from its predictions and from the names in `sampled`. All figures are
+    KL divergences from a list's pairs, as in `counts.kl`. Sampled pairs are smoothed by +1, since a
+    pair that is missing from 20,000 names by chance is not an infinite error.
     """
     size = predictor.model.vocab_size
     pairs = counts.pairs(tokens, size)
@@ -62,7 +68,10 @@ def count_check(
 
 
 def _predicted_kl(predictor: Predictor, tokens: np.ndarray, pairs: counts.Pairs) -> float:
-    """Return the KL from the `pairs` of `tokens` to the model's expected bigrams, without their table."""
+    """Return the KL divergence of the model's expected bigrams from `pairs`.
+
+    `pairs` are those of `tokens`. It needs no table of the expected bigrams.
+    """
     expected, totals = np.zeros(len(pairs.counts)), np.zeros(pairs.vocab_size)
     for rows, sums in _expected_rows(predictor, tokens):
         totals[rows] += sums.sum(axis=1, dtype=np.float64)
@@ -79,10 +88,10 @@ def expected_bigrams(
     tokens: Integer[np.ndarray, "tokens"],
     previous: Integer[np.ndarray, "rows"] | None = None,
 ) -> Float[np.ndarray, "rows vocab"]:
-    """Return the bigram counts that the model expects, in rows for the `previous` tokens, by default all.
+    """Return the bigram counts that the model expects.
 
-    A row is the sum of the distributions predicted after its token; divided by its own sum it is
-    their mean.
+    There is one row for each of the `previous` tokens, by default all. A row is the sum of the
+    distributions predicted after its token; divided by its own sum, it is their mean.
     """
     size = predictor.model.vocab_size
     previous = np.arange(size) if previous is None else previous
@@ -96,7 +105,10 @@ def expected_bigrams(
 def _expected_rows(
     predictor: Predictor, tokens: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield previous tokens [rows], and their sums of predicted distributions [rows, vocab], piece by piece."""
+    """Yield previous tokens and their summed predictions, piece by piece.
+
+    The tokens are [rows], the sums of the distributions predicted after them [rows, vocab].
+    """
     predictor = lookup.for_many(predictor, len(tokens) - 1)
     before = predictor.model.block_size - 1
     for piece, examples in pieces(tokens, predictor.model):

@@ -14,7 +14,10 @@ from mmjax.models import lookup
 
 
 def loss(predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]) -> float:
-    """Mean negative log-likelihood over all examples of `tokens`, in nats; NaN if there is none."""
+    """Return the mean negative log-likelihood of all examples of `tokens`.
+
+    In nats per character; NaN if there are no examples.
+    """
     if len(tokens) == 1:
         return math.nan
     predictor = lookup.for_many(predictor, len(tokens) - 1)
@@ -25,7 +28,11 @@ def loss(predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]) -> float:
 
 
 def perplexity(nll: float) -> float:
-    """exp(nll): among how many equally likely letters the next one would be as hard to guess."""
+    """Return the perplexity, exp(nll).
+
+    The next letter is as hard to guess as one of that many equally likely letters. It is infinite
+    if exp(nll) overflows.
+    """
     try:
         return math.exp(nll)
     except OverflowError:

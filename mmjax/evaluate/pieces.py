@@ -1,4 +1,7 @@
-"""Examples of a list in pieces of one shape, which bound the memory whatever its length."""
+"""Examples of a list in pieces of one shape.
+
+They bound the memory, whatever the length of the list.
+"""
 
 from collections.abc import Iterator
 
@@ -9,17 +12,20 @@ from jaxtyping import Array
 from mmjax.data import corpus
 from mmjax.model import Model, Predictor
 
-CHUNK = 8192  # examples looked at together, which bounds the memory whatever the list's size
-LOGITS = 2**25  # numbers that a layer of logits has at most, which bounds it on a large alphabet
+CHUNK = 8192  # examples in a piece at most, so that memory does not grow with the list
+LOGITS = 2**25  # numbers in a piece's logits at most, which bounds them on a large alphabet
 
 
 def chunk_size(model: Model) -> int:
-    """Return how many examples of `model` are looked at together."""
+    """Return how many examples of `model` a piece has."""
     return max(1, min(CHUNK, LOGITS // model.vocab_size))
 
 
 def pieces(tokens: np.ndarray, model: Model) -> Iterator[tuple[np.ndarray, int]]:
-    """Pieces of one shape, so that one compilation serves every split: (tokens, examples that count)."""
+    """Yield (tokens, number of examples that count) of each piece.
+
+    All pieces have one shape, so that one compilation serves every split.
+    """
     examples, chunk = len(tokens) - 1, chunk_size(model)
     before = model.block_size - 1
     padded = np.pad(tokens, (before, chunk))

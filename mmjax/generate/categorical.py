@@ -1,25 +1,26 @@
-"""Draws from categorical distributions, one uniform number each."""
+"""Draws from categorical distributions by one uniform number each."""
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-IN_BLOCKS = 1_000  # tokens from which on they are drawn by blocks
+IN_BLOCKS = 1_000  # vocabulary size from which tokens are drawn in blocks
 BLOCK = 64
 
 
 def categorical(key: PRNGKeyArray, logits: Float[Array, "batch vocab"]) -> Int[Array, "batch"]:
-    """A token for each row, by the inverse of its cumulative distribution at one uniform number.
+    """Draw one token for each row of logits.
 
-    `jax.random.categorical` adds noise to every logit, which takes a random number and two logarithms
-    for each; this takes one a row. Probabilities below 1e-7 are as good as 0.
+    It inverts the row's cumulative distribution at one uniform number. `jax.random.categorical`
+    adds noise to every logit, which takes a random number and two logarithms per logit; this takes
+    one random number per row. A probability below 1e-7 is practically 0.
     """
     probs = jax.nn.softmax(logits)
     uniform = jax.random.uniform(key, (len(logits), 1), probs.dtype)
     if logits.shape[-1] < IN_BLOCKS:
         cumulative = _cumulative(probs)
         return _first_above(cumulative, uniform * jnp.max(cumulative, axis=-1, keepdims=True))
-    # First a block of tokens and then one of it, since long rows of sums take time with their length.
+    # Draw a block of tokens, then a token in it: cumulative sums over long rows are slow.
     padded = jnp.pad(probs, ((0, 0), (0, -probs.shape[-1] % BLOCK)))
     blocks = padded.reshape(len(probs), -1, BLOCK)
     sums = jnp.sum(blocks, axis=-1)
@@ -28,15 +29,15 @@ def categorical(key: PRNGKeyArray, logits: Float[Array, "batch vocab"]) -> Int[A
     block = _first_above(cumulative, at)[:, None]
     before = jnp.take_along_axis(cumulative - sums, block, axis=1)
     within = _cumulative(jnp.take_along_axis(blocks, block[:, :, None], axis=1)[:, 0])
-    # Rounding must not lead beyond the block's last possible token.
+    # Rounding must not select a token after the block's last possible one.
     most = jnp.max(within, axis=-1, keepdims=True) * jnp.asarray(1 - 1e-6, probs.dtype)
     return block[:, 0] * BLOCK + _first_above(within, jnp.minimum(at - before, most))
 
 
 def _cumulative(probs: Float[Array, "batch tokens"]) -> Float[Array, "batch tokens"]:
-    # As a product with a triangle of ones, which is faster than a scan along short rows.
+    # A product with a triangle of ones is faster than a scan along short rows.
     cumulative = probs @ jnp.triu(jnp.ones((probs.shape[-1],) * 2, probs.dtype))
-    # Rounding must not let a token in that has no probability.
+    # Rounding must not admit a token of probability 0.
     return jnp.where(probs > 0, cumulative, jnp.zeros_like(cumulative))
 
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Real
 
-ROUNDING = 3e-6  # relative, of sums of probabilities
+ROUNDING = 3e-6  # relative error of a sum of probabilities
 
 
 def filter_logits(
@@ -17,11 +17,11 @@ def filter_logits(
 ) -> Float[Array, "batch vocab"]:
     """Return the logits to draw from, -inf where a token is left out.
 
-    They are divided by `temperature`. Then `top_k` keeps the k likeliest. Then `top_p`, of the
-    probabilities of what is left, which sum to 1 again, keeps the smallest set of likeliest tokens that
-    has at least that probability; a set that reaches it exactly, to rounding, is enough. What ties with
-    the last token of either is kept too: of four equal ones, a `top_p` of 0.5 keeps all four. Computed
-    in float32 at least.
+    First the logits are divided by `temperature`. Then `top_k` keeps the k likeliest tokens. Then
+    the probabilities of these tokens are scaled to sum to 1 again, and `top_p` keeps the smallest
+    set of likeliest tokens with at least that probability together; a set that reaches it exactly,
+    up to rounding, is enough. Both also keep the tokens that tie with the last one kept: of four
+    equal tokens, a `top_p` of 0.5 keeps all four. It computes in float32 or wider.
 
     Nucleus sampling: Holtzman et al., The Curious Case of Neural Text Degeneration, section 3.1
     (https://arxiv.org/abs/1904.09751).
@@ -34,8 +34,8 @@ def filter_logits(
     if top_p is not None:
         likeliest_first = jnp.sort(logits, axis=-1, descending=True)
         probs = jax.nn.softmax(likeliest_first)
-        # Each with all less likely ones, summed from those: a sum from the other end comes to 1 before
-        # the unlikeliest, which a `top_p` of 1 has to keep.
+        # Probability of each token and all less likely ones, summed from the least likely: a sum
+        # from the other end rounds to 1 too early, and a `top_p` of 1 has to keep every token.
         rest = jnp.cumsum(probs[:, ::-1], axis=-1)[:, ::-1]
         needed = rest > jnp.asarray(1 - top_p, logits.dtype) * (1 + ROUNDING)
         least = jnp.min(likeliest_first, axis=-1, keepdims=True, where=needed, initial=jnp.inf)

@@ -28,7 +28,7 @@ GREEDY = 1e-6  # a temperature below this takes the likeliest letter
 
 
 class Sample(NamedTuple):
-    """A name, and whether it ended by itself or was cut at the greatest length."""
+    """A name, and whether it ended by itself or was cut at the maximum length."""
 
     name: str
     ended: bool
@@ -46,13 +46,13 @@ def generate(
     top_k: int | None = None,
     top_p: Real[Array, ""] | float | None = None,
 ) -> tuple[Int[Array, "batch max_length"], Bool[Array, "batch"]]:
-    """(tokens, ended) of `batch` names that begin with `prefix`.
+    """Return (tokens, ended) of `batch` names that begin with `prefix`.
 
-    A name that ended is filled up with boundaries; one that did not was cut at `max_length` letters.
-    The draws stop as soon as every name has ended.
+    A name that ended is padded with boundaries; one that did not was cut at `max_length` letters.
+    Drawing stops as soon as every name has ended.
     """
     block_size = predictor.model.block_size
-    # One column more than letters, where the end after the last letter is drawn.
+    # One more column than letters, for the end after the last letter.
     tokens = jnp.zeros((batch, block_size + max_length + 1), jnp.int32)
     tokens = tokens.at[:, block_size : block_size + len(prefix)].set(prefix.astype(jnp.int32))
 
@@ -87,14 +87,14 @@ def stream(
     top_p: float | None = None,
     max_length: int = MAX_LENGTH,
 ) -> Iterator[Sample]:
-    """Return samples without end, the same for the same `key`.
+    """Return endless samples, the same for the same `key`.
 
-    It may be the key that the model was trained with: names have a stream of their own.
+    The key may be the one that the model was trained with: sampling uses random numbers of its own.
 
-    `temperature` below 1 makes likely letters likelier, 0 takes the likeliest each time (one of them
-    at random if several tie), above 1 makes names stranger. Then come `top_k` and, on what that left,
-    `top_p`: see `filter_logits`. A name is cut at `max_length` characters; it counts as a name, and its
-    `Sample` has `ended` False.
+    `temperature` below 1 makes likely letters likelier, 0 always takes the likeliest (one of them
+    at random if several tie), above 1 makes names stranger. Then `top_k` applies, and `top_p` to
+    what that left: see `filter_logits`. A name is cut at `max_length` characters; a cut name counts
+    as a name, and its `Sample` has `ended` False.
 
     Raises `InputError` if the vocabulary has another size than the model, a number is out of range,
     or the prefix has an unknown character or is not shorter than `max_length`.
@@ -106,7 +106,7 @@ def stream(
     )
     require(1 <= max_length <= 10_000, f"max_length must be from 1 to 10,000, not {max_length}")
     require(
-        0 <= temperature <= 1e6,  # a NaN is not
+        0 <= temperature <= 1e6,  # False for a NaN
         f"temperature must be a number from 0 to 1,000,000, not {temperature}",
     )
     require(top_k is None or top_k >= 1, f"top_k must be at least 1, not {top_k}")
@@ -134,7 +134,10 @@ def stream(
 
 
 def _ahead(batches: Iterator[T]) -> Iterator[T]:
-    """The same, but each is asked for one early: the device draws while the host decodes."""
+    """Yield the same batches, each requested one early.
+
+    The device draws a batch while the host decodes the one before.
+    """
     following = next(batches)
     for batch in batches:
         yield following
@@ -146,8 +149,8 @@ def names(
 ) -> list[str]:
     """Return `n` names, cut ones included.
 
-    That one was cut is lost here; the samples of `stream` tell. The options, and what is raised, are
-    those of `stream`.
+    It does not tell which names were cut; the samples of `stream` do. The options are those of
+    `stream`. Raises `InputError` as `stream` does, and if `n` is negative.
     """
     require(n >= 0, f"the number of names must be 0 or more, not {n}")
     return [sample.name for sample in islice(stream(predictor, vocab, key, **options), n)]
@@ -156,6 +159,6 @@ def names(
 def _samples(vocab: Vocab, tokens: Array, ended: Array) -> Iterator[Sample]:
     rows = np.pad(np.asarray(tokens), ((0, 0), (1, 0)))
     kept = rows != BOUNDARY
-    kept[:, 0] = True  # the boundary before each name; those that fill it up go
+    kept[:, 0] = True  # keep the boundary before each name, drop the padding
     names = corpus.decode(vocab, np.append(rows[kept], BOUNDARY))
     return map(Sample, names, np.asarray(ended).tolist())

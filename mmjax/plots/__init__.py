@@ -1,6 +1,7 @@
 """Plots: arrays in, a matplotlib Figure out; nothing is shown or saved.
 
-Colours are Okabe and Ito's, and cividis: both can be told apart with any colour vision.
+The colours are those of Okabe and Ito, and cividis in heat maps: readers with any colour vision can
+tell them apart.
 """
 
 from mmjax.plots.network import embedding, histograms, saturation

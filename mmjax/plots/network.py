@@ -1,4 +1,4 @@
-"""Figures of a network seen from inside."""
+"""Figures of a network's layers and embedding."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,10 @@ from mmjax.plots.style import ON_LIGHT, Plot, line, literal, new_figure
 
 
 def histograms(values: Mapping[str, np.ndarray], *, title: str, xlabel: str) -> Plot:
-    """The distribution of each array as a line, with its mean and standard deviation in the legend."""
+    """Draw the distribution of each array as a line.
+
+    The legend gives each mean and standard deviation.
+    """
     figure, axes = new_figure(8, 4)
     everything = np.concatenate([np.ravel(array) for array in values.values()])
     low, high = np.quantile(everything, [0.001, 0.999]).tolist()
@@ -25,7 +28,10 @@ def histograms(values: Mapping[str, np.ndarray], *, title: str, xlabel: str) -> 
 
 
 def saturation(saturated_of: Mapping[str, np.ndarray]) -> Plot:
-    """An image of each layer's bools [examples, units], white where an output is saturated."""
+    """Draw which outputs of each layer are saturated.
+
+    One image per layer, from its bools [examples, units]: white where an output is saturated.
+    """
     figure = Plot(figsize=(8, 1.1 + 1.5 * len(saturated_of)), layout="constrained")
     panels = figure.subplots(len(saturated_of), 1, squeeze=False)[:, 0]
     for axes, (name, saturated) in zip(panels, saturated_of.items(), strict=True):
@@ -41,9 +47,10 @@ def saturation(saturated_of: Mapping[str, np.ndarray]) -> Plot:
 def embedding(
     vectors: np.ndarray, labels: Sequence[str], named: Sequence[int] | np.ndarray | None = None
 ) -> Plot:
-    """The characters' vectors [vocab, dim] on their first two principal components.
+    """Draw the characters' vectors on their first two principal components.
 
-    Those `named` get their label, by default all; the others are dots.
+    `vectors` is [vocab, dim]. The tokens in `named`, by default all, get their label; the others
+    are dots.
     """
     figure, axes = new_figure(6.5, 6)
     centred = vectors - vectors.mean(axis=0)

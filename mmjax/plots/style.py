@@ -7,15 +7,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#999933")
-# Text on a colour of its own. Pure black and white belong to the page, which may turn them round.
+# Text on a coloured background. Not pure black and white: the report replaces those with the page's
+# colours, which dark mode swaps.
 ON_DARK, ON_LIGHT = "#fefefe", "#111111"
 
 
 class Plot(Figure):
-    """A figure that a notebook shows when it is the last line of a cell, without `%matplotlib`."""
+    """A figure that a notebook shows without `%matplotlib`.
+
+    It has to be the last line of a cell.
+    """
 
     def _repr_png_(self) -> bytes:
-        """Return the figure as PNG, which is what IPython asks for."""
+        """Return the figure as PNG; IPython calls this to show it."""
         image = io.BytesIO()
         self.savefig(image, format="png")
         return image.getvalue()
@@ -28,12 +32,18 @@ def new_figure(width: float, height: float) -> tuple[Plot, Axes]:
 
 
 def line(i: int) -> dict[str, Any]:
-    """Return colour and style of the i-th line, which no other of the first 16 has."""
+    """Return the colour and style of the i-th line.
+
+    The first 16 lines all differ.
+    """
     return {"color": COLOURS[i % len(COLOURS)], "linestyle": ("-", "--")[i // len(COLOURS) % 2]}
 
 
 def literal(text: str) -> str:
-    """Return text that matplotlib shows as it is: no mathematics, nothing unprintable."""
+    """Return text that matplotlib shows as it is.
+
+    Dollar signs are escaped, so that they start no formula; unprintable characters are replaced.
+    """
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text).replace(
         "$", r"\$"
     )

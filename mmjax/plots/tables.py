@@ -6,18 +6,25 @@ import numpy as np
 
 from mmjax.plots.style import COLOURS, ON_DARK, ON_LIGHT, Plot, literal, new_figure
 
-MOST_LABELS = 40  # rows of a table that can still be read
+MOST_LABELS = 40  # rows of the largest table that is still readable
 
 
 def most_frequent(counts: np.ndarray, most: int = MOST_LABELS) -> np.ndarray:
-    """The tokens that end the most pairs in a table of bigram counts [vocab, vocab], in their order."""
+    """Return the tokens that end the most pairs.
+
+    `counts` is a table of bigram counts [vocab, vocab], or its column sums [1, vocab]. Returns at
+    most `most` tokens, in ascending order.
+    """
     return np.sort(np.argsort(-counts.sum(axis=0), kind="stable")[:most])
 
 
 def bigram_table(counts: np.ndarray, labels: Sequence[str]) -> Plot:
-    """The lecture's heat map: in each cell the pair and how often it occurs. counts [vocab, vocab]."""
+    """Draw the lecture's heat map of letter pairs.
+
+    `counts` is [vocab, vocab]. Each cell shows a pair and how often it occurs.
+    """
     size = len(labels)
-    # No layout engine, which would draw everything twice to find room for a title.
+    # No layout engine: it would draw everything twice to find room for the title.
     figure = Plot(figsize=(0.5 * size, 0.5 * size + 0.5))
     axes = figure.add_axes((0, 0, 1, size / (size + 1)))
     axes.imshow(np.log1p(counts), cmap="cividis")
@@ -35,7 +42,10 @@ def bigram_table(counts: np.ndarray, labels: Sequence[str]) -> Plot:
 
 
 def probability_tables(tables: Mapping[str, np.ndarray], labels: Sequence[str]) -> Plot:
-    """Tables of P(next | previous) [vocab, vocab] beside each other, on one scale: they should look alike."""
+    """Draw tables of P(next | previous) side by side.
+
+    Each table is [vocab, vocab]. They share one colour scale, so that equal tables look alike.
+    """
     figure = Plot(figsize=(6.5 * len(tables) + 1, 6.5), layout="constrained")
     panels = figure.subplots(1, len(tables), squeeze=False)[0]
     image = None
@@ -60,9 +70,10 @@ def probability_tables(tables: Mapping[str, np.ndarray], labels: Sequence[str]) 
 def predicted_against_counted(
     counted: np.ndarray, predicted: np.ndarray, labels: Sequence[str]
 ) -> Plot:
-    """Each pair's probability by the model over that by counting, both [vocab, vocab].
+    """Draw each pair's predicted probability against its counted one.
 
-    Named are the eight farthest off, by factor, among those counted at more than one in a hundred.
+    Both tables are [vocab, vocab]. The figure names the eight pairs that are furthest off by a
+    factor, among those with a counted probability above 0.01.
     """
     figure, axes = new_figure(6.5, 6)
     floor = 1e-5
@@ -73,11 +84,11 @@ def predicted_against_counted(
     farthest = np.argsort(-off)[:8]
     for i, cell in enumerate(farthest[np.argsort(y[farthest])]):
         pair = str(labels[cell // len(labels)]) + str(labels[cell % len(labels)])
-        # To the right and to the left in turns, so that neighbours stay apart.
+        # Alternate between right and left to keep neighbours apart.
         side, ha = ((6, -3), "left") if i % 2 else ((-6, -3), "right")
         place = {"xytext": side, "textcoords": "offset points", "ha": ha}
         axes.annotate(literal(pair), (x[cell], y[cell]), size=9, **place)
-    # Powers of ten as formulas, and marks between them, take three times as long to draw as all the rest.
+    # Powers of ten as formulas and minor ticks take three times as long to draw as all the rest.
     axes.minorticks_off()
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")

@@ -8,7 +8,10 @@ from mmjax.plots.style import COLOURS, Plot, line, literal, new_figure
 
 
 def race(runs: Mapping[str, np.ndarray], goal: float) -> Plot:
-    """Validation loss over seconds of training; each run has rows of (seconds, step, loss) [looks, 3]."""
+    """Draw validation loss over seconds of training.
+
+    Each run has rows of (seconds, step, loss) [looks, 3]. A dashed line marks the loss `goal`.
+    """
     figure, axes = new_figure(9, 5)
     axes.axhline(goal, color=COLOURS[6], linewidth=1, linestyle="--")
     axes.annotate(
@@ -41,7 +44,11 @@ def race(runs: Mapping[str, np.ndarray], goal: float) -> Plot:
 
 
 def step_costs(costs: Mapping[str, np.ndarray]) -> Plot:
-    """Microseconds of a training step against one of its sizes each; rows (size, step, floor) [3, sizes]."""
+    """Draw the time of a training step against each of its sizes.
+
+    Each array [3, sizes] has the rows size, step and floor. Step and floor are in microseconds; the
+    floor is the step's matrix products alone.
+    """
     figure = Plot(figsize=(10, 2.2 + 2.6 * (len(costs) // 2)), layout="constrained")
     panels = figure.subplots(-(-len(costs) // 2), 2, sharey=True, squeeze=False).ravel()
     for axes, (name, (sizes, step, floor)) in zip(panels, costs.items(), strict=False):
@@ -61,7 +68,11 @@ def step_costs(costs: Mapping[str, np.ndarray]) -> Plot:
 
 
 def list_costs(costs: Mapping[str, np.ndarray]) -> Plot:
-    """Seconds ("read", "split", "encode"), memory ("peak", in MB) and a step's time ("step", in µs) against "names"."""
+    """Draw what lists of names cost against their length.
+
+    `costs` has arrays "names", seconds in "read", "split" and "encode", memory in "peak" (MB), and
+    the time of a training step in "step" (µs).
+    """
     figure = Plot(figsize=(12, 3.8), layout="constrained")
     panels = figure.subplots(1, 3)
     names = costs["names"]
@@ -94,7 +105,10 @@ def list_costs(costs: Mapping[str, np.ndarray]) -> Plot:
 
 
 def step_times(times: Mapping[str, np.ndarray]) -> Plot:
-    """Microseconds of a training step, by way of training: the median as a bar, every round as a dot."""
+    """Draw the time of a training step for each way of training.
+
+    Times are in microseconds: a bar for the median, a dot for every round.
+    """
     figure, axes = new_figure(8, 0.8 + 0.38 * len(times))
     for i, (name, taken) in enumerate(times.items()):
         middle = float(np.median(taken))

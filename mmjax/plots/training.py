@@ -10,7 +10,10 @@ from mmjax.plots.style import COLOURS, Plot, line, literal, new_figure
 
 
 def update_ratios(steps: np.ndarray, ratios: Mapping[str, np.ndarray]) -> Plot:
-    """log10 update:data of each weight matrix over the steps, with the line at -3 to be near to."""
+    """Draw log10(update / weights) of each weight matrix over the steps.
+
+    A line marks -3, which is about right.
+    """
     figure, axes = new_figure(8, 4)
     for i, (name, ratio) in enumerate(ratios.items()):
         axes.plot(steps, ratio, label=name, **line(i))
@@ -36,10 +39,11 @@ def loss_curve(
     drop_step: int | None = None,
     yardsticks: Mapping[str, float] | None = None,
 ) -> Plot:
-    """Mean training losses, faint as they are and bold over 50 bins; yardsticks as lines.
+    """Draw the training loss over the steps.
 
-    `single` is (lowest, highest) of the losses of the steps that each mean is of, drawn as a band;
-    `validation` is (steps, losses).
+    `losses` are means over steps: drawn faint, and bold after averaging them in at most 50 bins.
+    `single` is (lowest, highest) loss of a step within each mean, drawn as a band. `validation` is
+    (steps, losses). Each of `yardsticks` is a horizontal line.
     """
     figure, axes = new_figure(8, 4.5)
     if single is not None:
@@ -69,10 +73,10 @@ def loss_curve(
 
 
 def losses_compared(runs: Mapping[str, Mapping[str, np.ndarray]]) -> Plot:
-    """The losses of several runs over steps and over seconds.
+    """Draw the losses of several runs over steps and over seconds.
 
-    Each run has arrays "step", "seconds", "training" and "validation" [lines]; a validation loss of NaN
-    is left out.
+    Each run has arrays "step", "seconds", "training" and "validation" [lines]. A validation loss of
+    NaN is left out.
     """
     figure = Plot(figsize=(11, 4.5), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
@@ -96,7 +100,7 @@ def losses_compared(runs: Mapping[str, Mapping[str, np.ndarray]]) -> Plot:
 
 
 def saturation_over_time(steps: np.ndarray, parts: Mapping[str, np.ndarray]) -> Plot:
-    """Percent saturated of each activation layer over the steps."""
+    """Draw the saturated percentage of each activation layer over the steps."""
     figure, axes = new_figure(8, 3.5)
     for i, (name, percent) in enumerate(parts.items()):
         axes.plot(steps, percent, label=name, **line(i))

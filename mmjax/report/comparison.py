@@ -29,7 +29,7 @@ class Side(NamedTuple):
 
 
 def comparison(bigram_side: Side, mlp_side: Side) -> Table:
-    """The lecture's table, with this run's figures."""
+    """Return the lecture's table with this run's figures."""
     titles = [field.replace("_", " ") for field in Side._fields]
     titles[-2:] = ["distributions it can hold", "overfitting: validation - training"]
     rows = [*zip(titles, bigram_side, mlp_side, strict=True)]
@@ -37,12 +37,15 @@ def comparison(bigram_side: Side, mlp_side: Side) -> Table:
 
 
 def number(value: float | None, decimals: int = 4) -> str:
-    """A figure of a summary, in which what is no finite number is null."""
+    """Return a figure of a summary as text, "none" if it is None.
+
+    A summary has None in place of a non-finite number.
+    """
     return "none" if value is None else f"{value:.{decimals}f}"
 
 
 def counted_side(size: int, examples: int, nll: Mapping[str, float]) -> Side:
-    """Return a bigram of `size` tokens that is counted, every count + 1."""
+    """Return the column of a counted bigram of `size` tokens, every count + 1."""
     return Side(
         f"{size**2:,}",
         "1 character",
@@ -58,7 +61,7 @@ def counted_side(size: int, examples: int, nll: Mapping[str, float]) -> Side:
 
 
 def neural_side(table: np.ndarray, summary: Mapping[str, Any]) -> Side:
-    """A bigram trained on the whole list."""
+    """Return the column of a bigram trained on the whole list."""
     return counted_side(
         len(table),
         int(table.sum()),
@@ -72,7 +75,7 @@ def neural_side(table: np.ndarray, summary: Mapping[str, Any]) -> Side:
 
 
 def trained_side(config: mlp.MLP, summary: Mapping[str, Any]) -> Side:
-    """An MLP and what came of it."""
+    """Return the column of a trained MLP."""
     train, val = summary["loss_train"], summary["loss_val"]
     gap = None if None in (train, val) else val - train
     return untrained_side(config)._replace(
@@ -86,7 +89,7 @@ def trained_side(config: mlp.MLP, summary: Mapping[str, Any]) -> Side:
 
 
 def untrained_side(config: mlp.MLP) -> Side:
-    """What can be said of an MLP before it is trained."""
+    """Return the column of an MLP that has not been trained."""
     params, _ = jax.eval_shape(partial(mlp.init, config), jax.random.key(0))
     block, hidden = config.block_size, config.hidden_layers
     later = "not trained here"

@@ -1,4 +1,4 @@
-"""Figures as files: SVG that is the same every time, and PNG."""
+"""Figures as files: SVG with the same bytes every time, and PNG."""
 
 import io
 import re
@@ -26,47 +26,56 @@ class Picture(NamedTuple):
 
     @property
     def title(self) -> str:
-        """What its heading says."""
+        """Return the text of the figure's heading."""
         return heading(self.figure).get_text()
 
 
 def heading(figure: Figure) -> Text:
-    """What stands above a figure: over several panels a text of the figure, else the title of the one."""
+    """Return the heading of a figure.
+
+    That is the suptitle of a figure with several panels, else the title of its only panel.
+    """
     return figure.texts[0] if figure.get_suptitle() else figure.axes[0].title
 
 
 def svg(figure: Figure) -> str:
-    """A figure as SVG with text as text, and with a hint where its heading is; the same bytes every time."""
+    """Return a figure as SVG, the same bytes every time.
+
+    Text stays text, and the group of the heading has the id `HEADING`.
+    """
     heading(figure).set_gid(HEADING)
     settings = {"svg.fonttype": "none", "svg.hashsalt": "mmjax"}
     nameless = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     text = drawn(figure, "svg", settings, metadata=nameless).decode()
-    # The fonts once for all, not with each of a thousand texts.
+    # Name the fonts once, not for each of a thousand texts.
     fonts = "font-family: 'DejaVu Sans', Verdana, sans-serif"
     text = re.sub(r"font-family: ('[^']*', )*sans-serif; ?", "", text)
     return text.replace("<svg ", f'<svg style="{fonts}" ', 1)
 
 
 def drawn(figure: Figure, format: str, settings: dict[Any, Any], **options: Any) -> bytes:
-    """A figure as a file of that format, drawn with matplotlib's `settings`."""
+    """Return a figure as a file of this format, drawn with matplotlib's `settings`."""
     image = io.BytesIO()
     with matplotlib.rc_context(settings), warnings.catch_warnings():
-        # In an SVG whoever shows it has the glyph, in a PNG a box stands for it.
+        # A missing glyph is no fault: an SVG's viewer has its own fonts, and a PNG shows a box.
         warnings.filterwarnings("ignore", "Glyph .* missing")
         figure.savefig(image, format=format, dpi=100, **options)
     return image.getvalue()
 
 
 def write_picture(figure: Figure, path: Path) -> None:
-    """Write a figure as what the path ends in, .svg or .png. Raises `InputError` if that cannot be done."""
+    """Write a figure as SVG or PNG, by the suffix of `path`.
+
+    Raises `InputError` if it cannot be written.
+    """
     make_folder(path.parent)
     files.write(path, svg(figure) if path.suffix == ".svg" else drawn(figure, "png", {}))
 
 
 def save_pictures(pictures: Sequence[Picture], folder: Path) -> dict[str, str]:
-    """Write each picture into `folder` as NAME.svg; the SVG of each by its name.
+    """Write each picture into `folder` as NAME.svg; return each SVG by its name.
 
-    Raises `InputError` if that cannot be done.
+    Raises `InputError` if a file cannot be written.
     """
     make_folder(folder)
     svgs = {picture.name: svg(picture.figure) for picture in pictures}

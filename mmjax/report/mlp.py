@@ -100,5 +100,5 @@ def of_mlp(result: RunResult) -> Report:
 
 
 def perplexity(loss: float | None) -> float | None:
-    """The perplexity of a loss, if there is one."""
+    """Return the perplexity of a loss, or None if the loss is None."""
     return None if loss is None else evaluate.perplexity(loss)

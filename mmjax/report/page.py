@@ -1,4 +1,4 @@
-"""`report.html`: a run in one file that needs nothing else."""
+"""`report.html`: a run in one self-contained file."""
 
 import re
 from collections.abc import Mapping
@@ -14,14 +14,20 @@ from mmjax.runs.layout import FIGURES, REPORT
 
 
 def write(report: Report, folder: Path) -> None:
-    """Write the pictures and the report into a run folder. Raises `InputError` if that cannot be done."""
+    """Write the pictures and the report into a run folder.
+
+    Raises `InputError` if a file cannot be written.
+    """
     drawn = [picture for section in report.sections for picture in section.pictures]
     svgs = drawing.save_pictures(drawn, folder / FIGURES)
     files.write(folder / REPORT, render(report, {name: inline(name, svgs[name]) for name in svgs}))
 
 
 def render(report: Report, svgs: Mapping[str, Markup]) -> str:
-    """The page, everything in it escaped but the pictures, which matplotlib has escaped."""
+    """Return the report as HTML.
+
+    Everything is escaped here except the pictures, which matplotlib has escaped.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -34,7 +40,11 @@ def render(report: Report, svgs: Mapping[str, Markup]) -> str:
 
 
 def inline(name: str, svg: str) -> Markup:
-    """A picture to stand within a page: in the page's two colours, with ids that no other picture has."""
+    """Return an SVG to embed in a page.
+
+    Its black and white become the page's colours. Its ids begin with `name`, so that no other
+    picture has the same ones.
+    """
     svg = svg[svg.index("<svg ") :]
     svg = svg.replace("#000000", "currentColor").replace("#ffffff", "var(--paper)")
     svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", svg)

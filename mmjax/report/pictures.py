@@ -19,7 +19,7 @@ def of_training(
     yardsticks: Mapping[str, float],
     drop_step: int | None = None,
 ) -> Iterator[Picture]:
-    """The pictures over time, from the lines of a run's metrics."""
+    """Yield the pictures over time, from the lines of a run's metrics."""
     if not records:
         return
 
@@ -62,7 +62,7 @@ def of_training(
 
 
 def of_network(snapshot: Snapshot) -> Iterator[Picture]:
-    """The lecture's pictures of what a batch does inside."""
+    """Yield the lecture's pictures of a batch inside the network."""
     layers = [row.name for row in snapshot.activations]
     outputs = {name: np.asarray(snapshot.batch.outputs[name]) for name in layers}
     gradients = {name: np.asarray(snapshot.batch.output_grads[name]) for name in layers}
@@ -109,10 +109,10 @@ def of_network(snapshot: Snapshot) -> Iterator[Picture]:
 def of_characters(
     vectors: np.ndarray, kept: np.ndarray, counts: np.ndarray, expected: np.ndarray, vocab: Vocab
 ) -> Iterator[Picture]:
-    """What an MLP has made of the characters, and its pairs against the counted ones.
+    """Yield the pictures of an MLP's embedding and letter pairs.
 
-    `counts` and `expected` [kept, vocab] are counted pairs and those the model expects, after the
-    tokens `kept`, which are shown.
+    `counts` and `expected` [kept, vocab] are the counted pairs, and those that the model expects,
+    after the tokens `kept`. The pictures label and compare only these tokens.
     """
     labels = [vocab.labels[i] for i in kept]
     yield Picture(
@@ -145,7 +145,10 @@ def counted_pairs(counts: np.ndarray, kept: np.ndarray, vocab: Vocab) -> Picture
 
 
 def of_tables(counts: np.ndarray, trained: np.ndarray, vocab: Vocab) -> Iterator[Picture]:
-    """The counted pairs, and the trained table of P(next | previous) beside the counted one."""
+    """Yield the pictures of a bigram's tables.
+
+    They are the counted pairs, and the trained table of P(next | previous) beside the counted one.
+    """
     kept = plots.most_frequent(counts)
     yield counted_pairs(counts[np.ix_(kept, kept)], kept, vocab)
     yield Picture(

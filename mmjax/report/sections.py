@@ -1,4 +1,4 @@
-"""What a report consists of."""
+"""The parts of a report."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,7 +9,10 @@ from mmjax.report.drawing import Picture
 
 
 class Section(NamedTuple):
-    """A heading with text, tables by their captions, and pictures under it."""
+    """A heading with text, tables and pictures under it.
+
+    `tables` has each table by its caption.
+    """
 
     title: str
     text: str = ""
@@ -18,7 +21,7 @@ class Section(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What a report shows, from top to bottom."""
+    """The content of a report, from top to bottom."""
 
     title: str
     lead: str
@@ -40,5 +43,5 @@ def settings_and_figures(settings: Mapping[str, Any], figures: Mapping[str, Any]
 
 
 def setting(value: Any) -> str:
-    """A value of JSON as text."""
+    """Return a JSON value as text."""
     return "; ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,4 +1,4 @@
-"""The inside of a network as tables, and the findings as lines."""
+"""A snapshot of a network as tables, and findings as lines."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from mmjax.io.text import Table
 
 
 def tables(snapshot: Snapshot) -> dict[str, Table]:
-    """The lecture's tables, each with its title."""
+    """Return the lecture's tables, each by its title."""
     activations = [
         (f"{a.layer}", a.name, f"{a.mean:+.2f}", f"{a.std:.2f}", _percent(a), a.dead)
         for a in snapshot.activations
@@ -45,7 +45,7 @@ def _percent(row: Activation) -> str:
 
 
 def health_lines(findings: Sequence[Finding]) -> str:
-    """A line for each finding, or one that there is none."""
+    """Return one line for each finding, or one line that says "nothing found"."""
     if not findings:
         return "Healthy: nothing found."
     return "\n".join(
