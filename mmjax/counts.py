@@ -1,6 +1,7 @@
 """Counting: bigram tables, their probabilities and their entropy.
 
-A count table is an array [vocab, vocab], previous token by next token.
+A count table is an array [vocab, vocab]: a row for each previous token and a column for each next
+token.
 """
 
 from itertools import pairwise
@@ -13,17 +14,18 @@ from mmjax.data import corpus
 from mmjax.data.vocab import Vocab
 from mmjax.errors import require
 
-PIECE = 2**22  # tokens counted at once, and cells of a dense table, which bounds the memory
-MAX_VOCAB = 2**13  # a table of that size takes half a gigabyte
+PIECE = 2**22  # tokens counted at once, and cells of a dense table; bounds the memory
+MAX_VOCAB = 2**13  # rows of a count table; one of this size takes half a gigabyte
 Table = Real[np.ndarray, "vocab vocab"]
 
 
 def bigrams(
     tokens: Integer[np.ndarray, "tokens"], vocab_size: int
 ) -> Int[np.ndarray, "vocab vocab"]:
-    """How often each token follows each token in a flat array of tokens.
+    """Return how often each token follows each token.
 
-    Raises `InputError` if the vocabulary is so large that the table would need gigabytes.
+    `tokens` is a flat array. Raises `InputError` if the vocabulary has more than `MAX_VOCAB`
+    tokens, because the table would take more than half a gigabyte.
     """
     require(
         vocab_size <= MAX_VOCAB,
@@ -38,7 +40,10 @@ def bigrams(
 
 
 class Pairs(NamedTuple):
-    """A count table without its zeros, in order, for alphabets of any size."""
+    """A count table without its zeros, for alphabets of any size.
+
+    The pairs are in ascending order.
+    """
 
     previous: Int[np.ndarray, "pairs"]
     following: Int[np.ndarray, "pairs"]
@@ -47,11 +52,14 @@ class Pairs(NamedTuple):
 
     @property
     def codes(self) -> Int[np.ndarray, "pairs"]:
-        """Return the pairs as numbers with base vocab_size, ascending."""
+        """The pairs as ascending numbers with base `vocab_size`."""
         return self.previous * self.vocab_size + self.following
 
     def rows(self, previous: Integer[np.ndarray, "rows"]) -> Int[np.ndarray, "rows vocab"]:
-        """Return the rows of the count table for some `previous` tokens, which must ascend."""
+        """Return the rows of the count table for `previous` tokens.
+
+        The tokens must be in ascending order.
+        """
         table = np.zeros((len(previous), self.vocab_size), np.int64)
         at, here = find(previous, self.previous)
         table[at[here], self.following[here]] = self.counts[here]
@@ -61,7 +69,10 @@ class Pairs(NamedTuple):
 def find(
     ascending: Integer[np.ndarray, "sorted"], values: Integer[np.ndarray, "values"]
 ) -> tuple[Int[np.ndarray, "values"], Bool[np.ndarray, "values"]]:
-    """Return where each value would stand among ascending numbers, and whether it is there."""
+    """Return the place of each value among ascending numbers.
+
+    The second array says whether the value occurs there.
+    """
     at = np.searchsorted(ascending, values)
     here = at < len(ascending)
     here[here] = ascending[at[here]] == values[here]
@@ -69,12 +80,12 @@ def find(
 
 
 def pairs(tokens: Integer[np.ndarray, "tokens"], vocab_size: int) -> Pairs:
-    """Return how often each pair occurs in a flat array of tokens."""
+    """Return the counted pairs of a flat array of tokens."""
     found = [np.zeros((2, 0), np.int64)]
     for start in range(0, len(tokens) - 1, PIECE):
         piece = tokens[start : start + PIECE + 1].astype(np.int64)
         codes = piece[:-1] * vocab_size + piece[1:]
-        if vocab_size**2 <= PIECE:  # which is faster than sorting
+        if vocab_size**2 <= PIECE:  # counting into a table is faster than sorting
             table = np.bincount(codes)
             found.append(np.stack([np.flatnonzero(table), table[table > 0]]))
         else:
@@ -86,7 +97,10 @@ def pairs(tokens: Integer[np.ndarray, "tokens"], vocab_size: int) -> Pairs:
 
 
 def pair_nll(pairs: Pairs, model: Pairs, *, smoothing: float = 0.0) -> float:
-    """Return `nll` of a list with these `pairs` under the smoothed frequencies of `model`."""
+    """Return the NLL of `pairs` under the smoothed frequencies of `model`.
+
+    In nats per character, as in `nll`; `smoothing` is added to every count of `model`.
+    """
     at, known = find(model.codes, pairs.codes)
     seen = np.zeros(len(at))
     seen[known] = model.counts[at[known]]
@@ -99,16 +113,20 @@ def pair_nll(pairs: Pairs, model: Pairs, *, smoothing: float = 0.0) -> float:
 
 
 def pair_kl(pairs: Pairs, model: Pairs, *, smoothing: float = 0.0) -> float:
-    """Return `kl` from a list with these `pairs` to the smoothed frequencies of `model`, in nats."""
+    """Return the KL divergence of `pairs` from the frequencies of `model`.
+
+    In nats per character, as in `kl`; `smoothing` is added to every count of `model`.
+    """
     return pair_nll(pairs, model, smoothing=smoothing) - pair_nll(pairs, pairs)
 
 
 def probabilities(
     counts: Real[np.ndarray, "rows vocab"], *, smoothing: float = 0.0
 ) -> Float[np.ndarray, "rows vocab"]:
-    """P(next | previous) with `smoothing` added to every count (1: Laplace's rule), each row summing to 1.
+    """Return P(next | previous) from smoothed counts.
 
-    A row without any count is uniform, which is what smoothing k gives it however small k is.
+    Each row sums to 1. `smoothing` is added to every count (1 is Laplace's rule). A row without any
+    count is uniform, as it is for any smoothing above 0.
     """
     smoothed = counts + np.float64(smoothing)
     totals = smoothed.sum(axis=1, keepdims=True)
@@ -117,10 +135,10 @@ def probabilities(
 
 
 def nll(probs: Float[np.ndarray, "vocab vocab"], counts: Table) -> float:
-    """Mean negative log-likelihood, in nats a token, of the list with these `counts` under `probs`.
+    """Return the mean negative log-likelihood of `counts` under `probs`.
 
-    A list's bigram likelihood depends on its counts alone. Infinite if it has a pair of probability 0,
-    NaN if it has none at all.
+    In nats per character. A list's bigram likelihood depends only on its counts. The result is
+    infinite if the list has a pair of probability 0, and NaN if the list has no pair.
     """
     seen = counts > 0
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -128,25 +146,31 @@ def nll(probs: Float[np.ndarray, "vocab vocab"], counts: Table) -> float:
 
 
 def entropy_floor(counts: Table) -> float:
-    """The conditional entropy H(next | previous) of the list, in nats: no bigram model scores below it.
+    """Return the list's conditional entropy H(next | previous).
 
-    With p the list's own conditional frequencies and q any model's,
-    NLL(q) = H(p) + sum_a p(a) KL(p(.|a) || q(.|a)), and KL >= 0 with equality only at q = p (Gibbs'
-    inequality; Cover and Thomas, Elements of Information Theory, theorem 2.6.3).
+    In nats per character. No bigram model has a lower loss on the list: with p the list's own
+    conditional frequencies and q any model's, NLL(q) = H(p) + sum_a p(a) KL(p(.|a) || q(.|a)), and
+    KL >= 0 with equality only at q = p (Gibbs' inequality; Cover and Thomas, Elements of
+    Information Theory, theorem 2.6.3).
     """
     return nll(probabilities(counts), counts)
 
 
 def kl(counts: Table, other: Table) -> float:
-    """Nats a token lost by coding the list of `counts` with the conditional frequencies of `other`.
+    """Return the conditional KL divergence of `counts` from `other`.
 
-    sum_a p(a) KL(p(.|a) || q(.|a)) >= 0: how far `other`'s bigrams lie above the entropy floor.
+    These are the nats per character lost by coding the list of `counts` with the conditional
+    frequencies of `other`: sum_a p(a) KL(p(.|a) || q(.|a)) >= 0. It says how far `other`'s bigrams
+    are above the entropy floor.
     """
     return nll(probabilities(other), counts) - entropy_floor(counts)
 
 
 class Letter(NamedTuple):
-    """One step through a name: the pair, its probability and its negative log-likelihood in nats."""
+    """One step through a name: a pair and its probability.
+
+    `nll` is the pair's negative log-likelihood in nats.
+    """
 
     pair: str
     probability: float
@@ -154,9 +178,10 @@ class Letter(NamedTuple):
 
 
 def spell(name: str, probs: Float[np.ndarray, "vocab vocab"], vocab: Vocab) -> list[Letter]:
-    """The probability of every letter of `name` and of its end, given the letter before.
+    """Return the probability of each letter and of the end.
 
-    Raises `InputError` if the name has a character that the vocabulary lacks.
+    Each is given the letter before. Raises `InputError` if the name has a character that is not in
+    `vocab`.
     """
     tokens = corpus.encode(vocab, [name])
     p = probs[tokens[:-1], tokens[1:]]

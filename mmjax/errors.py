@@ -2,13 +2,14 @@
 
 import numpy as np
 
-LONGEST = 200  # characters of what others say
+LONGEST = 200  # characters shown of another exception's message
 
 
 class InputError(Exception):
-    """What was given cannot work; one line says what, where, and what to do about it.
+    """An error in what the user gave.
 
-    It is no `ValueError` on purpose: argument parsers catch those and say something else instead.
+    Its message is one line that says what is wrong, where, and what to do about it. It is not a
+    `ValueError`, because argument parsers catch those and show another message.
     """
 
 
@@ -19,16 +20,19 @@ def require(holds: bool, message: str) -> None:
 
 
 def said(error: Exception) -> str:
-    """What an exception says, as one line of a bearable length."""
+    """Return an exception's message as one line.
+
+    A message of `LONGEST` or more characters is cut there.
+    """
     line = " ".join((f"{error} is missing" if isinstance(error, KeyError) else str(error)).split())
     return line if len(line) < LONGEST else f"{line[:LONGEST]} ..."
 
 
 def require_ranges(config: object, **ranges: tuple[float, float]) -> None:
-    """Raise `InputError` unless each named attribute lies in its range, both ends included.
+    """Raise `InputError` unless each named attribute is in its range.
 
-    Where the range is given in integers the value has to be one. A NumPy scalar becomes the Python
-    number that it holds, also in a frozen dataclass.
+    Both ends belong to the range. If its lower end is an integer, the value must be one. A NumPy
+    scalar is replaced by the Python number that it holds, also in a frozen dataclass.
     """
     for name, (low, high) in ranges.items():
         value = getattr(config, name)

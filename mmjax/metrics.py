@@ -14,10 +14,11 @@ from mmjax.train.loop import Chunk, Metric, Record
 
 
 def losses(recipe: Recipe) -> Metric:
-    """Return the metric of step, seconds, learning rate and the losses of the chunk's batches.
+    """Return the metric of step, seconds, learning rate and batch losses.
 
-    `loss_batch` is their mean in nats per character, `loss_batch_low` and `loss_batch_high` are the
-    lowest and the highest. The learning rate `lr` is that of the chunk's last step.
+    `loss_batch` is the mean loss of the chunk's batches in nats per character, `loss_batch_low` and
+    `loss_batch_high` are the lowest and the highest. `lr` is the learning rate of the chunk's last
+    step.
     """
     schedule = schedule_of(recipe)
 
@@ -41,8 +42,11 @@ def losses(recipe: Recipe) -> Metric:
 
 
 def update_ratios(chunk: Chunk) -> list[Record]:
-    """Return each weight's mean `update_ratio/...`, if `diagnostics.update_ratios` observed."""
-    # jit returns dictionaries sorted by name; here they are in the order of the network.
+    """Return the mean `update_ratio/...` of each weight over the chunk.
+
+    This is a metric; it needs `observe=diagnostics.update_ratios` in `train.fit`.
+    """
+    # jit sorts dictionaries by name; restore the order of the network.
     names = diagnostics.weights(chunk.states[0].params)
     means = {name: np.asarray(chunk.observed[name]).mean(axis=1) for name in names}
     return [
@@ -52,9 +56,9 @@ def update_ratios(chunk: Chunk) -> list[Record]:
 
 
 def saturations(model: Model, contexts: Integer[Array, "batch block_size"]) -> Metric:
-    """Return the metric of each activation layer's `saturation/...` in percent, on these contexts.
+    """Return the metric of each activation layer's `saturation/...`, in percent.
 
-    The contexts are one batch with its own BatchNorm statistics, as in training.
+    `contexts` are one batch, normalised with its own BatchNorm statistics as in training.
     """
 
     def one(params: Any, stats: Any) -> Record:
@@ -72,7 +76,10 @@ _outputs = jax.jit(diagnostics.outputs, static_argnums=0)
 
 
 def validation(model: Model, tokens: Integer[np.ndarray, "tokens"], every: int) -> Metric:
-    """Return the metric `loss_val`: the loss over `tokens`, at every `every`-th step."""
+    """Return the metric `loss_val`, the loss over `tokens`.
+
+    It is measured at the steps that are multiples of `every`.
+    """
 
     def metric(chunk: Chunk) -> Sequence[Record]:
         if chunk.step % every:

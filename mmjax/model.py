@@ -39,7 +39,7 @@ class Model(Protocol):
         ...
 
     def init(self, key: PRNGKeyArray, /) -> tuple[Any, Any]:
-        """Return new (params, stats): what is learned, and what is tracked beside it."""
+        """Return new (params, stats): what is learned, and what is tracked besides."""
         ...
 
     def apply(
@@ -55,7 +55,7 @@ class Model(Protocol):
     ) -> tuple[Array, Any]:
         """Return (logits [batch, vocab], new stats) for contexts [batch, block_size].
 
-        `key` feeds random layers such as dropout, in training alone. Call `tap(name, x)` with the
+        `key` feeds random layers such as dropout, in training only. Call `tap(name, x)` with the
         output of every layer and continue with what it returns: this is how a caller records,
         perturbs or replaces a layer's output.
         """
@@ -100,9 +100,10 @@ def require_model(model: Any) -> None:
 
 @lru_cache(maxsize=256)
 def layer_names(model: Model) -> tuple[str, ...]:
-    """Return the names of the layers in the order of the forward pass, as `tap` sees them.
+    """Return the layers' names in the order of the forward pass.
 
-    The lecture numbers its layers by this place. The activations of its network are 1, 4, 7, 10, 13.
+    `tap` sees the layers by these names. The lecture numbers its layers by this order: the
+    activations of its network are 1, 4, 7, 10 and 13.
     """
     names: dict[str, None] = {}
 
@@ -125,7 +126,10 @@ def parameter_count(params: Any) -> int:
 
 
 def named(tree: Any) -> dict[str, Any]:
-    """Return the leaves of a pytree by their path, such as `hidden.0.linear.weight`, in its order."""
+    """Return the leaves of a pytree by their path.
+
+    A path is, for example, `hidden.0.linear.weight`. The order is that of the tree.
+    """
     return {
         jax.tree_util.keystr(path, simple=True, separator="."): leaf
         for path, leaf in jax.tree.leaves_with_path(tree)

@@ -1,7 +1,8 @@
 """Functions as constants of a compiled program: equal ones compile once.
 
-`jax.jit` compiles again for every new function object, and `optax.adam(1e-3)` makes new ones at every
-call. `Static` compares functions by what they do, so an optimizer written inline compiles once.
+`jax.jit` compiles again for every new function object, and every call of `optax.adam(1e-3)` makes
+new ones. `Static` compares functions by their content, so an optimizer written inline compiles
+once.
 """
 
 import dataclasses
@@ -19,10 +20,11 @@ PLAIN = (int, float, complex, str, bytes, bool, type(None), type, CodeType, Buil
 
 
 class Static(Generic[T]):
-    """A value that is hashable and equal to others that were built the same way.
+    """A hashable value that equals others built the same way.
 
-    Two functions are equal if their code, defaults and captured values are. Containers are compared
-    by their content, arrays by their numbers, and everything else by identity.
+    Two functions are equal if their code, module, defaults and captured values are. Containers and
+    hashable dataclasses are compared by their content, arrays by their numbers, and everything else
+    by identity.
     """
 
     def __init__(self, value: T) -> None:
@@ -39,7 +41,10 @@ class Static(Generic[T]):
 
 
 class _Identity:
-    """An object compared by identity; it stays alive as long as the comparison matters."""
+    """An object compared by identity.
+
+    The reference keeps the object alive, so that no other object gets its id.
+    """
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -52,7 +57,10 @@ class _Identity:
 
 
 def _content(value: Any, outer: tuple[int, ...]) -> Any:
-    """Return what `value` is made of, as nested tuples; `outer` are the values it is part of."""
+    """Return the content of `value` as nested tuples.
+
+    `outer` holds the ids of the values that contain it.
+    """
     if id(value) in outer:  # a function that calls itself
         return ("itself", outer.index(id(value)))
     if isinstance(value, PLAIN):

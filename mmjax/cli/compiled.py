@@ -1,4 +1,4 @@
-"""Keep what XLA compiled for the next run."""
+"""The cache of compiled programs, kept for the next run."""
 
 import os
 import stat
@@ -9,14 +9,15 @@ from pathlib import Path
 
 import jax
 
-KEPT_DAYS = 30  # how long what was compiled is kept
+KEPT_DAYS = 30  # older entries are removed
 
 
 def keep_compiled() -> None:
-    """Keep what XLA compiles for the next run, in a folder of the user's own.
+    """Keep what XLA compiles in the user's cache folder.
 
-    It holds machine code that is run as it is found. So it is left alone where anybody else could have written
-    into it, and where the user has chosen a place of their own (JAX_COMPILATION_CACHE_DIR).
+    JAX runs the machine code in this folder without a check. So the folder is not used if another
+    user may have access to it. It is not used either if the user has chosen another one
+    (JAX_COMPILATION_CACHE_DIR).
     """
     chosen = getattr(jax.config, "jax_compilation_cache_dir", None)
     if chosen or not hasattr(os, "getuid"):
@@ -37,5 +38,5 @@ def keep_compiled() -> None:
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    # An entry that was cut off while it was written costs a compilation, and nobody need know.
+    # An entry that was cut off while it was written only costs a compilation: no warning.
     warnings.filterwarnings("ignore", "Error reading persistent compilation cache")

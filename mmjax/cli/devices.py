@@ -1,4 +1,4 @@
-"""Devices: how many there are, and what to say if none starts."""
+"""Devices: how many to use, and the message if none starts."""
 
 import os
 import re
@@ -10,9 +10,10 @@ from mmjax.errors import said
 
 
 def a_device_for_each_core(most: int) -> None:
-    """Let JAX take each core, `most` of them at most, for a device of its own, if there is no accelerator.
+    """Make JAX treat each CPU core as a device.
 
-    Only before anything has been computed; later, or where XLA_FLAGS say how many, all stays as it is.
+    It uses at most `most` cores, and matters only without an accelerator. Call it before JAX
+    computes anything; later, or if XLA_FLAGS sets the number of devices, it changes nothing.
     """
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         with suppress(RuntimeError):
@@ -20,10 +21,13 @@ def a_device_for_each_core(most: int) -> None:
 
 
 def cores() -> int:
-    """How many cores this process may use, or how many there are where the system does not say."""
+    """Return how many cores this process may use.
+
+    Return how many cores there are if the system does not say.
+    """
     try:
         return len(os.sched_getaffinity(0))
-    except (AttributeError, OSError):  # macOS and Windows have no such call
+    except (AttributeError, OSError):  # macOS and Windows do not have this call
         return os.cpu_count() or 1
 
 
@@ -37,8 +41,11 @@ ADVICE_OF_JAX = re.compile(r" \((set JAX_PLATFORMS|you may need to)[^()]*\)$")
 
 
 def device_trouble(error: RuntimeError | AssertionError) -> str | None:
-    """What to tell the user if JAX cannot start a device; None for every other error."""
-    if isinstance(error, AssertionError):  # JAX says nothing where every platform is left out
+    """Return the message to show if JAX cannot start a device.
+
+    Return None for every other error.
+    """
+    if isinstance(error, AssertionError):  # JAX gives no message if every platform is excluded
         try:
             jax.devices()
             return None

@@ -1,4 +1,4 @@
-"""Ctrl-C: the first one is noted, the second one ends the program."""
+"""Ctrl-C: the first is noted, the second ends the program."""
 
 import signal
 import sys
@@ -8,7 +8,10 @@ from contextlib import contextmanager
 
 
 class Interruption:
-    """Whether the user asked to stop: falsy, or true with the exit status in `status`."""
+    """A flag that becomes true when the user asks to stop.
+
+    `status` is then the exit status.
+    """
 
     def __init__(self) -> None:
         self.status = 0
@@ -17,16 +20,20 @@ class Interruption:
         return self.status != 0
 
     def stop(self, records: object) -> str | None:
-        """Return why training is to end, for `train.fit`; None if it is not."""
+        """Return the reason to end training, or None.
+
+        This is a stop for `train.fit`.
+        """
         del records
         return "interrupted" if self else None
 
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Note the first Ctrl-C (or SIGTERM) within the block; the second one ends the program.
+    """Note the first Ctrl-C (or SIGTERM) within the block.
 
-    Only the main thread can catch signals; in other threads nothing is noted.
+    The second one ends the program. Only the main thread can catch signals; in other threads
+    nothing is noted.
     """
     interruption = Interruption()
     signals = (signal.SIGINT, signal.SIGTERM)

@@ -23,27 +23,31 @@ MARKERS = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)  # flat opti
 Arguments = Sequence[str]
 
 
-# Which folder is written to, and how, is said anew each time; the vocabulary follows from the list.
+# The output folder and how to open it are given anew for each run; the vocabulary size follows from
+# the list.
 NOT_TAKEN = ("out", "resume", "overwrite", "config", "vocab_size")
 
 
 def kind_of(
     options: type[Options] | Callable[[Arguments], type[Options]], arguments: Arguments
 ) -> type[Options]:
-    """The options that there are on a command line."""
+    """Return the class of the options on a command line."""
     kind: Any = options if isinstance(options, type) else options(arguments)
     return kind
 
 
 def chosen(name: str, arguments: Arguments) -> str | None:
-    """What a command line says of one option; what is wrong there is for others to say."""
+    """Return the value of one option on a command line, or None.
+
+    Errors in the command line are left to `parse`.
+    """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument(f"--{name}", nargs="?")
     return getattr(parser.parse_known_args(arguments)[0], name)
 
 
 def config_of(arguments: Arguments) -> Path | None:
-    """The file that options are to be taken from."""
+    """Return the config.json to take options from, or None."""
     path = chosen("config", arguments)
     return Path(path) if path else None
 
@@ -51,9 +55,10 @@ def config_of(arguments: Arguments) -> Path | None:
 def as_typed(
     path: Path, options: type[Options] | Callable[[Arguments], type[Options]]
 ) -> list[str]:
-    """The options in a run's config.json as they would be typed, except those of `NOT_TAKEN`.
+    """Return the options in a run's config.json as command-line arguments.
 
-    Raises `InputError` if it cannot be read, or has an option that there is not, or that is no figure or text.
+    Those in `NOT_TAKEN` are left out. Raises `InputError` if the file cannot be read, has an
+    unknown option, or has an option of the wrong kind (true or false, or a figure or text).
     """
     content = read_object(path)
     recipe = content.get("recipe", "")
@@ -78,7 +83,7 @@ def as_typed(
 
 
 def flat(kind: Any) -> Iterator[dataclasses.Field[Any]]:
-    """The fields of an options dataclass and of those within it."""
+    """Yield the fields of an options dataclass and of nested ones."""
     hints = get_type_hints(kind)
     for field in dataclasses.fields(kind):
         if dataclasses.is_dataclass(hints[field.name]):
@@ -88,7 +93,10 @@ def flat(kind: Any) -> Iterator[dataclasses.Field[Any]]:
 
 
 def parse(module: str, options: type[Options], arguments: Arguments) -> Options:
-    """The command line's options. Raises `InputError` with what tyro says in its frame, as one line."""
+    """Return the command line's options.
+
+    Raises `InputError` with tyro's framed message as one line.
+    """
     framed = io.StringIO()
     try:
         with redirect_stderr(framed):

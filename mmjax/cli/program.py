@@ -1,4 +1,4 @@
-"""What every program does the same way: options, errors, interruption, and what it shows."""
+"""The main function of every program: options, errors and exit status."""
 
 import os
 import signal
@@ -18,12 +18,13 @@ def main(
     options: type[Options] | Callable[[Arguments], type[Options]],
     program: Callable[[Options], int],
 ) -> NoReturn:
-    """Run `program` on the command line's options and exit with its status.
+    """Run `program` on the command line's options and exit.
 
-    Which options there are may depend on the command line.
+    The exit status is what `program` returns. `options` may be a function that returns the class
+    of the options for a command line.
 
-    Bad input, or a device that JAX cannot start, is one line on standard error and status 2;
-    Ctrl-C before or after training is 130.
+    Bad input, or a device that JAX cannot start, gives one line on standard error and status 2.
+    Ctrl-C before or after training gives status 130.
     """
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)  # notebooks have streams without it
@@ -49,7 +50,7 @@ def main(
     except KeyboardInterrupt as stop:
         print(f"{module}: interrupted{stop}", file=sys.stderr)
         status = 128 + signal.SIGINT
-    except BrokenPipeError:  # the reader of our output has seen enough, as `head` does
+    except BrokenPipeError:  # the reader has closed our output, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     sys.exit(status)

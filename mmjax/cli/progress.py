@@ -12,7 +12,10 @@ from mmjax.train.loop import Record, Sink
 
 @contextmanager
 def progress_bar(recipe: Recipe, start: Start | None, title: str | None = None) -> Iterator[Sink]:
-    """Show a progress bar within the block, which the sink moves."""
+    """Show a progress bar within the block.
+
+    Yields the sink that moves the bar.
+    """
     done = start.progress.step if start else 0
     last: dict[str, str] = {}
     with tqdm(

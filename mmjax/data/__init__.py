@@ -55,9 +55,10 @@ DATASETS: dict[str, Callable[[Any, Model], Dataset]] = {
 
 
 def of(name: str, data: Data, model: Model) -> Dataset:
-    """Return the dataset of this name for a flat array of tokens; a dataset comes back unchanged.
+    """Return the dataset of this name for `data`.
 
-    Raises `InputError` if there is no example, or the data does not fit the model.
+    `data` is a flat array of tokens; a dataset is returned unchanged. Raises `InputError` if there
+    is no example, or the data does not fit the model.
     """
     if not isinstance(data, Dataset):
         data = DATASETS[name](data, model)

@@ -1,9 +1,8 @@
-"""The distinct contexts of a list, each with its frequency and what follows it.
+"""Distinct contexts of a list, with frequencies and next-token distributions.
 
 The lecture's training part has 182,580 examples, but only 5,420 distinct contexts of three letters.
-A step that learns the whole distribution after a context has the same mean gradient as one that
-learns a single next letter, without the noise of which letter it happens to be (the theorem of Rao
-and Blackwell).
+A step that learns the whole distribution after a context has the same mean gradient as a step that
+learns one next letter, without the noise of drawing that letter (Rao-Blackwell theorem).
 """
 
 from typing import NamedTuple
@@ -19,21 +18,24 @@ from mmjax.errors import require
 from mmjax.io import memory
 from mmjax.model import Model
 
-PIECE = 2**22  # examples of three letters looked at together, which bounds the memory
-MAX_NUMBERS = 2**28  # distinct contexts times tokens: a gibibyte in float32
+PIECE = 2**22  # examples processed at once for block_size 3; bounds the memory
+MAX_NUMBERS = 2**28  # distinct contexts times vocabulary size: 1 GiB in float32
 
 
 class ContextTable(NamedTuple):
-    """The distinct contexts of a list in ascending order, drawn by their frequency."""
+    """The distinct contexts of a list, in ascending order.
+
+    A step draws contexts by their frequency.
+    """
 
     contexts: Integer[Array, "distinct block_size"]
     ends: Int[Array, "distinct"]
-    """Examples that have this context or one before it; the last is the number of all examples."""
+    """Number of examples with this context or an earlier one; the last entry counts all."""
     next_probs: Float[Array, "distinct vocab"]
     """Distribution of the token after each context."""
 
     def draw(self, key: PRNGKeyArray, batch_size: int) -> Int[Array, "batch"]:
-        """Return the rows of `batch_size` contexts, those of random examples."""
+        """Return the table rows of `batch_size` random examples."""
         example = jax.random.randint(key, (batch_size,), 0, self.ends[-1])
         return jnp.searchsorted(self.ends, example, side="right")
 
@@ -42,7 +44,7 @@ class ContextTable(NamedTuple):
         return Batch(self.contexts[drawn], self.next_probs[drawn])
 
     def require_fit(self, model: Model) -> None:
-        """Raise `InputError` unless block size and vocabulary are the model's."""
+        """Raise `InputError` unless block size and vocabulary size are the model's."""
         block_size, vocab_size = self.contexts.shape[-1], self.next_probs.shape[-1]
         require(
             (block_size, vocab_size) == (model.block_size, model.vocab_size),
@@ -52,37 +54,39 @@ class ContextTable(NamedTuple):
 
 
 class AllContexts(NamedTuple):
-    """A context table of which every step takes all rows, weighted by their frequency.
+    """A context table for full-batch training.
 
-    One step is one of gradient descent over the whole list, as the lecture trains its bigram.
+    Every step takes all rows, weighted by their frequency. So a step is gradient descent over the
+    whole list, as the lecture trains its bigram.
     """
 
     table: ContextTable
 
     def draw(self, key: PRNGKeyArray, batch_size: int) -> tuple[()]:
-        """Return nothing, since nothing is random."""
+        """Return an empty tuple, because nothing is random."""
         del key, batch_size
         return ()
 
     def batch(self, drawn: tuple[()]) -> Batch:
-        """Return every context with its frequency."""
+        """Return every context with its next-token distribution, weighted by frequency."""
         del drawn
         contexts, ends, next_probs = self.table
         frequency = jnp.diff(ends, prepend=jnp.zeros(1, ends.dtype)).astype(next_probs.dtype)
         return Batch(contexts, next_probs, frequency / frequency.sum())
 
     def require_fit(self, model: Model) -> None:
-        """Raise `InputError` unless block size and vocabulary are the model's."""
+        """Raise `InputError` unless block size and vocabulary size are the model's."""
         self.table.require_fit(model)
 
 
 def collect(
     tokens: Integer[np.ndarray, "tokens"], vocab_size: int, block_size: int
 ) -> ContextTable:
-    """Return the distinct contexts of `block_size` tokens in a flat array of tokens.
+    """Return the table of the distinct contexts in `tokens`.
 
-    Raises `InputError` if there are so many that their distributions would not fit into a gibibyte,
-    or so many examples that looking for them would take more memory than there is.
+    `tokens` is a flat array; a context has `block_size` tokens. Raises `InputError` if there is no
+    example, if the next-token distributions would not fit into 1 GiB, or if the search would take
+    more memory than is available.
     """
     require(
         len(tokens) > 1,
@@ -121,7 +125,10 @@ def collect(
 
 
 def _rows(tokens: np.ndarray, start: int, end: int, block_size: int) -> np.ndarray:
-    """Return the examples from `start` to before `end`: [n, block_size + 1], the target last."""
+    """Return the examples from `start` up to, but not including, `end`.
+
+    The shape is [n, block_size + 1]; the target is the last column.
+    """
     index = np.arange(start, end)
     rows = np.zeros((len(index), block_size + 1), tokens.dtype)
     rows[:, -1] = tokens[index + 1]
@@ -134,8 +141,11 @@ def _rows(tokens: np.ndarray, start: int, end: int, block_size: int) -> np.ndarr
 
 
 def _distinct(rows: np.ndarray, counts: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Return the distinct rows in ascending order, and how often each occurs or its counts' sum."""
-    # Read as numbers of 64 bits, which are sorted sooner than rows are.
+    """Return the distinct rows in ascending order, and the count of each.
+
+    The count is the number of occurrences or, with `counts`, the sum of their counts.
+    """
+    # View each row as 64-bit numbers, which sort faster than rows of tokens.
     wide = rows.astype(rows.dtype.newbyteorder(">"))
     missing = -wide.strides[0] % 8 // wide.itemsize
     words = np.pad(wide, ((0, 0), (0, missing))).view(">u8").astype(np.uint64)

@@ -1,8 +1,9 @@
-"""Lists of names: read, split and encoded as one flat array of tokens.
+"""Lists of names, read, split and encoded as flat token arrays.
 
-The names emma and olivia become `. e m m a . o l i v i a .`, and example i is: predict token i + 1
-from the `block_size` tokens up to token i, those before the last boundary blanked. So N names of L
-letters in all are N + L examples, one byte each, for any `block_size`; a bigram is `block_size` 1.
+The names emma and olivia become `. e m m a . o l i v i a .`. Example i predicts token i + 1 from
+the `block_size` tokens that end with token i; tokens before the last boundary are blank. So N names
+with L letters in total give N + L examples for any `block_size`. Each takes one byte, or two if the
+list has more than 255 distinct characters. A bigram has `block_size` 1.
 """
 
 import random
@@ -20,12 +21,12 @@ from mmjax.data.vocab import BOUNDARY, Vocab
 from mmjax.errors import InputError, require
 from mmjax.io import files
 
-MEMORY = 30  # bytes that a byte of the list takes, at most: names of three letters are the worst
-PIECE = 2**17  # names encoded at once, which bounds the memory
+MEMORY = 30  # bytes of memory per byte of the list, at most; names of three letters take the most
+PIECE = 2**17  # names encoded at once; bounds the memory
 
 
 class Splits(NamedTuple):
-    """The names to learn from, to choose by, and to report on."""
+    """The names for training, validation and test."""
 
     train: list[str]
     val: list[str]
@@ -33,17 +34,18 @@ class Splits(NamedTuple):
 
 
 def read_names(path: str | Path, *, unique: bool = False) -> list[str]:
-    """Return the names in a UTF-8 text file, one per line; with `unique` each name once.
+    """Return the names in a UTF-8 text file.
 
-    A byte order mark, CRLF line ends, blank lines and white space around a name are dropped.
-    Raises `InputError` if the file cannot be read as `files.read` says, is not UTF-8 text (naming line and byte) or
-    holds no name.
+    The file has one name per line. With `unique`, a repeated name is returned once. A byte order
+    mark, CRLF line ends, blank lines and white space around a name are dropped. Raises `InputError`
+    if `files.read` does, if the file is not UTF-8 text or has a NUL character (the message names
+    line and byte), or if it holds no name.
     """
     data = files.read(path, "give a text file with one name a line", weight=MEMORY)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # The codec counts from after the byte order mark, if there is one.
+        # The codec counts bytes from after the byte order mark, if the file has one.
         at = len(data) - len(error.object) + error.start
         raise InputError(f"{path}: {_place(data, at)} is not UTF-8; save it as UTF-8") from None
     if "\0" in text:
@@ -63,9 +65,10 @@ def _place(data: bytes, at: int) -> str:
 def split(names: Sequence[str], *, seed: int = 42, shuffles: int = 2) -> Splits:
     """Shuffle a copy of `names` and cut it 80 : 10 : 10.
 
-    Every shuffle starts from `random.Random(seed)` afresh. 42 and 2 give the split of docs/REPRODUCTION.md
-    that this library follows, 42 and 1 that of the lecture's later parts. Python's generator is
-    used because its streams are the same on every version and platform.
+    Every shuffle starts anew from `random.Random(seed)`. Seed 42 with 2 shuffles gives the split
+    that this library follows (see docs/REPRODUCTION.md); seed 42 with 1 shuffle gives the split of
+    the lecture's later parts. Python's generator is used because its streams are the same on every
+    version and platform.
 
     Raises `InputError` if a part would be empty (fewer than 6 names).
     """
@@ -83,7 +86,10 @@ def split(names: Sequence[str], *, seed: int = 42, shuffles: int = 2) -> Splits:
 
 
 def _order(length: int, seed: int, shuffles: int) -> np.ndarray:
-    """Where the names come from: the same shuffle again and again is one permutation again and again."""
+    """Return the place in the list of each shuffled name.
+
+    All shuffles have the same seed, so one permutation is applied `shuffles` times.
+    """
     places = array("i", range(length))
     random.Random(seed).shuffle(places)
     shuffled, order = np.array(places), np.arange(length, dtype=np.int32)
@@ -93,14 +99,15 @@ def _order(length: int, seed: int, shuffles: int) -> np.ndarray:
 
 
 def unseen(names: Iterable[str], known: Set[str]) -> list[str]:
-    """Those of `names` that are not known, in order."""
+    """Return the `names` that are not in `known`, in order."""
     return [name for name in names if name not in known]
 
 
 def encode(vocab: Vocab, names: Sequence[str]) -> np.ndarray:
-    """One flat array of tokens [examples + 1] of `vocab.dtype`: a boundary, then every name and its boundary.
+    """Return the names as one flat array of tokens.
 
-    Raises `InputError` if a name has a character that the vocabulary lacks.
+    The array [examples + 1] of `vocab.dtype` holds a boundary, then each name followed by a
+    boundary. Raises `InputError` if a name has a character that is not in `vocab`.
     """
     apart = next(c for c in map(chr, range(vocab.size)) if c not in vocab.characters)
     pieces = [vocabulary.encode(vocab, apart, boundary=apart)]
@@ -114,7 +121,7 @@ def encode(vocab: Vocab, names: Sequence[str]) -> np.ndarray:
 
 
 def decode(vocab: Vocab, tokens: np.ndarray) -> list[str]:
-    """The names in a flat array of tokens. The inverse of `encode`."""
+    """Return the names in flat `tokens`, the inverse of `encode`."""
     text = vocabulary.decode(vocab, tokens[tokens != BOUNDARY])
     lengths = np.diff(np.flatnonzero(tokens == BOUNDARY)) - 1
     ends = np.cumsum(lengths)
@@ -124,14 +131,20 @@ def decode(vocab: Vocab, tokens: np.ndarray) -> list[str]:
 def windows(
     tokens: Integer[Array, "tokens"], index: Integer[Array, "batch"], block_size: int
 ) -> tuple[Integer[Array, "batch block_size"], Integer[Array, "batch"]]:
-    """The examples at `index` as (contexts, targets); index 0 is the first, `len(tokens) - 2` the last."""
+    """Return the examples at `index` as (contexts, targets).
+
+    Index 0 is the first example, `len(tokens) - 2` the last.
+    """
     return examples(cut(tokens, index, block_size))
 
 
 def cut(
     tokens: Integer[Array, "tokens"], index: Integer[Array, "batch"], block_size: int
 ) -> Integer[Array, "batch block_size_and_1"]:
-    """Return the `block_size` tokens up to each index and the one after it, across names."""
+    """Return the `block_size` tokens up to each index, and the next one.
+
+    The tokens may belong to several names; `examples` blanks those of earlier names.
+    """
     back = jnp.arange(block_size - 1, -2, -1)[None, :]
     return tokens[jnp.maximum(index[:, None] - back, 0)]
 
@@ -139,8 +152,8 @@ def cut(
 def examples(
     cuts: Integer[Array, "batch block_size_and_1"],
 ) -> tuple[Integer[Array, "batch block_size"], Integer[Array, "batch"]]:
-    """What has been cut out, as (contexts, targets)."""
+    """Return the windows of `cut` as (contexts, targets)."""
     contexts, targets = cuts[:, :-1], cuts[:, -1]
-    # Going back from the newest token, everything from the first boundary on is blank.
+    # Seen from the newest token backwards, everything from the first boundary on is blank.
     in_name = jnp.cumprod((contexts != BOUNDARY)[:, ::-1], axis=1)[:, ::-1]
     return jnp.where(in_name, contexts, jnp.zeros_like(contexts)), targets

@@ -1,10 +1,11 @@
-"""What a training step is trained on: a dataset draws batches."""
+"""Datasets, from which training draws its batches."""
 
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float, Integer, PRNGKeyArray
 
-Targets = Integer[Array, "batch"] | Float[Array, "batch vocab"]  # tokens, or distributions of them
+# Tokens, or distributions over tokens.
+Targets = Integer[Array, "batch"] | Float[Array, "batch vocab"]
 
 
 class Batch(NamedTuple):
@@ -13,14 +14,14 @@ class Batch(NamedTuple):
     contexts: Integer[Array, "batch block_size"]
     targets: Targets
     weights: Float[Array, "batch"] | None = None
-    """Weights of the examples' losses, which sum to 1; None weighs all alike."""
+    """Weights of the examples' losses, which sum to 1; None weighs all examples equally."""
 
 
 @runtime_checkable
 class Dataset(Protocol):
-    """A pytree that draws batches in two parts.
+    """A pytree that draws batches in two calls.
 
-    `draw` returns small arrays, because the scan calls it for many steps at once; `batch` turns
+    `draw` returns small arrays, because the scan calls it for many steps at once. `batch` turns
     them into the examples of one step.
     """
 

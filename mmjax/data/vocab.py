@@ -8,14 +8,15 @@ import numpy as np
 from mmjax.errors import InputError, require
 
 BOUNDARY = 0
-CAPACITY = 2**16  # tokens are one byte while that is enough, else two
+CAPACITY = 2**16  # a token has one byte where that is enough, else two
 
 
 @dataclass(frozen=True)
 class Vocab:
-    """The distinct characters of a list, in code point order; character i is token i + 1.
+    """The distinct characters of a list.
 
-    Raises `InputError` if a character stands twice or there are more than two bytes can number.
+    Character i is token i + 1; `build` puts the characters in code point order. Raises `InputError`
+    if a character occurs twice, or if there are more than 65,535 (tokens have at most two bytes).
     """
 
     characters: str
@@ -31,7 +32,7 @@ class Vocab:
 
     @property
     def size(self) -> int:
-        """Number of tokens, the boundary included."""
+        """Number of tokens, including the boundary."""
         return len(self.characters) + 1
 
     @property
@@ -41,19 +42,23 @@ class Vocab:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What to show for each token: the boundary as ".", or as "<.>" where "." is a character."""
+        """The text to show for each token.
+
+        The boundary is ".", or "<.>" if "." is one of the characters.
+        """
         return ("<.>" if "." in self.characters else ".", *self.characters)
 
 
 def build(names: Iterable[str]) -> Vocab:
-    """The vocabulary of every character that occurs in `names`."""
+    """Return the vocabulary of all characters in `names`."""
     return Vocab("".join(sorted(set("".join(names)))))
 
 
 def encode(vocab: Vocab, text: str, *, boundary: str | None = None) -> np.ndarray:
-    """The tokens of `text`: an array [len(text)] of `vocab.dtype`.
+    """Return the tokens of `text`: an array [len(text)] of `vocab.dtype`.
 
-    `boundary`, a character that is none of the vocabulary's, stands for the boundary, if it is given. Raises `InputError`, naming the character, if the vocabulary does not have it.
+    `boundary`, if given, is a character outside the vocabulary that stands for the boundary. Raises
+    `InputError` if a character is not in the vocabulary; the message names it.
     """
     known, wanted = _code_points(vocab.characters), _code_points(text)
     token_of = np.zeros(max(known.max(initial=0), wanted.max(initial=0)) + 1, vocab.dtype)
@@ -65,7 +70,7 @@ def encode(vocab: Vocab, text: str, *, boundary: str | None = None) -> np.ndarra
     if unknown.any():
         at = int(np.argmax(unknown))
         character = text[at]
-        if boundary is not None:  # the text is a list of names, of which this one is meant
+        if boundary is not None:  # the text is a list of names: name the wrong one only
             start = text.rfind(boundary, 0, at) + 1
             text = text[start:].partition(boundary)[0]
         raise InputError(
@@ -76,7 +81,10 @@ def encode(vocab: Vocab, text: str, *, boundary: str | None = None) -> np.ndarra
 
 
 def decode(vocab: Vocab, tokens: np.ndarray) -> str:
-    """The text of `tokens` [n], none of which may be the boundary. The inverse of `encode`."""
+    """Return the text of `tokens` [n], the inverse of `encode`.
+
+    No token may be the boundary.
+    """
     code_points = _code_points(vocab.characters)[np.asarray(tokens, np.int64) - 1]
     return code_points.tobytes().decode("utf-32-le", "surrogatepass")
 

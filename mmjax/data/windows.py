@@ -1,4 +1,4 @@
-"""The examples of a list: every position of its tokens with the characters before it."""
+"""The examples of a list: each token with its context."""
 
 import weakref
 from dataclasses import dataclass
@@ -37,9 +37,10 @@ class Windows:
         return Batch(*corpus.examples(drawn))
 
     def require_fit(self, model: Model) -> None:
-        """Raise `InputError` unless there is an example, and `model` knows all tokens.
+        """Raise `InputError` if the tokens do not fit `model`.
 
-        Under `jit` or `vmap` only the shape is looked at.
+        There must be at least one example, and `model` must know all tokens. Under `jit` or `vmap`
+        only the number of tokens is checked.
         """
         tokens = self.tokens
         require(
@@ -51,7 +52,7 @@ class Windows:
 
 
 def require_known(largest: int, model: Model) -> None:
-    """Raise `InputError` if the largest token is beyond the model's."""
+    """Raise `InputError` unless `model` knows the token `largest`."""
     require(
         largest < model.vocab_size,
         f"the data has the token {largest}, and the model knows {model.vocab_size}, up to "
@@ -63,7 +64,10 @@ _LARGEST: dict[int, tuple["weakref.ref[Any]", int]] = {}
 
 
 def _largest(tokens: Any) -> int:
-    """Return the largest token; that of a `jax.Array`, which cannot change, is remembered."""
+    """Return the largest token.
+
+    The result for a `jax.Array` is cached, because the array cannot change.
+    """
     if not isinstance(tokens, jax.Array):
         return int(np.max(tokens))
     kept = _LARGEST.get(id(tokens))

@@ -1,4 +1,4 @@
-"""Files: read with care, written whole or not at all."""
+"""Files: checked when read, written completely or not at all."""
 
 import errno
 import os
@@ -9,18 +9,19 @@ from pathlib import Path
 from mmjax.errors import InputError, require
 from mmjax.io import memory
 
-UNFINISHED = ".tmp"  # how the names of files end that are being written
+UNFINISHED = ".tmp"  # suffix of a file that is being written
 DISK_FAILED = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
 
 
 def read(path: str | Path, hint: str, *, weight: float = 1) -> bytes:
-    """All bytes of a regular file; `weight` is how many bytes of memory each of them will take.
+    """Return all bytes of a regular file.
 
-    Raises `InputError`, ending with `hint` where the path is a wrong one, if there is no such file, it is a folder,
-    a pipe or a device, cannot be read, is too large for the memory, or changes meanwhile.
+    `weight` is the memory, in bytes, that each byte of the file will take. Raises `InputError` if
+    the file is missing, is a folder, a pipe or a device, cannot be read, is too large for the
+    memory, or changes while it is read. If it is missing or a folder, the message ends with `hint`.
     """
     try:
-        # Not waiting for the other end, should it be a pipe.
+        # O_NONBLOCK: if the path is a pipe, do not wait for its other end.
         with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
             before = os.fstat(file.fileno())
             require(
@@ -34,7 +35,7 @@ def read(path: str | Path, hint: str, *, weight: float = 1) -> bytes:
         raise InputError(f"{path}: no such file; {hint}") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder; {hint}") from None
-    except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
+    except (OSError, ValueError) as error:  # ValueError: the path has a NUL
         raise InputError(f"{path}: cannot be read: {_reason(error)}") from None
     unchanged = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
     require(
@@ -45,10 +46,12 @@ def read(path: str | Path, hint: str, *, weight: float = 1) -> bytes:
 
 
 def write(path: str | Path, data: bytes | str) -> None:
-    """Put `data` (a str as UTF-8) into the file `path`, which holds the old content until it holds all of the new.
+    """Write `data` to the file `path`, completely or not at all.
 
-    So it does after a crash, too: what is written reaches the disk before it takes the old content's place, and the
-    folder after that. Raises `InputError` if that cannot be done; then the old content stands.
+    A str is written as UTF-8. The file holds the old content until it holds all of the new, even
+    after a crash: the data reaches the disk before it replaces the old content, and the folder
+    after that. Raises `InputError` if the file cannot be written; the old content then stays,
+    unless only the last part, syncing the folder, failed.
     """
     path = Path(path)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
@@ -68,9 +71,10 @@ def write(path: str | Path, data: bytes | str) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Bring the names in a folder to the disk, where the system can do that.
+    """Flush the names in a folder to the disk, if the system can.
 
-    Windows opens no folder, and many network shares sync none. Raises OSError if the disk fails.
+    Windows cannot open a folder, and many network shares cannot sync one; both are ignored. Raises
+    OSError if the disk fails, is full or is over its quota.
     """
     try:
         folder = os.open(path, os.O_RDONLY)
@@ -84,7 +88,10 @@ def sync_folder(path: Path) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what writers left that were killed. Only where no other process writes."""
+    """Remove the unfinished files of writers that were killed.
+
+    Call it only where no other process writes.
+    """
     for file in folder.glob(f".*{UNFINISHED}"):
         with suppress(OSError):
             file.unlink()

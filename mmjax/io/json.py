@@ -1,4 +1,4 @@
-"""JSON of a run: figures, text and lists of text."""
+"""JSON of a run: numbers, text and lists of them."""
 
 import json
 from collections.abc import Callable
@@ -8,15 +8,16 @@ from typing import Any
 from mmjax.errors import InputError, said
 from mmjax.io import files
 
-LARGEST = 1e38  # a figure of float32
+LARGEST = 1e38  # bound on a number, so that it fits into float32
 
 
 def read_object(
     path: Path, check: Callable[[dict[str, Any]], object] = lambda _: None
 ) -> dict[str, Any]:
-    """A run's file of JSON: figures, text and lists of text by their names.
+    """Return the JSON object in a run's file, as `parsed` does.
 
-    Raises `InputError` if it cannot be read or is none, or `check` raises ValueError or KeyError.
+    Raises `InputError` if the file cannot be read, `parsed` refuses it, or `check` raises
+    ValueError or KeyError.
     """
     data = files.read(path, "give a run folder")
     try:
@@ -28,7 +29,11 @@ def read_object(
 
 
 def parsed(text: str) -> dict[str, Any]:
-    """A JSON object of figures, text and lists of text. Raises ValueError if it is none."""
+    """Return the JSON object in `text`.
+
+    Its values are numbers, booleans, text, null or flat lists of these; NaN and infinity become
+    None. Raises ValueError for anything else.
+    """
     try:
         content = json.loads(text, parse_constant=lambda _: None)
     except RecursionError:

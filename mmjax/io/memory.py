@@ -1,4 +1,4 @@
-"""Memory: how much there is, and refusal of what does not fit."""
+"""Memory: how much is available, and a check before large allocations."""
 
 import sys
 from contextlib import suppress
@@ -11,15 +11,20 @@ CONTROL_GROUP = Path("/sys/fs/cgroup")
 
 
 def available() -> int:
-    """Bytes that this process can still take, as far as the system tells; `sys.maxsize` where it does not.
+    """Return the bytes of memory that this process can still take.
 
-    On Linux the least of what the kernel calls available, what the control group leaves and what RLIMIT_AS leaves.
+    On Linux this is the smallest of the kernel's MemAvailable, what the control group leaves and
+    what RLIMIT_AS leaves. It is `sys.maxsize` where the system does not say.
     """
     return min(_of_the_system(), _of_the_control_group(), _of_the_process())
 
 
 def require_room(needed: float, what: str, remedy: str, there: int | None = None) -> None:
-    """Raise `InputError` unless `needed` bytes are `there`, by default `available`, for `what`."""
+    """Raise `InputError` unless `needed` bytes of memory are available.
+
+    `there` is the number of available bytes, by default `available()`. The message names `what`
+    needs the memory, and ends with `remedy`.
+    """
     there = available() if there is None else there
     require(
         needed <= there,
@@ -28,7 +33,10 @@ def require_room(needed: float, what: str, remedy: str, there: int | None = None
 
 
 def size(count: float) -> str:
-    """A number of bytes as people say it, in powers of 1,024: 1.5 GiB."""
+    """Return a number of bytes as text, such as 1.5 GiB.
+
+    The units are powers of 1,024.
+    """
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if count < 1024:
             return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
@@ -45,9 +53,13 @@ def _of_the_system() -> int:
 
 
 def _of_the_control_group() -> int:
-    """What version 2 leaves, its file cache counted as free."""
+    """Return the bytes that a version 2 control group leaves.
+
+    Its inactive file cache counts as free.
+    """
     with suppress(OSError, ValueError, KeyError):
-        limit = int((CONTROL_GROUP / "memory.max").read_text())  # "max" is no number
+        # Without a limit the file says "max", which raises ValueError.
+        limit = int((CONTROL_GROUP / "memory.max").read_text())
         used = int((CONTROL_GROUP / "memory.current").read_text())
         lines = (CONTROL_GROUP / "memory.stat").read_text().splitlines()
         return max(0, limit - used + int(dict(line.split() for line in lines)["inactive_file"]))

@@ -1,6 +1,7 @@
 """Named arrays in one safetensors file with a checksum.
 
-What is read is held against what was expected, name by name, before anything is made of it. No code runs on loading.
+`read` checks every tensor against what is expected, name by name, before it returns any. Loading
+runs no code from the file.
 """
 
 import hashlib
@@ -28,28 +29,28 @@ DTYPES = {
     **{f"U{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
 }
 FLOATS = {"bfloat16", "float16", "float32", "float64"}
-OPTIMIZER = "opt_state."  # how the names of an optimizer's tensors begin
-TRAINING = (OPTIMIZER, "ema.", "hyper.")  # what a checkpoint has beside a network
+OPTIMIZER = "opt_state."  # prefix of the names of an optimizer's tensors
+TRAINING = (OPTIMIZER, "ema.", "hyper.")  # prefixes of what a checkpoint has besides a network
 
 Metadata = Mapping[str, str]
 
 
 class Expected(NamedTuple):
-    """What a model's tensors have to be."""
+    """The tensors that a file must hold."""
 
     shapes: Mapping[str, Any]
-    """By name, anything with shape and dtype. A floating type stands for every other one."""
+    """By name, anything with shape and dtype. Any floating type matches any other."""
     log_probs: str | None = None
-    """The tensor in which minus infinity is a probability of 0."""
+    """Name of the tensor in which minus infinity is allowed, as a probability of 0."""
 
 
 def write(
     path: str | Path, leaves: Mapping[str, Any], metadata: Metadata, expected: Expected
 ) -> None:
-    """Write arrays and metadata to one file, whole or not at all.
+    """Write arrays and metadata to one file, completely or not at all.
 
-    Nothing is asked of an optimizer's tensors but that they are not NaN. Raises `InputError` if
-    `read` would refuse the file, or it cannot be written.
+    An optimizer's tensors are checked only for NaN. Raises `InputError` if `read` would refuse the
+    file, or it cannot be written.
     """
     unsaved = f"{path}: not saved: "
     arrays = {name: _on_host(unsaved, name, leaf) for name, leaf in leaves.items()}
@@ -69,12 +70,14 @@ def write(
 def read(
     path: str | Path, expect: Callable[[Metadata], Expected], *, optimizer: bool
 ) -> tuple[dict[str, np.ndarray], Metadata]:
-    """Return (arrays, metadata) of a file of `write`, the arrays in the order of `expect(metadata)`.
+    """Return (arrays, metadata) of a file that `write` wrote.
 
-    Without `optimizer`, the tensors of `TRAINING` may be there and are left out. Raises `InputError` if
-    there is no such file, it is cut off or damaged, of another kind or version, `expect` raises
-    (`InputError`, KeyError, TypeError, ValueError), an array is missing or one too many, of another
-    shape or type, or holds a number that it must not.
+    The arrays are in the order of `expect(metadata)`. Without `optimizer`, the tensors of
+    `TRAINING` may be in the file and are left out.
+
+    Raises `InputError` if the file is missing, cut off, damaged or of another kind or version; if
+    `expect` raises (`InputError`, KeyError, TypeError, ValueError, RecursionError); if an array is
+    missing, unexpected or of another shape or type; or if an array holds a forbidden number.
     """
     data = files.read(path, "train a model first", weight=3)
     try:
@@ -113,7 +116,10 @@ def read(
 
 
 def _on_host(where: str, name: str, leaf: Any) -> np.ndarray:
-    """Return what JAX makes of a leaf, since that is what will be loaded."""
+    """Return a leaf as the array that JAX makes of it.
+
+    Loading returns the same type. Raises `InputError` if the type is not one of `DTYPES`.
+    """
     try:
         array = np.asarray(jnp.asarray(leaf), order="C")
         saved = array.dtype.name in DTYPES.values()
@@ -127,7 +133,7 @@ def _on_host(where: str, name: str, leaf: Any) -> np.ndarray:
 def _require_match(
     where: str, found: Mapping[str, tuple[str, tuple[int, ...]]], shapes: Mapping[str, Any]
 ) -> None:
-    """Raise `InputError` unless there are the expected tensors, of their shapes and types."""
+    """Raise `InputError` unless names, shapes and types are the expected ones."""
     x64 = jnp.result_type(float) == jnp.float64
     for name in [*shapes, *found]:
         tensor, advice = f"{where}the tensor {name}", ""
@@ -156,11 +162,15 @@ def _require_match(
 
 
 def _require_numbers(where: str, arrays: Mapping[str, np.ndarray], log_probs: str | None) -> None:
-    """Raise `InputError` if an array holds a number that means nothing in its place."""
+    """Raise `InputError` if an array holds a forbidden number.
+
+    That is NaN in an optimizer's arrays; NaN, plus infinity or a row of only minus infinity in the
+    array `log_probs`; and any non-finite number in every other array.
+    """
     for name, array in arrays.items():
         if array.dtype.name not in FLOATS:
             continue
-        if name.startswith(OPTIMIZER):  # the best loss so far, say, is infinite at first
+        if name.startswith(OPTIMIZER):  # for example, a best loss so far starts at infinity
             bad, what = np.isnan(array), "NaN"
         elif name == log_probs:
             impossible = np.isneginf(array).all(axis=-1, keepdims=True)
@@ -171,9 +181,9 @@ def _require_numbers(where: str, arrays: Mapping[str, np.ndarray], log_probs: st
 
 
 def checksum(arrays: Mapping[str, np.ndarray], metadata: Metadata) -> str:
-    """Return the SHA-256 of the metadata, except the checksum itself, and of all arrays.
+    """Return the SHA-256 of the metadata and of all arrays.
 
-    Of an array its name, type, shape and bytes count.
+    It covers the metadata except the checksum itself, and each array's name, type, shape and bytes.
     """
     digest = hashlib.sha256()
     text = {key: value for key, value in metadata.items() if key != CHECKSUM}
@@ -185,7 +195,10 @@ def checksum(arrays: Mapping[str, np.ndarray], metadata: Metadata) -> str:
 
 
 def _sorted(data: bytes) -> bytes:
-    """The same file with its header in order, so that the same content is the same bytes."""
+    """Return the file with its header sorted.
+
+    So the same content always gives the same bytes.
+    """
     end = 8 + int.from_bytes(data[:8], "little")
     header = json.dumps(json.loads(data[8:end]), sort_keys=True, ensure_ascii=False).encode()
     header += b" " * (-len(header) % 8)

@@ -5,7 +5,10 @@ from typing import NamedTuple
 
 
 def shown(text: str) -> str:
-    """`text` with what a terminal would obey or not show (control characters and the like) escaped."""
+    """Return `text` with non-printable characters escaped.
+
+    A terminal would obey them or not show them.
+    """
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
@@ -21,11 +24,14 @@ class Table(NamedTuple):
     rows: Sequence[Sequence[Cell]]
 
     def cells(self) -> list[list[str]]:
-        """The rows as they are shown: floats with 4 decimals, None as nothing, text as `shown`."""
+        """Return the rows as text.
+
+        Floats have 4 decimals, None is empty, and text is escaped by `shown`.
+        """
         return [[cell(value) for value in row] for row in self.rows]
 
     def __str__(self) -> str:
-        """Aligned columns: text to the left, numbers to the right."""
+        """Return aligned columns: the first to the left, all others to the right."""
         lines = [list(self.header), *self.cells()]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
@@ -35,7 +41,7 @@ class Table(NamedTuple):
 
 
 def cell(value: Cell) -> str:
-    """A value as tables show it."""
+    """Return a value as tables show it."""
     if value is None:
         return ""
     if isinstance(value, float):

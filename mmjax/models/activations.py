@@ -1,4 +1,4 @@
-"""Activations by name: the function, and which of its outputs pass on hardly any gradient."""
+"""Activations by name, with tests for saturated and dead outputs."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,7 +11,10 @@ DEAD = 0.99  # |tanh| above which a unit learns almost nothing
 
 
 class Activation(NamedTuple):
-    """An elementwise function. The two tests take arrays of its outputs and return bools."""
+    """An elementwise function with two tests of its outputs.
+
+    The tests take arrays of outputs and return bools.
+    """
 
     function: Callable[[Array], Array]
     saturated: Callable[[Any], Any]

@@ -1,4 +1,4 @@
-"""The bigram as a neural network: one row of logits for each previous token."""
+"""The bigram as a neural network: one row of logits per token."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,7 +14,11 @@ from mmjax.model import Tap, no_tap
 
 
 class Params(NamedTuple):
-    """Row a holds the logits of the token after a: the lecture's W, `one_hot(a) @ W == W[a]`."""
+    """The parameters of a bigram.
+
+    Row a of the weight holds the logits of the token after a. It is the lecture's W, where
+    `one_hot(a) @ W == W[a]`.
+    """
 
     weight: Float[Array, "vocab vocab"]
 
@@ -22,7 +26,7 @@ class Params(NamedTuple):
 @jax.tree_util.register_static
 @dataclass(frozen=True)
 class Bigram:
-    """The bigram; it sees one token, the previous one."""
+    """The bigram model, which sees only the previous token."""
 
     vocab_size: int = 27
     """Number of tokens, including the boundary."""
@@ -33,11 +37,14 @@ class Bigram:
 
     @property
     def block_size(self) -> int:
-        """One: a bigram sees the previous token only."""
+        """Always 1: a bigram sees only the previous token."""
         return 1
 
     def init(self, key: PRNGKeyArray) -> tuple[Params, tuple[()]]:
-        """Return weights drawn from N(0, 1), as in the lecture; there are no statistics to track."""
+        """Return weights drawn from N(0, 1), as in the lecture.
+
+        The statistics are empty.
+        """
         return Params(jax.random.normal(key, (self.vocab_size, self.vocab_size))), ()
 
     def apply(
@@ -50,7 +57,10 @@ class Bigram:
         key: PRNGKeyArray | None = None,
         tap: Tap = no_tap,
     ) -> tuple[Float[Array, "batch vocab"], tuple[()]]:
-        """Return (logits of the next token, stats unchanged), the same in training and evaluation."""
+        """Return (logits of the next token, unchanged stats).
+
+        They are the same in training and evaluation.
+        """
         del train, key
         return tap("logits", params.weight[contexts[:, -1]]), stats
 
@@ -61,7 +71,7 @@ apply = Bigram.apply
 
 
 def from_counts(counts: counting.Table, *, smoothing: float = 0.0) -> Params:
-    """Return the bigram that predicts what counting does: its logits are log-probabilities."""
+    """Return the bigram whose logits are the counted log-probabilities."""
     with np.errstate(divide="ignore"):
         log_probs = np.log(counting.probabilities(counts, smoothing=smoothing))
     return Params(jnp.asarray(log_probs, jnp.result_type(float)))
@@ -81,11 +91,11 @@ def loss(
     *,
     penalty: float,
 ) -> Float[Array, ""]:
-    """Return the NLL of a list with these bigram `counts`, plus `penalty * mean(weight**2)`.
+    """Return the NLL of bigram `counts`, plus a penalty.
 
-    In nats per character. Examples with the same pair have the same loss, so the full batch is its
-    table of counts. The penalty pulls every row towards uniform, as adding to the counts does: both
-    are smoothing.
+    In nats per character. The penalty is `penalty * mean(weight**2)`. Examples with the same pair
+    have the same loss, so the table of counts replaces the full batch. The penalty pulls every row
+    towards uniform, as adding to the counts does: both are smoothing.
     """
     every_token = jnp.arange(model.vocab_size)[:, None]
     logits, _ = model.apply(params, (), every_token, train=True)

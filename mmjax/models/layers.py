@@ -1,4 +1,4 @@
-"""Layers: linear and BatchNorm, parameters and a pure function each."""
+"""Layers: parameters and pure functions of linear and BatchNorm."""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -25,17 +25,21 @@ class BatchNorm(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """Mean and unbiased variance of each feature: of a batch, or running over many."""
+    """Mean and unbiased variance of each feature.
+
+    They are those of a batch, or running ones over many batches.
+    """
 
     mean: Float[Array, "features"]
     var: Float[Array, "features"]
 
 
 def linear_init(key: PRNGKeyArray, fan_in: int, fan_out: int, *, gain: float = 1.0) -> Linear:
-    """Weights from N(0, gain**2 / fan_in), which keep the variance of their input; biases 0.
+    """Return weights from N(0, gain**2 / fan_in), and biases 0.
 
-    He et al., Delving Deep into Rectifiers, section 2.2 (https://arxiv.org/abs/1502.01852); the
-    gain makes up for what the activation after it takes away, 5/3 for tanh.
+    Such weights keep the variance of their input. The gain offsets the loss of variance in the
+    activation after the layer; it is 5/3 for tanh. Source: He et al., Delving Deep into Rectifiers,
+    section 2.2 (https://arxiv.org/abs/1502.01852).
     """
     weight = jax.random.normal(key, (fan_in, fan_out)) * (gain / fan_in**0.5)
     return Linear(weight, jnp.zeros(fan_out))
@@ -45,8 +49,8 @@ def linear_init(key: PRNGKeyArray, fan_in: int, fan_out: int, *, gain: float = 1
 def linear(params: Linear, x: Float[Array, "batch fan_in"]) -> Float[Array, "batch fan_out"]:
     """Return x @ weight + bias.
 
-    Its derivative is written so that the backward pass is one product for weight and bias, a tenth
-    off a training step on a CPU.
+    In the backward pass, one product gives the gradients of weight and bias. This saves 10 % of a
+    training step on a CPU.
     """
     return x @ params.weight + params.bias[None, :]
 
@@ -56,10 +60,10 @@ def _linear_jvp(
     primals: tuple[Linear, Array], tangents: tuple[Linear, Array]
 ) -> tuple[Array, Array]:
     (params, x), (params_dot, x_dot) = primals, tangents
-    # Transposed, the product with weight and bias in one is [x 1].T @ grad, the gradients of both.
-    # XLA would fold that transposition into the product, whose kernel for it is a slow one; the
-    # barrier has it done before. And it would compute the gradient of the BatchNorm after this
-    # layer a second time, for a sum that gives the gradient of the bias alone.
+    # Transposed, the product below is [x 1].T @ grad: the gradients of weight and bias in one.
+    # The barrier makes XLA transpose before the product; a product that includes the transposition
+    # has a slow kernel. With a separate sum for the bias, XLA would also compute the gradient of
+    # the BatchNorm after this layer twice.
     x_and_one = jnp.concatenate([x, jnp.ones((len(x), 1), x.dtype)], axis=1)
     transposed = jax.lax.optimization_barrier(x_and_one.T)
     both_dot = jnp.concatenate([params_dot.weight, params_dot.bias[None, :]])
@@ -70,13 +74,16 @@ def _linear_jvp(
 
 
 def batch_norm_init(features: int, *, gamma: float = 1.0) -> tuple[BatchNorm, Moments]:
-    """Scale `gamma`, shift 0; running mean 0 and variance 1."""
+    """Return scale `gamma` and shift 0, and running mean 0 and variance 1."""
     params = BatchNorm(gamma * jnp.ones(features), jnp.zeros(features))
     return params, Moments(jnp.zeros(features), jnp.ones(features))
 
 
 def moments(x: Float[Array, "batch features"]) -> Moments:
-    """Mean and unbiased variance (divided by batch - 1) over the batch, which needs at least two rows."""
+    """Return the mean and unbiased variance over the batch.
+
+    The variance divides by batch - 1, so the batch needs at least two rows.
+    """
     return Moments(jnp.mean(x, axis=0), jnp.var(x, axis=0, ddof=1))
 
 
@@ -91,14 +98,17 @@ def batch_norm(
 ) -> tuple[Float[Array, "batch features"], Moments]:
     """Return (normalised x, new running moments).
 
-    The batch's moments normalise it in training, the running ones in evaluation.
+    In training the batch is normalised by its own moments, in evaluation by the running ones.
+    Raises `InputError` if a training batch has fewer than two rows.
 
-    Two conventions meet here. The variance is the unbiased one, both to normalise and to track, as
-    in the lecture; `torch.nn.BatchNorm1d` normalises with the biased one. And `momentum` is the
-    weight of the new batch, as in torch: running = (1 - momentum) * running + momentum * batch;
-    flax and the paper's followers in TensorFlow call 1 - momentum that.
+    Two conventions differ between libraries. The variance is unbiased here, both to normalise and
+    to track, as in the lecture; `torch.nn.BatchNorm1d` normalises with the biased one. `momentum`
+    is the weight of the new batch, as in torch:
+    running = (1 - momentum) * running + momentum * batch.
+    In flax and TensorFlow, the same name means 1 - momentum.
 
-    Ioffe and Szegedy, Batch Normalization, algorithms 1 and 2 (https://arxiv.org/abs/1502.03167).
+    Source: Ioffe and Szegedy, Batch Normalization, algorithms 1 and 2
+    (https://arxiv.org/abs/1502.03167).
     """
     if not train:
         return _affine(params, running, x, eps), running
@@ -116,11 +126,11 @@ def batch_norm(
 def normalise(
     params: BatchNorm, x: Float[Array, "batch features"], eps: float
 ) -> tuple[Float[Array, "batch features"], Moments]:
-    """Return (x normalised with its own moments, scaled and shifted; those moments).
+    """Return (normalised x, its moments).
 
-    The moments pass on no gradient. The derivative is written so that the backward pass is the
-    closed form that the lecture derives by hand, for the unbiased variance: a tenth off a training
-    step on a CPU, against differentiating the formula.
+    x is normalised with its own moments, then scaled and shifted. The moments pass on no gradient.
+    The backward pass is the closed form that the lecture derives by hand, for the unbiased
+    variance. Compared with differentiating the formula, it saves 10 % of a training step on a CPU.
     """
     batch = moments(x)
     return _affine(params, batch, x, eps), batch
@@ -138,13 +148,13 @@ def _normalise_jvp(
     (params, x), (params_dot, x_dot) = primals, tangents
     normalised: Any = normalise(params, x, eps)
     y, batch = normalised
-    # Computed again for higher orders, since those of `normalise` pass on no gradient; the same
-    # numbers, which XLA computes once.
+    # Computed again for higher derivatives, since the moments of `normalise` pass on no gradient.
+    # The numbers are the same, so XLA computes them once.
     mean, var = moments(x)
     deviation = x - mean[None, :]
     inverse_std = jax.lax.rsqrt(var + eps)
-    # Transposed, the two sums over the batch are shared by all three gradients. The signs and the
-    # order are those that make the transposed program as fast as one written by hand.
+    # Transposed, all three gradients share the two sums over the batch. With these signs and this
+    # order, the transposed program is as fast as one written by hand.
     z_dot = (params.gamma * inverse_std)[None, :] * x_dot
     slope_dot = jnp.sum(deviation * z_dot, axis=0) / (1 - len(x))
     stretch_dot = inverse_std * (params_dot.gamma + inverse_std * slope_dot)

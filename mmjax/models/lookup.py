@@ -1,7 +1,7 @@
 """A model with a short context as a table of logits, computed once.
 
 The lecture's network sees 3 of 27 tokens, so 27**3 = 19,683 rows of logits hold everything it can
-predict. Drawing names from the table equals drawing them from the network, without its arithmetic.
+predict. Names drawn from the table equal those drawn from the network, without its arithmetic.
 """
 
 from dataclasses import dataclass
@@ -54,7 +54,10 @@ class Table:
         key: PRNGKeyArray | None = None,
         tap: Tap = no_tap,
     ) -> tuple[Float[Array, "batch vocab"], tuple[()]]:
-        """Return (logits of the next token, stats unchanged): the rows of the contexts."""
+        """Return (logits of the next token, unchanged stats).
+
+        The logits are the table's rows for the contexts.
+        """
         del train, key
         return tap("logits", params.logits[index(self, contexts)]), stats
 
@@ -65,25 +68,34 @@ def size(model: Model) -> int:
 
 
 def fits(model: Model) -> bool:
-    """Return whether a model's table has at most `MAX_CONTEXTS` rows and `MAX_LOGITS` numbers."""
+    """Return whether a table of the model is small enough.
+
+    It may have at most `MAX_CONTEXTS` rows and `MAX_LOGITS` numbers.
+    """
     return size(model) <= MAX_CONTEXTS and size(model) * model.vocab_size <= MAX_LOGITS
 
 
 def index(model: Model, contexts: Integer[Array, "batch block_size"]) -> Int[Array, "batch"]:
-    """Return the row of each context, read as a number with base vocab_size."""
+    """Return the row of each context: a number with base `vocab_size`."""
     places = model.vocab_size ** jnp.arange(model.block_size - 1, -1, -1)
     return contexts.astype(jnp.int32) @ places
 
 
 def for_many(predictor: Predictor, examples: int) -> Predictor:
-    """Return the predictor as a table if that saves work on so many examples, else unchanged."""
+    """Return the predictor as a table if that saves work.
+
+    It does if the table fits and has fewer rows than `examples`; else the predictor is unchanged.
+    """
     worthwhile = fits(predictor.model) and size(predictor.model) < examples
     return tabulate(predictor) if worthwhile else predictor
 
 
 @jax.jit
 def tabulate(predictor: Predictor) -> Predictor:
-    """Return the same predictor as a table. Raises `InputError` if `fits` is false."""
+    """Return the same predictor as a table.
+
+    Raises `InputError` if `fits` is false.
+    """
     model = Table(predictor.model.vocab_size, predictor.model.block_size)
     digits = jnp.unravel_index(jnp.arange(size(model)), (model.vocab_size,) * model.block_size)
     return Predictor(model, Params(predictor.logits(jnp.stack(digits, axis=1))), ())

@@ -1,8 +1,8 @@
 """The MLP over character embeddings, with explicit BatchNorm running state.
 
-Bengio et al., A Neural Probabilistic Language Model (https://www.jmlr.org/papers/v3/bengio03a.html),
-in the deep form of the lecture: embedding, linear, tanh; then linear, BatchNorm and tanh for each
-further hidden layer; then linear and BatchNorm for the logits.
+It has the deep form of the lecture: embedding, linear, tanh; then linear, BatchNorm and tanh for
+each further hidden layer; then linear and BatchNorm for the logits. Source: Bengio et al., A Neural
+Probabilistic Language Model (https://www.jmlr.org/papers/v3/bengio03a.html).
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Block(NamedTuple):
 
 
 class Params(NamedTuple):
-    """What is learned: 47,351 numbers in the lecture's network."""
+    """The learned parameters: 47,351 numbers in the lecture's network."""
 
     embedding: Float[Array, "vocab embedding_dim"]
     input: Linear
@@ -62,7 +62,7 @@ class MLP:
     norm: str = "batch"
     """Normalisation after each linear layer except the first, a name in NORMS."""
     gain: float = 5 / 3
-    """Factor on the initial weights of every linear layer; 5/3 offsets the squeeze of tanh."""
+    """Factor on the initial weights of every linear layer; 5/3 offsets the shrinking by tanh."""
     output_gamma: float = 0.1
     """Initial scale of the logits; a small one puts the first loss near ln(vocab_size)."""
     momentum: float = 0.1
@@ -122,9 +122,9 @@ class MLP:
     ) -> tuple[Float[Array, "batch vocab"], Stats]:
         """Return (logits of the next token, new running statistics).
 
-        With `train`, the batch's own statistics normalise it (it needs at least two rows) and move
-        the running ones. Without, the running ones normalise it and come back unchanged. `tap`
-        sees every layer's output by its name, and may change it.
+        With `train`, the batch (at least two rows) is normalised by its own statistics, which also
+        move the running ones. Without, it is normalised by the running ones, which are returned
+        unchanged. `tap` gets every layer's name and output, and may change the output.
         """
         del key  # nothing here is random
         norm = NORMS[self.norm].apply

@@ -1,8 +1,9 @@
 """Checkpoints: the whole state of a training run in one file.
 
-Tensors are those of the `TrainState`, named by their place as in `weights`, which reads a checkpoint's network too. The metadata holds
-model, config, recipe and vocabulary, the step, the key, a checksum of the list of names, notes of the program's own, and a checksum over all
-of the file. Going on from a checkpoint is the same run as if it had never stopped: see `train.advance`.
+The tensors are those of the `TrainState`, named by their path as in `weights`. `weights.load` reads
+the network of a checkpoint, too. The metadata holds the model, config, recipe, vocabulary, step and
+key, a checksum of the list of names, the program's own notes, and a checksum of the whole file. A
+run resumed from a checkpoint is the same as one that never stopped: see `train.advance`.
 """
 
 import hashlib
@@ -26,11 +27,11 @@ from mmjax.runs import weights
 from mmjax.train import Recipe, TrainState, members
 from mmjax.train.recipe import require_hyper
 
-KEYS = ("threefry2x32", "rbg", "unsafe_rbg")  # the kinds of random keys
+KEYS = ("threefry2x32", "rbg", "unsafe_rbg")  # known kinds of random keys
 
 
 class Checkpoint(NamedTuple):
-    """A training run: what is trained how and on which list, and how far it has come."""
+    """A training run: its model, recipe, list and state."""
 
     model: Model
     recipe: Recipe
@@ -38,13 +39,16 @@ class Checkpoint(NamedTuple):
     names: str
     """`checksum` of the list."""
     state: TrainState
-    """Of one network, or of several with a leading axis, as in `members`."""
+    """State of one network, or of several with a leading axis, as in `members`."""
     notes: Mapping[str, Any]
-    """What else is to be kept, as JSON."""
+    """Anything else to keep, as values for JSON."""
 
 
 def checksum(names: Iterable[str]) -> str:
-    """SHA-256 of a list of names, in hexadecimal: of the names in UTF-8, each with a line end."""
+    """Return the SHA-256 of a list of names, in hexadecimal.
+
+    It covers the names in UTF-8, each with a line end.
+    """
     digest = hashlib.sha256()
     for name in names:
         digest.update(f"{name}\n".encode("utf-8", "surrogatepass"))
@@ -52,10 +56,11 @@ def checksum(names: Iterable[str]) -> str:
 
 
 def save(path: str | Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint; until it is whole and on the disk the file has its old content.
+    """Write a checkpoint, completely or not at all.
 
-    Raises `InputError` if `load` would refuse the file, because a number is NaN, say, or the file
-    cannot be written.
+    The file keeps its old content until the new one is complete and on the disk. Raises
+    `InputError` if `load` would refuse the file, for example because a number is NaN, or if the
+    file cannot be written.
     """
     model, recipe, vocab, names, state, notes = checkpoint
     key = {
@@ -83,12 +88,12 @@ def load(
 ) -> Checkpoint:
     """Return what `save` wrote.
 
-    Give `model` if it is one of your own, and `optimizer` if one took the place of the recipe's. The
+    Give `model` if it is one of your own, and `optimizer` if another one replaced the recipe's. The
     arrays have the floating type that was saved, as in `weights.load`.
 
-    Raises `InputError` if there is no such file, it is cut off or damaged, of another kind, version,
-    shape or optimizer, or holds a number that is not finite, as in `weights.load`. The optimizer's
-    state may hold infinity, but no NaN.
+    Raises `InputError` if the file is missing, cut off, damaged, of another kind, version, shape or
+    optimizer, or holds a non-finite number, as in `weights.load`. The optimizer's state may hold
+    infinity, but not NaN.
     """
     shapes: Any = None
 
@@ -114,7 +119,7 @@ def load(
 
 
 def _trained(state: TrainState) -> dict[str, Any]:
-    """The trees that are kept as tensors."""
+    """Return the trees that are kept as tensors."""
     kept = ("params", "stats", "opt_state", "ema", "hyper")
     return {name: getattr(state, name) for name in kept}
 
@@ -124,7 +129,10 @@ def _shapes(
     model: Model | None,
     optimizer: optax.GradientTransformation | None,
 ) -> Any:
-    """The state that the metadata speaks of, as shapes alone; anything wrong with the metadata is raised."""
+    """Return the shapes of the state that the metadata describes.
+
+    Raises `InputError`, KeyError, TypeError or ValueError if the metadata is wrong.
+    """
     found, _ = weights.described(metadata, model)
     recipe, step, keys = _recipe(metadata), _step(metadata), _key(metadata)
     require(step.shape == keys.shape, "there are not as many steps as keys")
@@ -159,7 +167,10 @@ def _key(metadata: tensors.Metadata) -> jax.Array:
 
 
 def _whole_numbers(value: Any, limit: int, problem: str) -> np.ndarray:
-    """An array of whole numbers from 0 to below `limit`, one at least."""
+    """Return `value` as an array of whole numbers from 0 to below `limit`.
+
+    Raises `InputError` with `problem`, or ValueError, if it is anything else or empty.
+    """
     array = np.array(value)
     require(array.dtype.kind == "i" and array.size > 0, problem)
     require(bool(((array >= 0) & (array < limit)).all()), problem)

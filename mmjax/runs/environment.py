@@ -1,4 +1,4 @@
-"""The environment: the versions and the device that figures were made with."""
+"""The environment: the versions and the device that made the figures."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ from mmjax.version import __version__
 
 
 def environment() -> dict[str, Any]:
-    """The versions and the device that figures were made with."""
+    """Return the versions, the platform and the device of this process."""
     device = jax.devices()[0]
     return {
         "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""The run folder: its files, and how they are read and written."""
+"""The run folder: its files, and how they are written."""
 
 import json
 import os
@@ -35,21 +35,22 @@ from mmjax.runs.samples import sample_lines
 
 @contextmanager
 def claimed(path: Path) -> Iterator[None]:
-    """Make a run folder and keep every other program from it within the block.
+    """Make a run folder and lock it within the block.
 
-    The system drops the lock if this program is killed. Where a folder cannot be locked, the block
-    runs without a lock. Raises `InputError` if the folder cannot be made, or another program has it.
+    The lock keeps out every other program that claims the folder. The system releases it if this
+    program is killed. Where a folder cannot be locked, the block runs without a lock. Raises
+    `InputError` if the folder cannot be made or another program holds the lock.
     """
     make_folder(path)
     try:
         folder = os.open(path, os.O_RDONLY)
-    except OSError:  # Windows opens no folder
+    except OSError:  # Windows cannot open a folder
         folder = None
     if folder is None:
         yield
         return
     try:
-        with suppress(ImportError):  # there is no such lock on Windows
+        with suppress(ImportError):  # Windows has no such lock
             import fcntl
 
             try:
@@ -58,7 +59,7 @@ def claimed(path: Path) -> Iterator[None]:
                 raise InputError(
                     f"{path}: another program is writing to it; wait for its end, or give another --out"
                 ) from None
-            except OSError:  # some network file systems know no locks of folders
+            except OSError:  # some network file systems cannot lock a folder
                 pass
         yield
     finally:
@@ -66,10 +67,11 @@ def claimed(path: Path) -> Iterator[None]:
 
 
 class RunFolder:
-    """One run's files. Opening it makes the folder and removes an earlier run's files from it, but with `resume`.
+    """One run's files.
 
-    Raises `InputError` if nothing can be written there, or, without `overwrite`, the earlier run is unfinished;
-    then its files still stand.
+    Opening it makes the folder and, except with `resume`, removes an earlier run's files. Raises
+    `InputError` if nothing can be written there. It also raises if the earlier run is unfinished
+    and neither `resume` nor `overwrite` is given; the earlier files then stay.
     """
 
     def __init__(
@@ -99,15 +101,18 @@ class RunFolder:
             *path.glob(f"{MEMBER}*/{FIGURES}"),
             *path.glob(f"{MEMBER}*"),
         ]:
-            with suppress(OSError):  # it is not there, or holds something else
+            with suppress(OSError):  # it is missing, or holds something else
                 folder.rmdir()
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
-        """Write `content` with one key a line; NaN and infinity, which JSON lacks, as null."""
+        """Write `content` as JSON, one key per line.
+
+        NaN and infinity, which JSON does not have, become null.
+        """
         files.write(self.path / name, json.dumps(finite(content), indent=2) + "\n")
 
     def write_samples(self, samples: Sequence[tuple[str, str]]) -> None:
-        """Write the sampled names with their marks, one per line."""
+        """Write the sampled names with their marks, one name per line."""
         files.write(self.path / SAMPLES, "\n".join([*sample_lines(samples), ""]))
 
     def write_model(self, predictor: Predictor, vocab: Vocab, name: str = MODEL) -> None:
@@ -121,12 +126,16 @@ class RunFolder:
             file.write(line + "\n")
 
     def sync_metrics(self) -> None:
-        """Bring the metrics to the disk."""
+        """Flush the metrics to the disk."""
         with self._metrics("a") as file:
             os.fsync(file.fileno())
 
     def cut_metrics(self, step: int) -> None:
-        """Drop the lines of later steps, and one that was cut off; report missing lines on standard error."""
+        """Drop the metrics of steps after `step`.
+
+        A line that was cut off is dropped, too. If the last line left is not that of `step`, say so
+        on standard error.
+        """
         kept = []
         for line in lines(self.path / METRICS) if (self.path / METRICS).exists() else []:
             with suppress(ValueError, TypeError, KeyError, RecursionError):
@@ -155,5 +164,5 @@ class RunFolder:
         self.write_json(SUMMARY, figures)
 
     def contents(self) -> str:
-        """The folder and the names of what lies in it, for a closing line."""
+        """Return the folder and the names of its files, for a closing line."""
         return shown(f"{self.path}: {', '.join(sorted(file.name for file in self.path.iterdir()))}")

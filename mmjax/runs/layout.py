@@ -1,4 +1,4 @@
-"""The layout of a run folder: the names of its files, and how values are written there."""
+"""The layout of a run folder: file names, and values for files."""
 
 import dataclasses
 import math
@@ -15,12 +15,15 @@ SAMPLES = "samples.txt"
 METRICS = "metrics.jsonl"
 REPORT = "report.html"
 FIGURES = "figures"
-LOSSES = "losses.svg"  # of several seeds
-MEMBER = "seed-"  # what the folders of several seeds begin with
+LOSSES = "losses.svg"  # the losses of several seeds
+MEMBER = "seed-"  # prefix of the folders of several seeds
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder if it is not there. Raises `InputError` if that cannot be done."""
+    """Make a folder if it is missing.
+
+    Raises `InputError` if the folder cannot be made.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -29,7 +32,10 @@ def make_folder(path: Path) -> None:
 
 
 def finite(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the figures with None, since JSON has no NaN and no infinity, in their place."""
+    """Return the figures with None for NaN and infinity.
+
+    JSON has neither.
+    """
     return {
         key: None if isinstance(value, float) and not math.isfinite(value) else value
         for key, value in figures.items()
@@ -37,7 +43,10 @@ def finite(figures: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plain(options: Any) -> dict[str, Any]:
-    """Nested option dataclasses as one flat dict, as it stands in config.json; paths absolute, so that they hold from anywhere."""
+    """Return nested option dataclasses as one flat dict.
+
+    This is the content of config.json. Paths are absolute, so that they are valid from any folder.
+    """
     flat: dict[str, Any] = {}
     for field in dataclasses.fields(options):
         value = getattr(options, field.name)

@@ -1,4 +1,4 @@
-"""Lists of names: which to read, and their parts as the programs need them."""
+"""Lists of names, split and encoded as the programs need them."""
 
 from typing import NamedTuple
 
@@ -10,10 +10,10 @@ from mmjax.data.vocab import Vocab
 
 
 class Lists(NamedTuple):
-    """A list of names, and its parts as flat arrays of tokens and counted pairs.
+    """A list of names and its parts.
 
-    The parts are train, val and test, and val_unseen and test_unseen: the names of validation and
-    test that do not occur in training.
+    Each part is a flat array of tokens and counted pairs. The parts are train, val and test, and
+    val_unseen and test_unseen: the names of validation and test that do not occur in training.
     """
 
     names: list[str]
@@ -23,7 +23,10 @@ class Lists(NamedTuple):
 
 
 def split(names: list[str], *, seed: int, shuffles: int) -> dict[str, list[str]]:
-    """Return the names of each part. Raises `InputError` if the list is too short."""
+    """Return the names of each part.
+
+    Raises `InputError` if the list is too short.
+    """
     splits = corpus.split(names, seed=seed, shuffles=shuffles)
     parts, known = splits._asdict(), frozenset(splits.train)
     for part in ("val", "test"):
@@ -34,9 +37,10 @@ def split(names: list[str], *, seed: int, shuffles: int) -> dict[str, list[str]]
 def split_and_encode(
     names: list[str], letters: Vocab | None = None, *, seed: int, shuffles: int
 ) -> Lists:
-    """Split a list and encode its parts, by default with the vocabulary of the list.
+    """Split a list of names and encode its parts.
 
-    Raises `InputError` if the list is too short, or has a character that `letters` lacks.
+    `letters` is by default the vocabulary of the list. Raises `InputError` if the list is too
+    short, or has a character that is not in `letters`.
     """
     letters = letters or vocab.build(names)
     parts = split(names, seed=seed, shuffles=shuffles)

@@ -1,4 +1,7 @@
-"""What a run of the MLP came to, as values; terminal and report are drawn from it."""
+"""The outcome of an MLP run, as values.
+
+Terminal output and report are made from these values.
+"""
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -33,9 +36,9 @@ class Trained(NamedTuple):
     progress: Progress
     member: int
     stopped_at: int | None
-    """The step whose loss or update is not finite; the state is that before its chunk."""
+    """Step whose loss or update is not finite, or None; `state` is that before its chunk."""
     stopped_in: str | None
-    """Where that began."""
+    """Where the non-finite numbers began, or None."""
 
 
 def trained(
@@ -53,7 +56,7 @@ def trained(
 
 
 def calibrated(trained: Trained, lists: Lists) -> Trained:
-    """Return the network with BatchNorm's statistics of the whole training part."""
+    """Return the network with BatchNorm statistics of the whole training part."""
     predictor = evaluate.calibrate(trained.predictor, lists.tokens["train"])
     return trained._replace(predictor=predictor)
 
@@ -65,7 +68,7 @@ def result_of(
     settings: Mapping[str, Any],
     records: Sequence[Mapping[str, Any]],
 ) -> RunResult:
-    """Evaluate a network, check it against counting, sample it and look inside."""
+    """Evaluate a network, compare it with counting, sample and inspect it."""
     predictor, progress, member = trained.predictor, trained.progress, trained.member
     key = jax.random.key(settings["seed"])
     samples = list(islice(sample.stream(predictor, lists.vocab, key), CHECKED_SAMPLES))
@@ -109,6 +112,6 @@ def result_of(
 
 
 def check_of(predictor: Predictor, lists: Lists, samples: Sequence[Sample]) -> CountCheck:
-    """Return how far the network's letter pairs lie from the training part's."""
+    """Compare the network's letter pairs with those of the training part."""
     sampled = corpus.encode(lists.vocab, [drawn.name for drawn in samples])
     return evaluate.count_check(predictor, lists.tokens["train"], sampled, lists.tokens["val"])

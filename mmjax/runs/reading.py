@@ -1,4 +1,4 @@
-"""Reading a run folder."""
+"""Read a run folder."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from mmjax.io import files
 from mmjax.io.json import parsed, read_object
 from mmjax.runs.layout import CONFIG, MEMBER, METRICS, MODEL, SUMMARY
 
-# What else than a figure, which may be missing, stands in a run's files.
+# Types of the entries in a run's files. Every other entry is a figure, which may be None.
 CONFIG_KINDS = {
     **{"names": str, "unique": bool, "smoothing": int | float, "recipe": str},
     **dict.fromkeys(("seed", "split_seed", "shuffles", "steps"), int),
@@ -25,7 +25,10 @@ SUMMARY_KINDS = {
 
 
 def is_finished(path: Path) -> bool:
-    """Return whether the run in a folder has made all its steps, or ended with a non-finite loss."""
+    """Return whether the run in a folder has ended.
+
+    It ends after its last step, or with a non-finite loss or update.
+    """
     try:
         summary, config = read_summary(path), read_config(path)
     except InputError:
@@ -34,7 +37,10 @@ def is_finished(path: Path) -> bool:
 
 
 def model_of(path: Path) -> Path:
-    """The weights in a run folder. Raises `InputError` if it is one of several seeds, which have theirs below it."""
+    """Return the path of the weights in a run folder.
+
+    Raises `InputError` if the run has several seeds, each with a network in a folder of its own.
+    """
     members = sorted(path.glob(f"{MEMBER}*/{MODEL}"))
     if members and not (path / MODEL).exists():
         raise InputError(
@@ -44,17 +50,26 @@ def model_of(path: Path) -> Path:
 
 
 def read_config(path: Path, needed: Sequence[str] = ()) -> dict[str, Any]:
-    """A run's options. Raises `InputError` if they cannot be read or one that is needed is missing."""
+    """Return a run's options.
+
+    Raises `InputError` if they cannot be read, or a needed one is missing.
+    """
     return _read_json(path / CONFIG, needed, CONFIG_KINDS)
 
 
 def read_summary(path: Path, needed: Sequence[str] = ()) -> dict[str, Any]:
-    """A run's final figures. Raises `InputError` if they cannot be read or one that is needed is missing."""
+    """Return a run's final figures.
+
+    Raises `InputError` if they cannot be read, or a needed one is missing.
+    """
     return _read_json(path / SUMMARY, needed, SUMMARY_KINDS)
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The lines of a run's metrics, none if there are none. Raises `InputError` if they cannot be read."""
+    """Return the lines of a run's metrics as records.
+
+    The list is empty if the file is missing or empty. Raises `InputError` if they cannot be read.
+    """
     path = path / METRICS
     records = []
     for i, line in enumerate(lines(path) if path.exists() else [], 1):
@@ -71,7 +86,10 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
 
 def lines(path: Path) -> list[str]:
-    """The lines of a file of text. Raises `InputError` if it cannot be read."""
+    """Return the lines of a text file.
+
+    Raises `InputError` if it cannot be read.
+    """
     text = files.read(path, "give a run folder").decode(errors="replace")
     return text.removesuffix("\n").split("\n") if text else []
 

@@ -1,4 +1,7 @@
-"""What every run came to, as values; terminal and report are drawn from it."""
+"""The results of runs, as values.
+
+Terminal output and report are made from these values.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +24,7 @@ class Result:
     settings: Mapping[str, Any]
     """The options, as in config.json."""
     figures: Mapping[str, Any]
-    """The final figures, as in summary.json: what is not finite is None."""
+    """The final figures, as in summary.json; a non-finite one is None."""
     records: Sequence[Mapping[str, Any]]
     """The lines of metrics.jsonl."""
     samples: Sequence[tuple[str, str]]
@@ -39,12 +42,12 @@ class Loss(NamedTuple):
     loss: float | None
     perplexity: float | None
     counted: float
-    """Loss of counting letter pairs in the training part, every count + 1."""
+    """Loss of the counted letter pairs of the training part, with 1 added to every count."""
 
 
 @dataclass(frozen=True)
 class RunResult(Result):
-    """A trained MLP with what was found out about it."""
+    """A trained MLP with its evaluation and diagnostics."""
 
     tokens: Mapping[str, np.ndarray]
     """Each part of the list as a flat array of tokens."""
@@ -54,7 +57,7 @@ class RunResult(Result):
     findings: Sequence[Finding]
 
     def losses(self) -> list[Loss]:
-        """Return for each part: name, names, examples, loss, perplexity, loss of counting."""
+        """Return the losses of each part of the list."""
         return [
             Loss(
                 part.replace("_", ", "),
@@ -70,7 +73,7 @@ class RunResult(Result):
 
 @dataclass(frozen=True)
 class BigramResult(Result):
-    """A trained bigram with what was found out about it."""
+    """A trained bigram with the counts of its list."""
 
     table: np.ndarray
     """Bigram counts of the list."""

@@ -1,4 +1,4 @@
-"""The checkpoints of a run folder: the last ones and the best one."""
+"""The checkpoints of a run folder: the latest and the best."""
 
 import sys
 from pathlib import Path
@@ -14,36 +14,45 @@ STEPS = "step-*.safetensors"
 
 
 class Checkpoints:
-    """The last `keep` checkpoints below a run folder, and the one with the lowest validation loss as best.safetensors."""
+    """The last `keep` checkpoints below a run folder, and the best.
+
+    The best is the one with the lowest validation loss, saved as best.safetensors.
+    """
 
     def __init__(self, run: Path, keep: int) -> None:
         self.folder = run / FOLDER
         self.keep = keep
 
     def paths(self) -> list[Path]:
-        """Return the checkpoints to resume from: the latest first, and last the best, which may be old."""
+        """Return the checkpoints to resume from, in the order to try.
+
+        The latest is first. The best is last, because it may be old.
+        """
         best = self.folder / BEST
         return [*sorted(self.folder.glob(STEPS), reverse=True), *[best] * best.exists()]
 
     def save(self, saved: Checkpoint, step: int, *, best: bool) -> None:
-        """Write a checkpoint and remove what is too old. Raises `InputError` if it cannot be written."""
+        """Write a checkpoint and remove those that are too old.
+
+        Raises `InputError` if it cannot be written.
+        """
         try:
             self.folder.mkdir(exist_ok=True)
         except OSError as error:
             raise InputError(f"{self.folder}: cannot be made: {error.strerror}") from None
-        if best:  # before the other: a run that dies between the two comes here again
+        if best:  # first: a run killed between the two saves comes here again
             checkpoint.save(self.folder / BEST, saved)
         newest = self.folder / STEPS.replace("*", f"{step:010}")
         checkpoint.save(newest, saved)
-        # Later ones are what a run that went back could not read; it will write them again.
+        # Later checkpoints could not be read when the run was resumed; it will write them again.
         until_now = [path for path in sorted(self.folder.glob(STEPS)) if path <= newest]
         for old in until_now[: -self.keep]:
             old.unlink(missing_ok=True)
 
     def load(self) -> Checkpoint | None:
-        """The latest one that is whole, those that are not being named on standard error; None if there is none at all.
+        """Return the latest usable checkpoint, or None if no file exists.
 
-        Raises `InputError` if none is whole.
+        Name unusable ones on standard error. Raises `InputError` if all are unusable.
         """
         paths = self.paths()
         for path in paths:
@@ -58,6 +67,6 @@ class Checkpoints:
         return None
 
     def clear(self) -> None:
-        """Remove all of them, the latest first."""
+        """Remove all checkpoints, the latest first."""
         for path in self.paths():
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Sampled names with their marks, and the file of them."""
+"""Sampled names with their marks, and the file that holds them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,10 @@ from mmjax.runs.reading import lines
 
 
 def mark(sample: Sample, known: frozenset[str]) -> str:
-    """Whether a sampled name is new or in the list, and whether it was cut at the greatest length."""
+    """Return the mark of a sampled name.
+
+    It says whether the name is new or in the list, and whether it was cut at the maximum length.
+    """
     return ("in the list" if sample.name in known else "new") + ", cut" * (not sample.ended)
 
 
@@ -20,11 +23,14 @@ def marked(samples: Sequence[Sample], known: frozenset[str]) -> list[tuple[str, 
 
 
 def sample_lines(marked: Sequence[tuple[str, str]]) -> list[str]:
-    """Return a line for each name and its mark, separated by a tab."""
+    """Return a line for each sample: name, tab, mark."""
     return [f"{shown(name)}\t{mark}" for name, mark in marked]
 
 
 def read_samples(path: Path) -> list[tuple[str, str]]:
-    """A run's samples, each with its mark. Raises `InputError` if they cannot be read."""
+    """Return a run's samples, each with its mark.
+
+    Raises `InputError` if they cannot be read.
+    """
     halves = [line.partition("\t") for line in lines(path / SAMPLES)]
     return [(shown(name), shown(mark)) for name, _, mark in halves]

@@ -1,4 +1,4 @@
-"""Saving a run's state while it trains, and the progress in a checkpoint."""
+"""Saving a run's state during training, and the progress in a checkpoint."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -10,24 +10,27 @@ from mmjax.train.loop import FINAL, Record
 
 
 class Start(NamedTuple):
-    """Where a run is resumed."""
+    """The point from which a run resumes."""
 
     state: TrainState
     progress: Progress
     best_loss_val: float | None
-    """The lowest validation loss so far, the mean over the seeds."""
+    """Lowest validation loss so far, as the mean over the seeds; None before the first."""
 
 
 Save = Callable[[TrainState, Progress, float | None, bool], None]
 
 
 def mean_validation(records: Sequence[Record]) -> float:
-    """Return the validation loss, the mean over the members."""
+    """Return the mean of the members' validation losses."""
     return float(np.mean([record["loss_val"] for record in records]))
 
 
 class Saver:
-    """Saves a run's state: before the first step, at every validation, and after the last step."""
+    """The saver of a run's state.
+
+    It saves before the first step, at every validation and after the last step.
+    """
 
     def __init__(self, save: Save, start: Start | None) -> None:
         self.save = save
@@ -59,7 +62,10 @@ class Saver:
 
 
 def progress_of(notes: Any, seeds: int) -> Progress | None:
-    """Return the progress in a checkpoint's notes; None if it is not one of so many seeds."""
+    """Return the progress in a checkpoint's notes.
+
+    Return None if the notes are not a valid progress of `seeds` seeds.
+    """
     try:
         progress = Progress(**notes)
         last = progress.last_losses

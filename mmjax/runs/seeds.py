@@ -17,7 +17,10 @@ COLUMNS = {
 
 
 def mean_of(records: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Return the mean over records of every figure; one that is the same in all comes back as it is."""
+    """Return the mean of every figure over the records.
+
+    A figure that is the same in all records is returned unchanged.
+    """
     first, *others = records
     return {
         key: value
@@ -28,18 +31,21 @@ def mean_of(records: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def spread(found: Sequence[float]) -> float:
-    """Return the standard deviation of a sample; NaN if a figure is not finite."""
+    """Return the standard deviation of a sample.
+
+    It is NaN if a figure is not finite.
+    """
     with np.errstate(invalid="ignore"):
         return float(np.std(found, ddof=1))
 
 
 def summarised(runs: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], list[Row]]:
-    """Return the summary of several runs, and the rows of its varying figures.
+    """Return the summary of several runs, and its table rows.
 
-    A row is name, mean, standard deviation, lowest and highest. The summary has the figures that
-    are the same in all runs, and of a varying one mean (`loss_val`) and standard deviation
-    (`loss_val_std`). Findings are counted, and a check has passed if it has in every run; other
-    values that differ are lists with one entry per run.
+    Each varying figure has a row: name, mean, standard deviation, lowest and highest. In the
+    summary, a figure that is the same in all runs is unchanged; a varying one gives its mean (for
+    example `loss_val`) and standard deviation (`loss_val_std`). Findings are counted. A check has
+    passed if it has passed in every run. Other values that differ are lists with one entry per run.
     """
     summary: dict[str, Any] = {"seeds": len(runs)}
     rows: list[Row] = []
@@ -63,7 +69,7 @@ def summarised(runs: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], list[
 
 
 def curves(records: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
-    """Return a run's losses over steps and seconds, from its metrics."""
+    """Return a run's steps, seconds and losses from its metrics."""
     return {
         name: np.array([record.get(key) for record in records], np.float64)
         for name, key in COLUMNS.items()

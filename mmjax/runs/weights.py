@@ -21,29 +21,32 @@ from mmjax.models import lookup
 from mmjax.models.bigram import Bigram
 from mmjax.models.mlp import MLP
 
-# The models that a file can name. Load a model of your own by giving it: `load(path, model=...)`.
+# The models that a file can name. Load a model of your own with `load(path, model=...)`.
 MODELS: dict[str, Any] = {"bigram": Bigram, "mlp": MLP}
 # Their logits may be minus infinity, a probability of 0.
 LOG_PROBS: dict[type, str] = {Bigram: "params.weight", lookup.Table: "params.logits"}
 
 
 def save(path: str | Path, predictor: Predictor, vocab: Vocab) -> None:
-    """Write weights, running statistics, model and vocabulary to one file, completely or not at all.
+    """Write a predictor and its vocabulary to one file.
 
-    The arrays keep their floating type, float16 and bfloat16 too. Raises `InputError` if `load` would
-    refuse the file, because a number is NaN, say, or the file cannot be written.
+    The file holds weights, running statistics, model and vocabulary, and is written completely or
+    not at all. The arrays keep their floating type, float16 and bfloat16 too. Raises `InputError`
+    if `load` would refuse the file, for example because a number is NaN, or if the file cannot be
+    written.
     """
     model = predictor.model
     tensors.write(path, named(predictor), describe(model, vocab), expected(model, vocab))
 
 
 def load(path: str | Path, *, model: Model | None = None) -> tuple[Predictor, Vocab]:
-    """Return the predictor and vocabulary that `save` wrote, or those of a single network's checkpoint.
+    """Return the predictor and vocabulary that `save` wrote.
 
-    The arrays have the floating type that was saved, whatever the model begins with; float64 needs
-    JAX_ENABLE_X64=1. Give `model` if it is one of your own. Raises `InputError` if the file is missing,
-    damaged, of another model, shape or version, or holds a number that is not finite; minus infinity
-    may be in the logits of a bigram or a table.
+    The file may also be the checkpoint of a single network. Give `model` if it is one of your own.
+    The arrays have the floating type that was saved, even if `model.init` returns another; float64
+    needs JAX_ENABLE_X64=1. Raises `InputError` if the file is missing, damaged, of another model,
+    shape or version, or holds a non-finite number. The logits of a bigram or a table may be minus
+    infinity.
     """
 
     def expect(metadata: tensors.Metadata) -> tensors.Expected:
@@ -56,10 +59,10 @@ def load(path: str | Path, *, model: Model | None = None) -> tuple[Predictor, Vo
 
 
 def expected(model: Model, vocab: Vocab, members: tuple[int, ...] = ()) -> tensors.Expected:
-    """Return what a model's tensors have to be.
+    """Return the tensors that a model's file must hold.
 
-    `members` are leading axes on each of them. Raises `InputError` if the vocabulary has another size
-    than the model.
+    `members` are leading axes of every tensor. Raises `InputError` if the vocabulary and the model
+    differ in size.
     """
     require(
         model.vocab_size == vocab.size,
@@ -74,7 +77,10 @@ def expected(model: Model, vocab: Vocab, members: tuple[int, ...] = ()) -> tenso
 
 
 def describe(model: Model, vocab: Vocab) -> dict[str, str]:
-    """Return what the metadata says about a model: its name, its fields as JSON, the vocabulary."""
+    """Return the metadata that describes a model.
+
+    It holds the model's name, its fields as JSON and the vocabulary.
+    """
     names = [name for name, known in MODELS.items() if type(model) is known]
     fields = asdict(model) if is_dataclass(model) and not isinstance(model, type) else {}
     return {
@@ -85,10 +91,11 @@ def describe(model: Model, vocab: Vocab) -> dict[str, str]:
 
 
 def described(metadata: Mapping[str, str], model: Model | None = None) -> tuple[Model, Vocab]:
-    """Return the (model, vocabulary) of a file's metadata, the inverse of `describe`.
+    """Return the (model, vocabulary) that a file's metadata describes.
 
-    A `model` that is given has to be the described one. Raises KeyError, TypeError, ValueError or
-    `InputError` if there is none, or it is another one.
+    This is the inverse of `describe`. If `model` is given, it must be the described one. Raises
+    KeyError, TypeError, ValueError or `InputError` if the metadata describes no known model, or
+    another one than `model`.
     """
     name, vocab = metadata["model"], Vocab(metadata["vocab"])
     if model is not None:

@@ -1,4 +1,7 @@
-"""The training loop on the host: chunks of steps, and what is measured and done between them."""
+"""The training loop on the host.
+
+It runs chunks of steps, with measurements and output between them.
+"""
 
 import math
 import time
@@ -17,17 +20,20 @@ from mmjax.train.recipe import Recipe
 from mmjax.train.step import TrainState
 from mmjax.train.steps import Observer, advance, copied
 
-FINAL = 100  # steps whose mean is the final loss
+FINAL = 100  # number of last steps whose mean is the final loss
 
 Record = dict[str, float]
 
 
 class Progress(NamedTuple):
-    """How far training has come; the losses are lists with an entry for each member."""
+    """How far training has come.
+
+    The losses are lists with one entry per member.
+    """
 
     step: int
     seconds: float
-    """Time of the steps, compilation included, without what is done between chunks."""
+    """Time of the steps, including compilation, without the work between chunks."""
     initial_loss: Sequence[float | None]
     """Loss of the first step's batch."""
     last_losses: Sequence[Sequence[float]]
@@ -40,23 +46,26 @@ class Progress(NamedTuple):
 
     @property
     def final_loss(self) -> list[float | None]:
-        """The mean over the batches of the last `FINAL` steps, None before the first."""
+        """Mean loss of each member's last `FINAL` steps.
+
+        It is None before the first step.
+        """
         return [float(np.mean(losses)) if losses else None for losses in self.last_losses]
 
 
 class Chunk(NamedTuple):
-    """What a chunk of steps leaves."""
+    """The outcome of a chunk of steps."""
 
     step: int
     """Steps so far."""
     seconds: float
     """As in `Progress`."""
     state: TrainState
-    """Of one network, or of several with a leading axis, as `fit` was given it."""
+    """State of one network, or of several with a leading axis, as `fit` was given it."""
     states: list[TrainState]
-    """One for each member."""
+    """State of each member."""
     losses: np.ndarray
-    """[members, steps]"""
+    """Loss of each step's batch [members, steps]."""
     observed: Any
     """What `observe` returned, with leading axes [members, steps]."""
     progress: Progress
@@ -68,9 +77,12 @@ class Fitted(NamedTuple):
     state: TrainState
     progress: Progress
     stopped_at: list[int | None]
-    """For each member the step whose loss or update is not finite; the state is that before the chunk."""
+    """Each member's step whose loss or update is not finite, or None.
+
+    If there is such a step, `state` is that before its chunk.
+    """
     reason: str | None
-    """What the stop said that ended training, or None."""
+    """Why training ended before the last step, or None."""
 
     @property
     def states(self) -> list[TrainState]:
@@ -97,12 +109,12 @@ def fit(
     stops: Sequence[Stop] = (),
     progress: Progress | None = None,
 ) -> Fitted:
-    """Train until the recipe's last step, a stop, or a number that is not finite.
+    """Train until the last step, a stop or a non-finite number.
 
     After every `chunk` of steps (an even number, see `advance`) each of `metrics` returns figures,
-    one record per member; every one of `sinks` gets the records and the chunk, to write, draw or
-    save; and the first of `stops` that returns a reason ends training. `state` is one of
-    `train.init` or `members.init`; it is left alone. To resume a run, give its `progress`.
+    one record per member. Then each of `sinks` gets the records and the chunk, to write, draw or
+    save. The first of `stops` that returns a reason ends training. `state` comes from `train.init`
+    or `members.init`; it is not changed. To resume a run, give its `progress`.
     """
     count = len(members.states(state))
     progress = progress or Progress.start(count)
@@ -111,7 +123,7 @@ def fit(
     static = {"optimizer": optimizer, "observe": observe}
     reason = None
     while progress.step < recipe.steps and reason is None:
-        # Up to the next whole chunk, also if another number of steps has been trained so far.
+        # End at a multiple of `chunk`, even if the run resumes between two of them.
         size = min(chunk - progress.step % chunk, recipe.steps - progress.step)
         started = time.perf_counter()
         after, out = go(model, recipe, copied(state), data, steps=size, **static)
@@ -150,7 +162,8 @@ def fit(
 def first_bad(state: TrainState, losses: np.ndarray) -> int | None:
     """Return the first of a chunk's steps whose loss is not finite.
 
-    The number of steps if the losses are finite and the state after them is not; else None.
+    If only the state after the chunk is not finite, return the number of steps. If all is finite,
+    return None.
     """
     bad = np.flatnonzero(~np.isfinite(losses))
     if len(bad):

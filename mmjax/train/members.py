@@ -1,8 +1,9 @@
-"""Many models at once: a population whose members differ in their key or in numbers of the recipe.
+"""Many models at once: a population of members.
 
-The functions are those of `train`, with a leading axis of members on states, losses and what is
-observed. Every member is trained as it would be alone, up to rounding. The members are spread over
-the devices; a core of a CPU trains its members in turn, an accelerator all of them at once.
+Members differ in their key or in numbers of the recipe. The functions are those of `train`, with a
+leading axis of members on states, losses and observed values. Every member trains as it would
+alone, up to rounding. The members are spread over the devices. A CPU core trains its members in
+turn; an accelerator trains them all at once if their keys are threefry keys, else in turn.
 """
 
 from collections.abc import Mapping
@@ -37,9 +38,10 @@ def init(
 ) -> TrainState:
     """Return the states of `train.init` for every key [members].
 
-    `hyper` gives each member numbers of its own in place of the recipe's, such as
-    `{"learning_rate": [0.1, 0.3]}`. Raises `InputError` if it names another number than those of
-    `HYPER`, or is given with an `optimizer`, which does not look at it.
+    `hyper` replaces numbers of the recipe by one number per member, such as
+    `{"learning_rate": [0.1, 0.3]}`. Raises `InputError` if it names a number that is not in
+    `HYPER`, does not give one number per key, gives a weight decay to sgd, or comes with an
+    `optimizer`, which would ignore it.
     """
     hyper = hyper or {}
     require_hyper(hyper)
@@ -83,14 +85,18 @@ def _mesh(devices: int) -> Mesh:
 
 
 def _placed(states: TrainState, devices: int) -> TrainState:
-    """Return the states spread over the devices, as every call leaves and expects them."""
+    """Return the states spread over the devices.
+
+    Every call expects and returns them in this way. If the devices cannot take equal numbers of
+    members, each holds all states.
+    """
     even = len(states.step) % devices == 0
     each = PartitionSpec("members") if even else PartitionSpec()
     return jax.lax.with_sharding_constraint(states, NamedSharding(_mesh(devices), each))
 
 
 def placed(states: TrainState) -> TrainState:
-    """Return states from elsewhere, such as a checkpoint, spread over the devices."""
+    """Spread states from elsewhere, such as a checkpoint, over the devices."""
     return _place(states, _devices(states))
 
 
@@ -107,9 +113,10 @@ def advance(
     optimizer: Optimizer | None = None,
     observe: Observer | None = None,
 ) -> tuple[TrainState, Any]:
-    """Call `train.advance` for every member: (new states, losses [members, steps]).
+    """Call `train.advance` for every member.
 
-    With `observe`, the second value is (losses, observed). The states are donated.
+    Returns (new states, losses [members, steps]). With `observe`, the second value is (losses,
+    observed). The states are donated.
     """
     data = datasets.of(recipe.data, data, model)
     return _advance(
@@ -123,7 +130,10 @@ def advance(
 
 
 def unstack(states: TrainState) -> list[TrainState]:
-    """Return the state of each member, on the first device, as a state of `train`."""
+    """Return the state of each member, on the first device.
+
+    Each is a state of `train`.
+    """
     return [jax.device_put(state, jax.devices()[0]) for state in _unstack(states)]
 
 
@@ -132,9 +142,9 @@ def _devices(states: TrainState) -> int:
 
 
 def _at_once() -> bool:
-    # A core has no arithmetic to spare: two networks of the lecture's size take 10 % longer by `vmap`
-    # than in turn, and half as long again with batches of 256. Only networks of about 20 units a
-    # layer gain from it on a CPU.
+    # A CPU core has no idle arithmetic units: two networks of the lecture's size take 10 % longer
+    # with `vmap` than in turn, and 50 % longer with batches of 256. Only networks of about 20 units
+    # per layer gain from it on a CPU.
     return jax.default_backend() != "cpu"
 
 
@@ -174,7 +184,7 @@ def _advance(
     def in_turn(states: TrainState, data: Any) -> tuple[TrainState, Any]:
         return jax.lax.map(lambda state: run(state, data), states)
 
-    # Every device takes as many members; copies of the last one fill the rest.
+    # Every device takes the same number of members; copies of the last one fill the gaps.
     count = len(states.step)
     missing = -count % devices
     filled = jax.tree.map(lambda x: jnp.concatenate([x, *[x[-1:]] * missing]), states)
@@ -191,7 +201,10 @@ def _advance(
 
 
 def states(state: TrainState) -> list[TrainState]:
-    """Return the state of each member, or of a single network the one there is."""
+    """Return the state of each member as a list.
+
+    The list of a single network has one state.
+    """
     return unstack(state) if state.step.ndim else [state]
 
 

@@ -1,4 +1,7 @@
-"""Minimise any function of a pytree over the full batch, as one jitted scan."""
+"""Minimise a function of a pytree, over the full batch.
+
+All steps are one jitted scan.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -20,7 +23,10 @@ def minimize(
     *args: Any,
     steps: int,
 ) -> tuple[Any, Float[Array, "steps"]]:
-    """Minimise `loss(params, *args)`: (new parameters, each step's loss)."""
+    """Minimise `loss(params, *args)` in `steps` steps.
+
+    Returns (new parameters, losses [steps]). Each loss is that before its step.
+    """
     return _minimize(Static(loss), Static(optimizer), params, *args, steps=steps)
 
 

@@ -1,7 +1,7 @@
 """Optimizers and learning-rate schedules by their names in a recipe.
 
 To add one, write a function of the recipe and add it to `OPTIMIZERS` or `SCHEDULES`. The recipe's
-numbers may be traced arrays, so a function computes with them and does not branch on them.
+numbers in `HYPER` may be traced arrays, so a function must not branch on them.
 """
 
 from collections.abc import Callable
@@ -18,18 +18,24 @@ Optimizer = optax.GradientTransformation | optax.GradientTransformationExtraArgs
 
 
 def step_decay(recipe: Recipe) -> optax.Schedule:
-    """Return the lecture's schedule: the rate is multiplied by `drop_factor` from `drop_step` on."""
+    """Return the lecture's schedule, with one drop of the learning rate.
+
+    From `drop_step` on, the rate is multiplied by `drop_factor`.
+    """
     before, after = recipe.learning_rate, recipe.learning_rate * recipe.drop_factor
     return _warmed_up(recipe, lambda step: jnp.where(step < recipe.drop_step, before, after))
 
 
 def constant(recipe: Recipe) -> optax.Schedule:
-    """Return the schedule of one learning rate."""
+    """Return the schedule of a constant learning rate."""
     return _warmed_up(recipe, optax.constant_schedule(recipe.learning_rate))
 
 
 def linear(recipe: Recipe) -> optax.Schedule:
-    """Return the schedule that falls in a straight line, to 0 after the last step."""
+    """Return the schedule that falls linearly.
+
+    It reaches 0 after the last step.
+    """
     warmup = min(recipe.warmup_steps, recipe.steps)
     up = optax.linear_schedule(0.0, recipe.learning_rate, warmup)
     down = optax.linear_schedule(recipe.learning_rate, 0.0, max(1, recipe.steps - warmup))
@@ -37,7 +43,10 @@ def linear(recipe: Recipe) -> optax.Schedule:
 
 
 def cosine(recipe: Recipe) -> optax.Schedule:
-    """Return the schedule that falls along half a cosine, to 0 after the last step."""
+    """Return the schedule that falls along half a cosine.
+
+    It reaches 0 after the last step.
+    """
     warmup = min(recipe.warmup_steps, recipe.steps)
     up = optax.linear_schedule(0.0, recipe.learning_rate, warmup)
     fall = optax.cosine_decay_schedule(1.0, max(1, recipe.steps - warmup))

@@ -15,43 +15,43 @@ from mmjax.train.optimizers import OPTIMIZERS, SCHEDULES
 @jax.tree_util.register_static
 @dataclass(frozen=True)
 class Recipe:
-    """How to train; the defaults are the lecture's."""
+    """A training recipe; the defaults are the lecture's."""
 
     steps: int = 200_000
     """Number of training steps."""
     batch_size: int = 32
-    """Examples in a step, drawn with replacement."""
+    """Examples per step, drawn with replacement."""
     data: str = "windows"
-    """What a step draws: windows (examples), contexts (distinct contexts, each with the distribution
-    of what follows it) or all-contexts (all of them in every step, whatever the batch size)."""
+    """What a step draws: windows (examples), contexts (distinct contexts with their distributions
+    of the next token) or all-contexts (every step takes all of them and ignores the batch size)."""
     optimizer: str = "sgd"
-    """Rule of the updates: sgd, adamw or nadamw."""
+    """Update rule: sgd, adamw or nadamw."""
     schedule: str = "step"
-    """Course of the learning rate: step, constant, linear or cosine, the last two down to 0."""
+    """Learning-rate schedule: step, constant, linear or cosine; the last two fall to 0."""
     learning_rate: float = 0.1
     """The highest learning rate."""
     drop_step: int = 100_000
     """Step at which the step schedule drops the learning rate."""
     drop_factor: float = 0.1
-    """Factor of that drop."""
+    """Factor of the learning rate at that drop."""
     warmup_steps: int = 0
     """Steps in which the learning rate rises from 0."""
     weight_decay: float = 0.0
-    """Decoupled weight decay of adamw and nadamw: part of each parameter, times the learning rate,
-    that a step takes off."""
+    """Decoupled weight decay of adamw and nadamw: a step subtracts this part of each parameter,
+    times the learning rate."""
     penalty: float = 0.0
     """Weight of the parameters' mean square in the loss."""
     clip_norm: float = 0.0
-    """Largest norm of the gradient, which is scaled down to it; 0 does not clip."""
+    """Largest norm of the gradient; a larger one is scaled down to it; 0 does not clip."""
     ema_decay: float = 0.0
-    """Decay of an exponential moving average of the parameters; 0 keeps none."""
+    """Decay of an exponential moving average of the parameters; 0 keeps no average."""
 
     def __post_init__(self):
         """Raise `InputError` if a number is out of range or a name is unknown."""
         require_ranges(
             self,
             steps=(0, 2**31 - 1),
-            batch_size=(2, 2**20),  # one row alone has no variance
+            batch_size=(2, 2**20),  # the variance of BatchNorm needs two rows
             learning_rate=(0.0, 1e6),
             drop_step=(0, 2**31 - 1),
             drop_factor=(0.0, 1e6),
@@ -88,12 +88,12 @@ RECIPES = {
     ),
 }
 
-# The numbers of a recipe that may be arrays, another value for each member of a population.
+# The numbers of a recipe that may be arrays, with one value per member of a population.
 HYPER = ("learning_rate", "drop_step", "drop_factor", "weight_decay", "penalty")
 
 
 def with_hyper(recipe: Recipe, hyper: Mapping[str, Any]) -> Recipe:
-    """Return the recipe with the arrays of `hyper` in place of its own numbers."""
+    """Return the recipe with the arrays of `hyper` as its numbers."""
     new = copy.copy(recipe)
     for name, value in hyper.items():
         object.__setattr__(new, name, value)
@@ -101,7 +101,7 @@ def with_hyper(recipe: Recipe, hyper: Mapping[str, Any]) -> Recipe:
 
 
 def require_hyper(hyper: Mapping[str, Any]) -> None:
-    """Raise `InputError` unless all of `hyper` are numbers that may differ between members."""
+    """Raise `InputError` unless all numbers of `hyper` may differ between members."""
     unknown = [name for name in hyper if name not in HYPER]
     require(
         not unknown, f"{', '.join(unknown)} cannot differ between members: {', '.join(HYPER)} can"

@@ -1,4 +1,4 @@
-"""Stochastic gradient descent by hand, in the shape of any optax optimizer."""
+"""Stochastic gradient descent by hand, as an optax optimizer."""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -10,7 +10,10 @@ from jaxtyping import Array, Int
 
 
 class SGDState(NamedTuple):
-    """The number of updates so far, which the learning rate is a function of."""
+    """The number of updates so far.
+
+    The learning rate is a function of this number.
+    """
 
     step: Int[Array, ""]
 

@@ -18,7 +18,7 @@ from mmjax.train.recipe import Recipe, with_hyper
 
 
 class TrainState(NamedTuple):
-    """All that the next step needs."""
+    """Everything that the next step needs."""
 
     step: Int[Array, ""]
     params: Any
@@ -27,9 +27,9 @@ class TrainState(NamedTuple):
     ema: Any
     """Moving average of the parameters, or None."""
     key: PRNGKeyArray
-    """It never changes: step i draws its batch with `fold_in(key, i)`."""
+    """Random key, which never changes: step i draws its batch with `fold_in(key, i)`."""
     hyper: Mapping[str, Array]
-    """Numbers in place of the recipe's, which may differ between members."""
+    """Numbers that replace the recipe's, and may differ between members."""
 
 
 def init(
@@ -40,9 +40,10 @@ def init(
     hyper: Mapping[str, Array] | None = None,
     optimizer: Optimizer | None = None,
 ) -> TrainState:
-    """Return the state before the first step: parameters and batches both follow from `key`.
+    """Return the state before the first step.
 
-    Raises `InputError` if `model` does not follow the protocol `model.Model`.
+    Parameters and batches both follow from `key`. Raises `InputError` if `model` does not follow
+    the protocol `model.Model`.
     """
     require_model(model)
     return _init(model, recipe, key, hyper or {}, optimizer=Static(optimizer))
@@ -72,8 +73,8 @@ def cross_entropy(
 ) -> Float[Array, ""]:
     """Return the mean negative log-likelihood of the targets in nats.
 
-    `targets` are tokens [batch] or distributions of them [batch, vocab]. With `weights`, which sum
-    to 1, the weighted sum takes the place of the mean.
+    `targets` are tokens [batch] or distributions over tokens [batch, vocab]. With `weights`, which
+    sum to 1, the result is the weighted sum instead of the mean.
     """
     if targets.ndim == 2:
         losses = optax.softmax_cross_entropy(logits, targets)
@@ -90,7 +91,11 @@ def train_step(
     *,
     optimizer: Optimizer | None = None,
 ) -> tuple[TrainState, Float[Array, ""]]:
-    """Take one step on one batch: (new state, the batch's loss before the step in nats)."""
+    """Take one training step on one batch.
+
+    Returns (new state, loss). The loss is that of the batch before the step, in nats per character,
+    plus the recipe's penalty.
+    """
     state, loss, _ = step_with_updates(model, recipe, state, batch, optimizer)
     return state, loss
 
@@ -102,7 +107,10 @@ def step_with_updates(
     batch: Batch,
     optimizer: Optimizer | None,
 ) -> tuple[TrainState, Array, Any]:
-    """Take one step: (new state, loss, what was added to the parameters)."""
+    """Take one step and return its updates, too.
+
+    Returns (new state, loss, updates); the updates are what was added to the parameters.
+    """
     recipe = with_hyper(recipe, state.hyper)
     key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), keys.LAYERS)
 
@@ -140,11 +148,17 @@ def update(
     value: Array,
     value_fn: Callable[[Any], Array],
 ) -> tuple[Any, Any]:
-    """Call `optimizer.update` with the extra arguments that optax defines, for those that ask."""
+    """Call `optimizer.update` with the extra arguments that optax defines.
+
+    An optimizer that does not take them does not get them.
+    """
     extra = {"value": value, "grad": grads, "value_fn": value_fn}
     return optax.with_extra_args_support(optimizer).update(grads, opt_state, params, **extra)
 
 
 def predictor(model: Model, state: TrainState) -> Predictor:
-    """Return the trained model: the averaged parameters if the recipe keeps them, else the last."""
+    """Return the trained model.
+
+    It has the averaged parameters if the recipe keeps an average, else the last ones.
+    """
     return Predictor(model, state.params if state.ema is None else state.ema, state.stats)

@@ -30,11 +30,11 @@ def run(
     *,
     optimizer: Optimizer | None = None,
 ) -> tuple[TrainState, Float[Array, "steps"]]:
-    """Train from the first step to the last: (final state, each step's loss in nats).
+    """Train from the first step to the last.
 
-    One pure function of `key`. `data` is a flat array of tokens, of which the recipe says what to
-    draw, or a `data.Dataset`. Any optax `optimizer` takes the place of the recipe's. For many runs
-    at once, on all devices, see `members`.
+    Returns (final state, losses [steps] in nats per character), a pure function of `key`. `data` is
+    a flat array of tokens, from which the recipe draws, or a `data.Dataset`. An optax `optimizer`
+    replaces the recipe's. For many runs at once, on all devices, see `members`.
 
     Raises `InputError` if `data` has no example, or does not fit the model.
     """
@@ -54,17 +54,17 @@ def advance(
     optimizer: Optimizer | None = None,
     observe: Observer | None = None,
 ) -> tuple[TrainState, Any]:
-    """Train for `steps` more steps: (new state, each step's loss in nats [steps]).
+    """Train for `steps` more steps.
 
-    With `observe`, the second value is (losses, observed), where `observed` is what
-    `observe(params, updates)` returns for every step, with a leading axis of steps. `params` are
-    those after the step, as in the lecture, and `updates` what it added to them. Observing does not
-    change the training.
+    Returns (new state, losses [steps] in nats per character). With `observe`, the second value is
+    (losses, observed), where `observed` is what `observe(params, updates)` returns for every step,
+    with a leading axis of steps. `params` are those after the step, as in the lecture, and
+    `updates` are what the step added to them. Observing does not change the training.
 
-    The state is donated: its buffers become the new state's, so use the returned one, and
-    keep an older one with `copied(state)`. A run in pieces of even numbers of steps is bitwise the
-    run in one; odd ones differ by rounding, since two steps are compiled as one. Equal optimizers
-    compile once, also if they are written inline (see `static`).
+    The state is donated: the new state takes over its buffers. So use the returned state, and keep
+    an older one with `copied(state)`. A run in pieces of even numbers of steps is bitwise equal to
+    the run in one piece. Odd pieces differ by rounding, since two steps are compiled as one. Equal
+    optimizers compile once, even if they are written inline (see `static`).
     """
     require_model(model)
     data = datasets.of(recipe.data, data, model)
@@ -89,7 +89,10 @@ def scan(
     optimizer: Optimizer | None = None,
     observe: Observer | None = None,
 ) -> tuple[TrainState, Any]:
-    """Train as `advance` does, without compiling: for a program that compiles it as a part."""
+    """Train as `advance` does, without compiling.
+
+    It is for a program that compiles it as a part.
+    """
 
     def step(state: TrainState, drawn: Any) -> tuple[TrainState, Any]:
         new, loss, updates = step_with_updates(model, recipe, state, data.batch(drawn), optimizer)
@@ -99,10 +102,9 @@ def scan(
         def draw(step: Array) -> Any:
             return data.draw(jax.random.fold_in(state.key, step), recipe.batch_size)
 
-        # Drawing the batches together takes a tenth off a step. A step that cut its own windows
-        # would count as one that reads the whole list, which XLA shares among threads, at a loss
-        # where it is long. And two steps in one pass of the loop save copies of the weights: a
-        # quarter.
+        # Drawing the batches together saves 10 % of a step. If each step cut its own windows, XLA
+        # would treat it as reading the whole list and share it among threads, which is slower for
+        # a long list. Two steps per pass of the loop avoid copies of the weights and save 25 %.
         drawn = keys.batched(draw, state.key)(state.step + jnp.arange(steps))
         return jax.lax.scan(step, state, drawn, length=steps, unroll=2)
 
@@ -119,7 +121,10 @@ def scan(
 
 
 def together(batch_size: int, block_size: int) -> int:
-    """Return how many steps' batches are drawn at once: even, as two steps are compiled as one."""
+    """Return how many steps draw their batches at once.
+
+    The number is even, since two steps are compiled as one.
+    """
     return 2 * max(1, min(TOGETHER, DRAWN // (batch_size * (block_size + 1))) // 2)
 
 
@@ -144,8 +149,9 @@ _advance = jax.jit(_scan, static_argnames=_STATIC, donate_argnames="state")
 
 @jax.jit
 def copied(state: TrainState) -> TrainState:
-    """Return the same state in memory of its own, which `advance` leaves alone.
+    """Return a copy of the state in its own memory.
 
-    For the best state so far: `best = train.copied(state)`.
+    Donating the original to `advance` does not affect the copy. So the best state so far can be
+    kept: `best = train.copied(state)`.
     """
     return jax.tree.map(jnp.copy, state)
