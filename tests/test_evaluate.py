@@ -32,7 +32,7 @@ def all_at_once(predictor, tokens):
     return contexts, targets, predictor.logits(contexts)
 
 
-@pytest.mark.parametrize("examples", [1, 5, 8_191, 8_192, 8_193, 20_000])
+@pytest.mark.parametrize("examples", [1, 8_191, 8_192, 20_000])
 def test_loss_is_the_mean_over_every_example(trained, tokens, examples):
     part = tokens[: examples + 1]
     assert len(part) == examples + 1

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from programs import NAMES, PROGRAMS, Forks, command, contents, run
 from tampered import JSON, rewrite
 
-from experiments import footprint, mlp, mlp_options
+from experiments import footprint, mlp
 from mmjax import InputError, corpus, counts, train, vocab, weights
 from mmjax import mlp as network
 from mmjax.cli import program
@@ -238,9 +238,11 @@ def numeric(kind):
     return names
 
 
+# Numbers that the fast recipe uses and the lecture's does not.
+OF_FAST = ("--warmup-steps", "--weight-decay", "--clip-norm", "--ema-decay")
 OPTIONS = [
     *(("mlp", "lecture", option) for option in numeric(mlp.of_recipe([]))),
-    *(("mlp", "fast", option) for option in numeric(mlp_options.of_recipe(["--recipe=fast"]))),
+    *(("mlp", "fast", option) for option in OF_FAST),
     *(("bigram", None, option) for option in numeric(PROGRAMS["bigram"][0])),
     *(("sample", None, option) for option in ("--count", "--seed")),  # test_sample has the others
 ]
@@ -280,18 +282,10 @@ def forks(tmp_path_factory):
         yield forks
 
 
-# What the fast recipe does with a number that the lecture's recipe does not use.
-OF_FAST = ("--warmup-steps", "--weight-decay", "--clip-norm", "--ema-decay")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "option"),
-    [
-        (recipe, option)
-        for module, recipe, option in OPTIONS
-        if module == "mlp" and (recipe == "lecture" or option in OF_FAST)
-    ],
+    [(recipe, option) for module, recipe, option in OPTIONS if module == "mlp"],
 )
 def test_at_the_ends_of_its_range_a_run_ends_well(forks, tmp_path, recipe, option):
     """Or is refused for the memory that it would take; a loss that is no number is said so."""

@@ -186,7 +186,7 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_state(
 
     monkeypatch.setattr(loop, "advance", spoilt)
     out = tmp_path / "run"
-    options = ("--names", names, "--out", out, "--steps", 50_000, "--hidden-size", 13, "--no-watch")
+    options = ("--names", names, "--out", out, "--steps", 50_000, *SMALL, "--no-watch")
     status, output, err = run(monkeypatch, capsys, "mlp", *options)
     assert status == 1
     assert "the loss of step 2,417 is not finite" in err
@@ -200,7 +200,7 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_state(
 
 def test_each_of_several_seeds_is_its_own_single_run(monkeypatch, capsys, tmp_path, names):
     out = tmp_path / "run"
-    options = ("--names", names, "--steps", 60, "--hidden-size", 13, "--hidden-layers", 2)
+    options = ("--names", names, "--steps", 60, *SMALL)
     status, printed, err = run(
         *(monkeypatch, capsys, "mlp", *options, "--out", out),
         *("--seed", 3, "--seeds", 3),
@@ -368,7 +368,7 @@ def test_bigram_shows_the_lecture_beside_counting(monkeypatch, capsys, tmp_path)
 
 
 def test_mlp_on_a_list_of_ones_own(monkeypatch, capsys, tmp_path, names):
-    options = ("--names", names, "--out", tmp_path / "run", "--steps", 50, "--hidden-size", 13)
+    options = ("--names", names, "--out", tmp_path / "run", "--steps", 50, *SMALL)
     status, _, err = run(monkeypatch, capsys, "mlp", *options, "--block-size", 5, "--calibrate")
     assert (status, err) == (0, "")
     _, vocabulary = weights.load(tmp_path / "run/model.safetensors")
@@ -381,7 +381,7 @@ def test_mlp_on_a_list_of_many_characters(monkeypatch, capsys, tmp_path):
     characters = [chr(0x4E00 + i) for i in range(9_000)]
     words = ["".join(characters[i : i + 3]) for i in range(0, 9_000, 3)]
     (tmp_path / "names").write_text("\n".join(words))
-    options = ("--names", tmp_path / "names", "--out", tmp_path / "run", "--steps", 20)
+    options = ("--names", tmp_path / "names", "--out", tmp_path / "run", "--steps", 20, *SMALL)
     status, _, err = run(monkeypatch, capsys, "mlp", *options, report=True)
     assert (status, err) == (0, "")
     figures = summary(tmp_path / "run")
@@ -519,7 +519,7 @@ def test_bad_input_is_one_line_and_status_2(
 
 def test_bad_input_spares_the_run_that_is_there(monkeypatch, capsys, tmp_path, names):
     out = tmp_path / "run"
-    options = ("--names", names, "--out", out, "--steps", 10)
+    options = ("--names", names, "--out", out, "--steps", 10, *SMALL)
     run(monkeypatch, capsys, "mlp", *options)
     before = contents(out)
     assert run(monkeypatch, capsys, "mlp", *options, "--names", tmp_path / "none")[0] == 2
@@ -549,7 +549,7 @@ def test_an_option_that_cannot_be_read_is_one_line_and_status_2(
 
 def test_a_list_that_is_gone_is_asked_for(monkeypatch, capsys, tmp_path, names):
     out = tmp_path / "run"
-    run(monkeypatch, capsys, "mlp", "--names", names, "--out", out, "--steps", 10)
+    run(monkeypatch, capsys, "mlp", "--names", names, "--out", out, "--steps", 10, *SMALL)
     names.unlink()
     status, _, err = run(monkeypatch, capsys, "sample", out)
     assert status == 2

@@ -147,7 +147,7 @@ def test_what_has_no_probability_is_never_drawn(size):
     logits = rng.normal(size=(1_000, size)).astype(np.float32)
     logits[rng.random(logits.shape) < 0.9] = -np.inf
     logits[:, 41] = 0.0  # some token is possible
-    many = jnp.repeat(jnp.asarray(logits), 97_000 // size, axis=0)
+    many = jnp.repeat(jnp.asarray(logits), 30_000 // size, axis=0)
     drawn = categorical(KEY, many)
     assert np.isfinite(np.asarray(many)[np.arange(len(many)), drawn]).all()
 

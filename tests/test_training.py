@@ -77,6 +77,7 @@ def test_a_run_that_diverges_says_where_and_keeps_its_last_finite_state(
     (tmp_path / "names").write_text(NAMES)
     out = tmp_path / "run"
     options = ("--names", tmp_path / "names", "--out", out, "--steps", 400, "--hidden-size", 7)
+    options += ("--hidden-layers", 3)
     rate = ("--recipe", "fast", "--learning-rate", 1e6, "--warmup-steps", 0, "--batch-size", 8)
     with jax.numpy_dtype_promotion("standard"):
         status, _, err = run(monkeypatch, capsys, "mlp", *options, *rate, "--seeds", seeds)
