@@ -1,5 +1,6 @@
 """Every test runs with JAX at its strictest and with the shapes in the signatures checked."""
 
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -20,10 +21,11 @@ AS_USERS = {"xla_cpu_use_fusion_emitters": True}
 jax.config.update("jax_num_cpu_devices", 2)  # something to spread many models over
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+gc.set_threshold(200_000, 20, 50)  # tracing makes many short-lived objects: a tenth of the time
 # Programs keep what they have compiled, here for the other tests of this session alone.
 _cache = tempfile.TemporaryDirectory()
 os.environ["XDG_CACHE_HOME"] = _cache.name
-settings.register_profile("mmjax", deadline=None)
+settings.register_profile("mmjax", deadline=None, max_examples=50)
 settings.load_profile("mmjax")
 
 ROOT = Path(__file__).parent.parent

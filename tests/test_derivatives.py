@@ -97,6 +97,7 @@ def test_every_derivative_is_the_formulas(losses, derivative):
     np.testing.assert_allclose(mine, expected, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_gradients_of_single_examples_side_by_side():
     """As vmap has them, which moves the batch into every rule."""
     rows = jax.random.normal(jax.random.key(0), (5, BATCH, 3))

@@ -28,7 +28,10 @@ def test_there_are_devices_to_spread_over():
 
 
 # 1 needs one of the devices, 4 come out even, 5 do not; and as an accelerator takes them.
-@pytest.mark.parametrize(("count", "at_once"), [(1, False), (4, False), (5, False), (5, True)])
+@pytest.mark.parametrize(
+    ("count", "at_once"),
+    [(1, False), pytest.param(4, False, marks=pytest.mark.slow), (5, False), (5, True)],
+)
 def test_each_member_is_its_own_single_run(tokens, monkeypatch, count, at_once):
     monkeypatch.setattr(members, "_at_once", lambda: at_once)
     states = members.init(MODEL, RECIPE, KEYS[:count])
@@ -102,7 +105,7 @@ def test_any_model_and_any_optimizer(tokens):
     assert_close(members.unstack(states)[2], alone)
 
 
-@pytest.mark.parametrize("count", [1, 4, 5])
+@pytest.mark.parametrize("count", [1, pytest.param(4, marks=pytest.mark.slow), 5])
 def test_all_chunks_of_a_length_are_compiled_once(tokens, count, caplog):
     """Even where states lie on the devices is the same before the first chunk as after it."""
     config = mlp.MLP(vocab_size=27, embedding_dim=2, hidden_size=11 + count, hidden_layers=1)

@@ -82,7 +82,8 @@ def test_stored_figures(dtype):
     assert_same(ours, theirs, dtype)
 
 
-@pytest.mark.parametrize("dtype", [pytest.param("float32", marks=pytest.mark.slow), "float64"])
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_pytorch_on_the_lectures_network(dtype, shipped_names):
     pytest.importorskip("torch", reason="needs the extra 'parity'")
     import oracle

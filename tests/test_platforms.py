@@ -60,6 +60,7 @@ def test_cores_are_counted_where_the_system_does_not_say_which_are_ours(monkeypa
     assert cores() == 1
 
 
+@pytest.mark.slow
 def test_several_seeds_are_trained_on_macos(monkeypatch, capsys, tmp_path, options):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     status, _, err = run(monkeypatch, capsys, "mlp", *options, "--seeds", 2)

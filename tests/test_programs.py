@@ -203,19 +203,19 @@ def test_each_of_several_seeds_is_its_own_single_run(monkeypatch, capsys, tmp_pa
     options = ("--names", names, "--steps", 60, *SMALL)
     status, printed, err = run(
         *(monkeypatch, capsys, "mlp", *options, "--out", out),
-        *("--seed", 3, "--seeds", 3),
+        *("--seed", 3, "--seeds", 2),
     )
     assert (status, err) == (0, "")
     assert {path.name for path in out.iterdir()} == {
         *("config.json", "metrics.jsonl", "summary.json", "losses.svg", "checkpoints"),
-        *("seed-3", "seed-4", "seed-5"),
+        *("seed-3", "seed-4"),
     }
-    members, together = [summary(out / f"seed-{seed}") for seed in (3, 4, 5)], summary(out)
+    members, together = [summary(out / f"seed-{seed}") for seed in (3, 4)], summary(out)
     for figure in ("loss_train", "loss_val", "loss_test"):
         found = [member[figure] for member in members]
-        assert together[figure] == pytest.approx(sum(found) / 3)
+        assert together[figure] == pytest.approx(sum(found) / 2)
         assert together[f"{figure}_std"] == pytest.approx(stdev(found))
-        assert re.search(rf"{figure} +{sum(found) / 3:.4f} +{stdev(found):.4f}", printed)
+        assert re.search(rf"{figure} +{sum(found) / 2:.4f} +{stdev(found):.4f}", printed)
     assert run(monkeypatch, capsys, "diagnose", out / "seed-4")[0] == 0
     for program in ("diagnose", "sample"):
         status, _, err = run(monkeypatch, capsys, program, out)
@@ -417,7 +417,7 @@ def test_a_second_run_leaves_nothing_of_the_first(monkeypatch, capsys, tmp_path,
 )
 def test_interrupted_training_is_saved(tmp_path, number):
     out = tmp_path / "run"
-    process = command("experiments.mlp", "--steps", 2_000_000, "--out", out, "--no-report")
+    process = command("experiments.mlp", "--steps", 2_000_000, "--out", out, *SMALL, "--no-report")
     metrics = out / "metrics.jsonl"
     deadline = time.monotonic() + 60
     while not (metrics.exists() and metrics.read_text().count("\n") >= 3):

@@ -85,9 +85,9 @@ def test_the_moving_average_is_the_formula(tokens):
     [
         ("learning_rate", "sgd", [0.05, 0.7]),
         ("drop_step", "sgd", [2, 6]),
-        ("drop_factor", "sgd", [0.5, 0.0]),
-        ("penalty", "sgd", [0.0, 3.0]),
-        ("learning_rate", "nadamw", [0.05, 0.7]),
+        pytest.param("drop_factor", "sgd", [0.5, 0.0], marks=pytest.mark.slow),
+        pytest.param("penalty", "sgd", [0.0, 3.0], marks=pytest.mark.slow),
+        pytest.param("learning_rate", "nadamw", [0.05, 0.7], marks=pytest.mark.slow),
         ("weight_decay", "nadamw", [0.0, 0.5]),
     ],
 )

@@ -269,7 +269,10 @@ def version(path):
     rewrite(path, metadata={"format": "mmjax 99"})
 
 
-@pytest.mark.parametrize("damage", [cut, flip, spoil, version, Path.touch])
+@pytest.mark.parametrize(
+    "damage",
+    [cut, spoil, *(pytest.param(d, marks=pytest.mark.slow) for d in (flip, version, Path.touch))],
+)
 def test_a_bad_checkpoint_is_named_and_the_one_before_it_taken(
     monkeypatch, capsys, names, copy, whole, damage
 ):

@@ -77,7 +77,10 @@ EVEN = [[2] * 12, [2, 22], [10, 14], [0, 24, 0]]
 ODD = [[1] * 24, [7, 7, 7, 3]]
 
 
-@pytest.mark.parametrize("pieces", EVEN + ODD)
+@pytest.mark.parametrize(
+    "pieces",
+    [*EVEN[::2], ODD[1], *(pytest.param(p, marks=pytest.mark.slow) for p in (*EVEN[1::2], ODD[0]))],
+)
 def test_chunk_boundaries_change_nothing(tokens, pieces):
     """Nothing to the bit if pieces are even, since two steps are compiled as one; else no more than rounding."""
     whole, whole_losses = advance(train.init(MODEL, RECIPE, KEY), tokens, 24)

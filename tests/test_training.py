@@ -111,7 +111,9 @@ def test_chunks_are_even_and_metrics_bounded():
     assert 9_995_000 / training.chunk_size(train.Recipe(steps=9_995_000), 47_351) <= 5_000
 
 
-@pytest.mark.parametrize("steps", [0, 37, 100, 151])
+@pytest.mark.parametrize(
+    "steps", [0, 37, *(pytest.param(steps, marks=pytest.mark.slow) for steps in (100, 151))]
+)
 def test_the_final_loss_is_the_mean_of_the_last_100_steps(steps):
     """Also where a chunk is shorter than that, and where another run resumes from a checkpoint."""
     losses = []
