@@ -86,7 +86,7 @@ def status(fit: Fit, interruption: Interruption) -> int:
         return interruption.status
     print(
         f"experiments.bigram: the loss of step {fit.stopped_at:,} is not finite; stopped and kept "
-        f"the table of step {fit.steps:,}; start over with a lower --learning-rate, a tenth say, "
+        f"the table of step {fit.steps:,}; start over with a lower --learning-rate, such as a tenth, "
         "or a lower --penalty",
         file=sys.stderr,
     )

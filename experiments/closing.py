@@ -14,7 +14,7 @@ from mmjax.runs.result import RunResult
 from mmjax.runs.samples import sample_lines
 from mmjax.runs.seeds import Row
 
-REMEDY = "start over with a lower --learning-rate, a tenth say"
+REMEDY = "start over with a lower --learning-rate, such as a tenth"
 
 
 def heading(result: RunResult, seeds: int) -> str:

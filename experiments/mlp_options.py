@@ -89,11 +89,11 @@ class Options:
         )
         require(
             not (self.resume and self.overwrite),
-            "--resume goes on with a run and --overwrite starts over; give one of them",
+            "--resume continues a run and --overwrite starts over; give one of them",
         )
         require(
             self.seed + self.seeds <= 2**32,
-            f"--seeds {self.seeds} from --seed {self.seed} on go beyond the last seed, {2**32 - 1}; give a lower --seed",
+            f"--seeds {self.seeds} starting at --seed {self.seed} go beyond the last seed, {2**32 - 1}; give a lower --seed",
         )
 
 

@@ -36,14 +36,17 @@ def started(
     if saved is None:
         require(
             (path / CONFIG).exists() and not (path / SUMMARY).exists(),
-            f"{path}: holds no checkpoint to go on from; start without --resume",
+            f"{path}: holds no checkpoint to resume from; start without --resume",
         )
         require_same(read_config(path), given, path)
-        print(f"{path}: was stopped before its first checkpoint; starting", file=sys.stderr)
+        print(
+            f"{path}: stopped before its first checkpoint; starting from the beginning",
+            file=sys.stderr,
+        )
         return None
     require(
         saved.names == checkpoint.checksum(lists.names),
-        f"{checkpoints.folder}: was trained on another list than {options.name_list.names}; give that one",
+        f"{checkpoints.folder}: was trained on a different list than {options.name_list.names}; give the list of the run",
     )
     noted = saved.notes.get("options")
     require_same(noted if isinstance(noted, dict) else {}, given, checkpoints.folder)
@@ -59,12 +62,12 @@ def started(
         or bool((saved.state.step != progress.step).any())
     ):
         raise InputError(
-            f"{checkpoints.folder}: the last checkpoint is of another run than its own notes say; "
+            f"{checkpoints.folder}: the last checkpoint does not match its own notes; "
             "start over with --overwrite"
         )
     require(
         progress.step <= options.recipe.steps,
-        f"{checkpoints.folder}: has come to step {progress.step:,} already; give --steps {progress.step} or more",
+        f"{checkpoints.folder}: is already at step {progress.step:,}; give --steps {progress.step} or more",
     )
     now = environment()
     others = [
@@ -75,7 +78,7 @@ def started(
     if others:
         print(
             shown(
-                f"{path}: goes on with {'; '.join(others)}: the same run to rounding, not to the bit"
+                f"{path}: resumes with {'; '.join(others)}: the result is the same up to rounding, not bitwise"
             ),
             file=sys.stderr,
         )
@@ -92,12 +95,12 @@ def mention(checkpoints: Checkpoints) -> Iterator[None]:
     def where() -> str:
         there = [path for path in checkpoints.paths() if path.name != BEST]
         step = f"step {int(there[0].stem.partition('-')[2]):,}" if there else "the start"
-        return f"--resume goes on from {step}"
+        return f"--resume continues from {step}"
 
     try:
         yield
     except InputError as error:
-        raise InputError(f"{error}; once that is mended, {where()}") from None
+        raise InputError(f"{error}; once that is fixed, {where()}") from None
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"; {where()}") from None
 

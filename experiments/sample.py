@@ -91,10 +91,10 @@ def list_of(folder: Path) -> Path:
     try:
         path = Path(read_config(folder, ["names"])["names"])
     except InputError as error:
-        raise InputError(f"{error}, or the list: give it with --names") from None
+        raise InputError(f"{error}, or give the list with --names") from None
     require(
         path.exists(),
-        f"{path}: the list of this run is gone; give one with --names to tell what is new",
+        f"{path}: the list of this run is missing; give one with --names, to tell which names are new",
     )
     return path
 

@@ -108,7 +108,7 @@ def test_any_bytes_are_refused(saved, kind, data):
     path = saved.path
     for header in (b"", struct.pack("<Q", len(data))):
         path.write_bytes(header + data)
-        assert "no whole safetensors file" in outcome(kind, path)
+        assert "not a complete safetensors file" in outcome(kind, path)
 
 
 @pytest.mark.parametrize("kind", LOADERS)

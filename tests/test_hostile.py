@@ -76,7 +76,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
 
     path.write_text(NAMES)
     monkeypatch.setattr(files.os, "fstat", changing)
-    with pytest.raises(InputError, match="has changed while it was read"):
+    with pytest.raises(InputError, match="changed while it was read"):
         corpus.read_names(path)
 
 
@@ -84,9 +84,7 @@ def test_a_list_too_large_for_the_memory_is_refused_unread(tmp_path):
     with (tmp_path / "huge").open("wb") as file:
         file.truncate(2**40)
     for read in (corpus.read_names, weights.load):
-        with pytest.raises(
-            InputError, match=r"huge: .* would take about [\d.]+ TiB of memory, and"
-        ):
+        with pytest.raises(InputError, match=r"huge: .* needs about [\d.]+ TiB of memory, but"):
             read(tmp_path / "huge")
 
 
@@ -147,7 +145,7 @@ def test_any_text_is_a_list_or_refused(tmp_path_factory, names):
 PLANES = [chr(plane * 0x10000 + offset) for plane in range(17) for offset in (0x41, 0xE0, 0x1234)]
 STRANGE = "ab\x1b\x07\x08\x7f\x9b\u202e\u2066\u200b\u0301\u0628\u05d0<&\"'$\\\u2028\x85\x0b\x0c\x01{}%\ufffe"
 LISTS = {
-    "NULs": (b"ann\0\nbob\n", r"line 1, byte 4 \(0x00\) cannot stand in a text"),
+    "NULs": (b"ann\0\nbob\n", r"line 1, byte 4 \(0x00\) is not allowed in text"),
     "surrogates": (b"ann\n\xed\xa0\x80\n", r"line 2, byte 1 \(0xed\) is not UTF-8"),
     "UTF-16": ("ann\nbob\n".encode("utf-16"), "is not UTF-8"),
     "a million empty lines": (b"\n" * 10**6, "holds no names"),
@@ -321,24 +319,24 @@ def test_at_the_ends_of_its_range_a_run_ends_well(forks, tmp_path, recipe, optio
         assert status in (0, 1, 2), err
         assert len(err.splitlines()) == (status > 0)
         if status:
-            refused = "sgd has no weight decay" if option == "--weight-decay" else "of memory, and"
+            refused = "sgd has no weight decay" if option == "--weight-decay" else "of memory, but"
             assert ("is not finite; it began in" if status == 1 else refused) in err
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--resume", "--overwrite"), "--resume goes on with a run and --overwrite starts over"),
+        (("--resume", "--overwrite"), "--resume continues a run and --overwrite starts over"),
         (("--seeds", 2, "--seed", 2**32 - 1), "go beyond the last seed"),
         (("--recipe", "slow"), "--recipe"),
         (
             ("--hidden-size", 65_536, "--hidden-layers", 9),
-            r"would take about \d+\.\d [GT]iB of memory",
+            r"needs about \d+\.\d [GT]iB of memory",
         ),
-        (("--seeds", 1_000, "--hidden-size", 2_000), r"would take about \d+\.\d [GT]iB of memory"),
+        (("--seeds", 1_000, "--hidden-size", 2_000), r"needs about \d+\.\d [GT]iB of memory"),
         (
             ("--batch-size", 2**20, "--block-size", 900),
-            r"would take about \d+\.\d [GT]iB of memory",
+            r"needs about \d+\.\d [GT]iB of memory",
         ),
     ],
 )
@@ -386,19 +384,19 @@ def saved_options(tmp_path, content):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"lerning_rate": 0.1}, "there is no option lerning_rate; leave that out"),
-        ({"recipe": "fast", "warmup": 3}, "there is no option warmup"),
+        ({"lerning_rate": 0.1}, "unknown option lerning_rate; remove it"),
+        ({"recipe": "fast", "warmup": 3}, "unknown option warmup"),
         ({"steps": "many"}, "--steps: invalid literal"),
-        ({"steps": True}, "steps is True; give a figure or text"),
+        ({"steps": True}, "steps is True; give a number or text"),
         ({"watch": 3}, "watch is 3; give true or false"),
         ({"steps": [3]}, r"steps is \[3\]"),
-        ({"steps": {"a": 3}}, "is no file of a run: steps is"),
+        ({"steps": {"a": 3}}, "is not a file of a run: steps is"),
         ({"steps": 0.5}, "--steps"),
-        ('{"steps": 1e999}', "is no file of a run: steps is inf"),
-        ('{"steps": ' + "9" * 5000 + "}", "is no file of a run"),
-        ("[" * 100_000, "is no file of a run: it is nested too deeply"),
-        ("[]", "is no file of a run: it is no object"),
-        ("", "is no file of a run"),
+        ('{"steps": 1e999}', "is not a file of a run: steps is inf"),
+        ('{"steps": ' + "9" * 5000 + "}", "is not a file of a run"),
+        ("[" * 100_000, "is not a file of a run: it is nested too deeply"),
+        ("[]", "is not a file of a run: it is not a JSON object"),
+        ("", "is not a file of a run"),
     ],
 )
 def test_a_file_of_options_that_is_wrong_is_refused(
@@ -450,20 +448,20 @@ def test_a_strangers_run_folder_is_read_or_refused(tmp_path_factory, folder, dat
             said = str(error)
         else:
             continue
-        assert said.startswith(f"{out / name}: is no file of a run: ")
+        assert said.startswith(f"{out / name}: is not a file of a run: ")
         assert len(said) < 500
     lines = (folder / "metrics.jsonl").read_text().splitlines()
     record = json.loads(lines[1])
     record[data.draw(st.sampled_from([*record]))] = data.draw(JSON)
     (out / "metrics.jsonl").write_text("\n".join([lines[0], json.dumps(record)]))
     (out / "samples.txt").write_bytes(data.draw(st.binary(max_size=50)))
-    said = "line 2 is none of a run's metrics"
+    said = "line 2 is not a line of metrics"
     try:
         for record in read_metrics(out):
             np.array([*record.values()], np.float64)
     except InputError as error:
         said = str(error)
-    assert "line 2 is none of a run's metrics" in said
+    assert "line 2 is not a line of metrics" in said
     for name, mark in read_samples(out):
         assert (name + mark).isprintable()
 

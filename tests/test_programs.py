@@ -220,7 +220,10 @@ def test_each_of_several_seeds_is_its_own_single_run(monkeypatch, capsys, tmp_pa
     for program in ("diagnose", "sample"):
         status, _, err = run(monkeypatch, capsys, program, out)
         assert status == 2
-        assert f"has a network for each of several seeds; give one, {out / 'seed-3'}" in err
+        assert (
+            f"holds the networks of several seeds; give one of them, such as {out / 'seed-3'}"
+            in err
+        )
     lines = (out / "seed-4/metrics.jsonl").read_text().splitlines()
     # A single run in the same place leaves nothing of them.
     run(monkeypatch, capsys, "mlp", *options, "--out", out, "--seed", 4)
@@ -426,7 +429,7 @@ def test_interrupted_training_is_saved(tmp_path, number):
     process.send_signal(number)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number
-    assert "once more to leave at once" in errors
+    assert "interrupt again to stop at once" in errors
     steps = summary(out)["steps"]
     assert 3_000 <= steps < 2_000_000
     assert json.loads(metrics.read_text().splitlines()[-1])["step"] == steps
@@ -476,7 +479,7 @@ BAD = [
     ("bigram", ["--smoothing", "-1"], r"smoothing must be"),
     ("sample", ["{tmp}/nothing"], r"nothing: no such file"),
     ("sample", ["{tmp}"], r"model\.safetensors: no such file"),
-    ("sample", ["{tmp}/garbage"], r"garbage: no whole safetensors file"),
+    ("sample", ["{tmp}/garbage"], r"garbage: not a complete safetensors file"),
     ("sample", ["{run}", "--prefix", "Q9"], r"'Q9' has the character 'Q' \(U\+0051\)"),
     ("sample", ["{run}", "--prefix", "a" * 64], r"the prefix has 64 characters"),
     ("sample", ["{run}", "--temperature", "-1"], r"temperature must be"),
@@ -553,11 +556,11 @@ def test_a_list_that_is_gone_is_asked_for(monkeypatch, capsys, tmp_path, names):
     names.unlink()
     status, _, err = run(monkeypatch, capsys, "sample", out)
     assert status == 2
-    assert "give one with --names" in err
+    assert "give one with --names, to tell" in err
     (out / "config.json").unlink()
     status, _, err = run(monkeypatch, capsys, "sample", out)
     assert status == 2
-    assert "give it with --names" in err
+    assert "give the list with --names" in err
 
 
 def test_new_only_gives_up_where_nothing_new_comes(monkeypatch, capsys, tmp_path, names):

@@ -196,8 +196,8 @@ DIFFERENT = [
     (("--watch",), None),
     (("--no-watch",), "--watch True, not False"),
     (("--recipe", "fast"), "--recipe lecture, not fast"),
-    (("--steps", 100), "has come to step 160 already; give --steps 160 or more"),
-    (("--overwrite",), "--resume goes on with a run and --overwrite starts over"),
+    (("--steps", 100), "is already at step 160; give --steps 160 or more"),
+    (("--overwrite",), "--resume continues a run and --overwrite starts over"),
 ]
 
 
@@ -220,7 +220,7 @@ def test_another_list_is_refused_and_the_same_elsewhere_is_not(
     other.write_text(NAMES.replace("ann\n", "nan\n", 1))
     status, _, err = run(monkeypatch, capsys, "mlp", *arguments(other, copy, "--resume"))
     assert status == 2
-    assert "was trained on another list than" in err
+    assert "was trained on a different list than" in err
     other.write_text(NAMES)
     assert run(monkeypatch, capsys, "mlp", *arguments(other, copy, "--resume"))[0] == 0
 
@@ -232,7 +232,7 @@ def test_an_unfinished_run_is_not_overwritten_by_mistake(monkeypatch, capsys, na
         status, _, err = run(monkeypatch, capsys, program[0], *options)
         assert status == 2
         assert (
-            "go on with it by --resume, start over with --overwrite, or give another --out" in err
+            "continue it with --resume, start over with --overwrite, or give another --out" in err
         )
         assert contents(copy) == before
     given = arguments(names, copy, "--overwrite")
@@ -248,7 +248,7 @@ def test_nothing_to_go_on_from_is_said_and_nothing_is_made(monkeypatch, capsys, 
     (tmp_path / "x").mkdir()
     status, _, err = run(monkeypatch, capsys, "mlp", *arguments(names, tmp_path / "x", "--resume"))
     assert status == 2
-    assert "holds no checkpoint to go on from; start without --resume" in err
+    assert "holds no checkpoint to resume from; start without --resume" in err
 
 
 def cut(path):
@@ -288,7 +288,7 @@ def test_a_bad_checkpoint_is_named_and_the_one_before_it_taken(
     assert status == 0
     lines = err.splitlines()
     assert len(lines) == 2
-    assert all("; trying the one before it" in line for line in lines)
+    assert all("; trying the checkpoint before it" in line for line in lines)
     assert [str(path) in line for path, line in zip((last, before), lines, strict=True)]
     resumed = results(copy)
     assert resumed.keys() == whole.keys()
@@ -302,9 +302,7 @@ def test_with_no_whole_checkpoint_nothing_is_touched(monkeypatch, capsys, names,
     before = contents(copy)
     status, _, err = run(monkeypatch, capsys, "mlp", *arguments(names, copy, "--resume"))
     assert status == 2
-    assert (
-        "none of the checkpoints can be used; start over with --overwrite" in err.splitlines()[-1]
-    )
+    assert "no checkpoint can be used; start over with --overwrite" in err.splitlines()[-1]
     assert contents(copy) == before
 
 
@@ -334,7 +332,7 @@ def test_metrics_that_lack_are_said_and_gone_on_without(monkeypatch, capsys, nam
     (copy / "metrics.jsonl").unlink()
     status, _, err = run(monkeypatch, capsys, "mlp", *arguments(names, copy, "--resume"))
     assert status == 0
-    assert "its last line is that of step 0, not 160; going on without what lacks" in err
+    assert "its last line is of step 0, not 160; continuing without the missing lines" in err
     steps = [json.loads(line)["step"] for line in (copy / "metrics.jsonl").read_text().splitlines()]
     assert steps == list(range(164, 201, 4))
 
@@ -346,7 +344,10 @@ def test_ctrl_c_after_the_training_says_how_to_go_on(monkeypatch, capsys, names,
     with monkeypatch.context() as patch:
         patch.setattr(mlp.outcome, "result_of", interrupted)
         status, _, err = run(patch, capsys, "mlp", *arguments(names, copy, "--resume"))
-    assert (status, err) == (130, "experiments.mlp: interrupted; --resume goes on from step 200\n")
+    assert (status, err) == (
+        130,
+        "experiments.mlp: interrupted; --resume continues from step 200\n",
+    )
     assert run(monkeypatch, capsys, "mlp", *arguments(names, copy, "--resume"))[::2] == (0, "")
 
 
@@ -431,7 +432,9 @@ def test_a_full_disk_and_a_folder_that_becomes_read_only(tmp_path, names, fault)
     )
     assert "status 2" in done.stdout
     assert len(done.stderr.splitlines()) == 1
-    assert f"cannot be written: {reason}; once that is mended, --resume goes on from" in done.stderr
+    assert (
+        f"cannot be written: {reason}; once that is fixed, --resume continues from" in done.stderr
+    )
     saved = sorted((tmp_path / "saved").glob("step-*"))
     assert saved
     for path in saved:

@@ -257,8 +257,8 @@ def test_options_out_of_range(option, value):
     [
         (np.array([], np.uint8), "0 tokens holds no example; encode at least one name"),
         (np.array([0], np.uint8), "1 tokens holds no example"),
-        (np.array([0, 27, 0], np.uint8), "the token 27, and the model knows 27, up to 26; .*=28"),
-        (jnp.array([0, 52, 0]), "the token 52, and the model knows 27"),
+        (np.array([0, 27, 0], np.uint8), "the token 27, but the model's tokens end at 26; .*=28"),
+        (jnp.array([0, 52, 0]), "the token 52, but the model's tokens end at 26"),
         (context_table.collect(np.array([0, 5, 0], np.uint8), 28, 3), "have 3 of 28 .* 3 of 27"),
         (context_table.collect(np.array([0, 5, 0], np.uint8), 27, 2), "have 2 of 27 .* 3 of 27"),
     ],

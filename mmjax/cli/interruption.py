@@ -41,7 +41,7 @@ def interruptible() -> Iterator[Interruption]:
     def note(number: int, _: object) -> None:
         interruption.status = 128 + number
         restore()
-        print("\nfinishing; once more to leave at once", file=sys.stderr)
+        print("\nfinishing the current steps; interrupt again to stop at once", file=sys.stderr)
 
     def restore() -> None:
         for number, handler in before.items():

@@ -64,7 +64,7 @@ def as_typed(
     recipe = content.get("recipe", "")
     known = {field.name: field.default for field in flat(kind_of(options, [f"--recipe={recipe}"]))}
     unknown = [name for name in content if name not in known]
-    require(not unknown, f"{path}: there is no option {', '.join(unknown)}; leave that out")
+    require(not unknown, f"{path}: unknown option {', '.join(unknown)}; remove it")
     typed = []
     for name, value in content.items():
         option = name.replace("_", "-")
@@ -73,7 +73,7 @@ def as_typed(
         switch = isinstance(known[name], bool)
         require(
             isinstance(value, bool) == switch and not isinstance(value, list),
-            f"{path}: {name} is {value!r}; give {'true or false' if switch else 'a figure or text'}",
+            f"{path}: {name} is {value!r}; give {'true or false' if switch else 'a number or text'}",
         )
         if isinstance(value, bool):
             typed.append(f"--{option}" if value else f"--no-{option}")

@@ -95,7 +95,7 @@ def collect(
     most = min(len(tokens), vocab_size ** min(block_size + 1, 8))
     memory.require_room(
         8 * most * (block_size + 8) * tokens.itemsize,
-        f"looking for the distinct contexts of {block_size} characters",
+        f"the search for the distinct contexts of {block_size} characters",
         "use a smaller block_size, or train on the tokens themselves",
     )
     step = max(1, 4 * PIECE // (block_size + 1))
@@ -111,7 +111,7 @@ def collect(
     distinct = int(np.count_nonzero(first))
     require(
         distinct * vocab_size <= MAX_NUMBERS,
-        f"{distinct:,} distinct contexts of {block_size} characters are too many to keep what "
+        f"{distinct:,} distinct contexts of {block_size} characters are too many to store what "
         "follows each; use a smaller block_size, or train on the tokens themselves",
     )
     next_probs = np.zeros((distinct, vocab_size), np.float32)

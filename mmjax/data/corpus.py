@@ -50,7 +50,7 @@ def read_names(path: str | Path, *, unique: bool = False) -> list[str]:
         raise InputError(f"{path}: {_place(data, at)} is not UTF-8; save it as UTF-8") from None
     if "\0" in text:
         place = _place(data, data.index(b"\0"))
-        raise InputError(f"{path}: {place} cannot stand in a text; is this a binary file?")
+        raise InputError(f"{path}: {place} is not allowed in text; is this a binary file?")
     names = [name for line in text.split("\n") if (name := line.strip())]
     require(bool(names), f"{path}: holds no names; put one name on each line")
     return list(dict.fromkeys(names)) if unique else names

@@ -23,7 +23,7 @@ class Vocab:
 
     def __post_init__(self):
         distinct = len(set(self.characters))
-        require(distinct == len(self.characters), "a character stands twice in the vocabulary")
+        require(distinct == len(self.characters), "a character occurs twice in the vocabulary")
         require(
             distinct < CAPACITY,
             f"{distinct:,} distinct characters are more than the {CAPACITY - 1:,} that a token can "
@@ -75,7 +75,7 @@ def encode(vocab: Vocab, text: str, *, boundary: str | None = None) -> np.ndarra
             text = text[start:].partition(boundary)[0]
         raise InputError(
             f"{text[:40]!r} has the character {character!r} (U+{ord(character):04X}), which is not "
-            f"among the {vocab.size - 1} characters of the list; use those only"
+            f"among the {vocab.size - 1} characters of the list; use only those"
         )
     return tokens
 

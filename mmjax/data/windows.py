@@ -55,8 +55,8 @@ def require_known(largest: int, model: Model) -> None:
     """Raise `InputError` unless `model` knows the token `largest`."""
     require(
         largest < model.vocab_size,
-        f"the data has the token {largest}, and the model knows {model.vocab_size}, up to "
-        f"{model.vocab_size - 1}; make it with vocab_size={largest + 1} or more",
+        f"the data has the token {largest}, but the model's tokens end at "
+        f"{model.vocab_size - 1}; make the model with vocab_size={largest + 1} or more",
     )
 
 

@@ -37,7 +37,7 @@ def calibrate(predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]) -> Pr
         require(
             isinstance(moments, Moments) and tap in names[1:],
             f"cannot recalibrate the {type(model).__name__}: its statistics must be layers.Moments, and its "
-            f"forward pass must tap what enters their normalisation, and what leaves it as {tap!r}",
+            f"forward pass must tap the input of their normalisation, and its output as {tap!r}",
         )
     found = [moments for _, moments in places]
     for i in sorted(range(len(taps)), key=lambda i: names.index(taps[i])):

@@ -26,9 +26,9 @@ def read(path: str | Path, hint: str, *, weight: float = 1) -> bytes:
             before = os.fstat(file.fileno())
             require(
                 stat.S_ISREG(before.st_mode),
-                f"{path}: is a pipe or a device, no regular file; save what it gives as a file first",
+                f"{path}: is a pipe or a device, not a regular file; write its content to a file first",
             )
-            memory.require_room(before.st_size * weight, f"{path}: what is in it", "give less")
+            memory.require_room(before.st_size * weight, f"{path}: its content", "give less")
             data = file.read()
             after = os.fstat(file.fileno())
     except FileNotFoundError:
@@ -40,7 +40,7 @@ def read(path: str | Path, hint: str, *, weight: float = 1) -> bytes:
     unchanged = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
     require(
         unchanged and len(data) == after.st_size,
-        f"{path}: has changed while it was read; try again when nothing writes to it",
+        f"{path}: changed while it was read; try again when no program writes to it",
     )
     return data
 

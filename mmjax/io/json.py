@@ -24,7 +24,7 @@ def read_object(
         content = parsed(data.decode())
         check(content)
     except (ValueError, KeyError) as error:
-        raise InputError(f"{path}: is no file of a run: {said(error)}") from None
+        raise InputError(f"{path}: is not a file of a run: {said(error)}") from None
     return content
 
 
@@ -39,7 +39,7 @@ def parsed(text: str) -> dict[str, Any]:
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if not isinstance(content, dict):
-        raise ValueError("it is no object")
+        raise ValueError("it is not a JSON object")
     for name, value in content.items():
         for part in value if isinstance(value, list) else [value]:
             number = isinstance(part, int | float) and abs(part) < LARGEST

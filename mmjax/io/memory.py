@@ -28,7 +28,7 @@ def require_room(needed: float, what: str, remedy: str, there: int | None = None
     there = available() if there is None else there
     require(
         needed <= there,
-        f"{what} would take about {size(needed)} of memory, and {size(there)} are there; {remedy}",
+        f"{what} needs about {size(needed)} of memory, but {size(there)} are available; {remedy}",
     )
 
 

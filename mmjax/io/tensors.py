@@ -84,7 +84,7 @@ def read(
         found = dict(safetensors.deserialize(data))
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     except (SafetensorError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: no whole safetensors file: {said(error)}") from None
+        raise InputError(f"{path}: not a complete safetensors file: {said(error)}") from None
     metadata: Metadata = header.get("__metadata__", {})
     version = metadata.get("format", "")
     require(
@@ -98,7 +98,7 @@ def read(
     arrays = {name: _array(tensor) for name, tensor in found.items()}
     require(
         metadata.get(CHECKSUM) == checksum(arrays, metadata),
-        f"{path}: is damaged: its content does not have its checksum",
+        f"{path}: is damaged: its content does not match its checksum",
     )
     try:
         expected = expect(metadata)
@@ -141,7 +141,7 @@ def _require_match(
             advice = (
                 "; give the optimizer it was trained with: checkpoint.load(path, optimizer=...)"
             )
-        require(name in found, f"{tensor} is missing{advice or '; train and save it anew'}")
+        require(name in found, f"{tensor} is missing{advice or '; train and save it again'}")
         require(name in shapes, f"{where}has a tensor {name} that its model does not have{advice}")
         dtype, shape = found[name]
         wanted, wanted_shape = str(shapes[name].dtype), tuple(shapes[name].shape)
@@ -153,11 +153,11 @@ def _require_match(
         )
         require(
             x64 or not dtype.endswith("64"),
-            f"{tensor} is {dtype}, which JAX has only where JAX_ENABLE_X64=1 is set; set it",
+            f"{tensor} is {dtype}, which JAX supports only with JAX_ENABLE_X64=1; set it",
         )
         require(
             floats or dtype == wanted,
-            f"{tensor} is {dtype}, not {wanted}: it was made without JAX_ENABLE_X64; unset that",
+            f"{tensor} is {dtype}, not {wanted}: it was made without JAX_ENABLE_X64; unset it",
         )
 
 

@@ -43,12 +43,12 @@ def of_bigram(result: BigramResult) -> Report:
         sections=[
             Section(
                 "Training against counting",
-                "In nats per character over the whole list, which is also what was trained on.",
+                "In nats per character over the whole list, which is also the training data.",
                 {
-                    "How near gradient descent comes to counting": Table(
+                    "Gradient descent compared with counting": Table(
                         ["", "NLL", "largest difference of a probability"], rows
                     ),
-                    "A bigram and the MLP of experiments.mlp, as far as this run can tell": comparison(
+                    "This bigram beside the MLP of experiments.mlp": comparison(
                         neural_side(table, summary), untrained_side(mlp.MLP(vocab.size))
                     ),
                 },

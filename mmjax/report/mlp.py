@@ -42,18 +42,17 @@ def of_mlp(result: RunResult) -> Report:
         lead=f"{summary['parameters']:,} parameters, {summary['steps']:,} steps of training in "
         f"{summary['training_seconds']:.1f} s. Validation loss {number(summary['loss_val'])} nats per character, "
         f"perplexity {number(perplexity(summary['loss_val']), 2)}. Its letter pairs {agree} counting: KL "
-        f"{number(summary['bigram_check_kl'])} nats as it predicts them, "
-        f"{number(summary['bigram_check_kl_sampled'])} as it samples them (sound below "
-        f"{evaluate.MAX_KL}, and as sampled that far above the "
-        f"{number(summary['bigram_check_kl_reference'])} of a sample of the table itself); on "
-        f"validation names {number(summary['bigram_check_kl_val'])} as it predicts them.",
+        f"{number(summary['bigram_check_kl'])} nats predicted (limit {evaluate.MAX_KL}), "
+        f"{number(summary['bigram_check_kl_sampled'])} sampled (limit {evaluate.MAX_KL} above the "
+        f"{number(summary['bigram_check_kl_reference'])} of a sample of the table itself). On validation "
+        f"names: {number(summary['bigram_check_kl_val'])} predicted.",
         findings=result.findings,
         samples=[(shown(name), mark) for name, mark in result.samples],
         sections=[
             Section(
                 "Losses",
-                "In nats per character, with BatchNorm's running statistics. Unseen are names that the training "
-                "part does not have; bigram + 1 is counting letter pairs in the training part.",
+                "In nats per character, with BatchNorm's running statistics. Unseen: names that do not occur in "
+                "the training part. Bigram + 1: counting letter pairs in the training part, every count + 1.",
                 {
                     "Loss on each part of the list": Table(
                         ["part", "examples", "loss", "perplexity", "bigram + 1"], losses
@@ -65,7 +64,7 @@ def of_mlp(result: RunResult) -> Report:
                 },
             ),
             Section(
-                "Over the training",
+                "During training",
                 pictures=[
                     *pictures.of_training(
                         result.records,
@@ -75,15 +74,15 @@ def of_mlp(result: RunResult) -> Report:
                 ],
             ),
             Section(
-                "Snapshot the network",
-                "Layers are numbered in the order of the forward pass, linear, BatchNorm and tanh each on "
-                "its own, as in the lecture. The first tanh has no BatchNorm before it, so it is the "
-                "first to saturate.",
+                "Inside the network",
+                "Layers are numbered in the order of the forward pass, as in the lecture: each linear, "
+                "BatchNorm and tanh layer counts. The first tanh has no BatchNorm before it, so it "
+                "saturates first.",
                 tables(result.seen),
                 [*pictures.of_network(result.seen)],
             ),
             Section(
-                "What it has learned of the characters",
+                "What the network has learned about the characters",
                 pictures=[
                     *pictures.of_characters(
                         np.asarray(predictor.params.embedding),

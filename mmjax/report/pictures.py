@@ -42,15 +42,15 @@ def of_training(
             drop_step=drop_step,
             yardsticks=yardsticks,
         ),
-        "How wrong the model is about the next character. Single batches scatter, so the mean tells; where "
-        "validation rises while training falls, the list is being learned by heart.",
+        "How wrong the model is about the next character. Single batches vary, so the line is their mean. If "
+        "validation rises while training falls, the network memorises the list.",
     )
     if ratios := columns("update_ratio/"):
         yield Picture(
             "update_ratios",
             plots.update_ratios(steps, ratios),
-            "The size of a step against the size of the weights that it moves. Far below -3 a layer hardly "
-            "learns, far above it is thrown about; a learning rate ten times lower moves all lines down by one.",
+            "The size of an update relative to the size of the weights, as log10. Far below -3 a layer hardly "
+            "learns; far above, the updates are too large. A ten times lower learning rate moves every line down by 1.",
         )
     if saturations := columns("saturation/"):
         yield Picture(
@@ -118,8 +118,8 @@ def of_characters(
     yield Picture(
         "embedding",
         plots.embedding(vectors, vocab.labels, named=kept),
-        "Each character's learned vector. Those that the network treats alike are near each other, as far as "
-        "two axes with the stated part of the variance can show it.",
+        "The learned vector of each character, on its first two principal components. The network treats "
+        "characters that are near each other alike.",
     )
     yield Picture(
         "predicted_against_counted",
@@ -128,8 +128,8 @@ def of_characters(
             probabilities(expected)[:, kept],
             labels,
         ),
-        "One dot a pair: how often the second character follows the first, as the model predicts it on "
-        "average and as it is counted. Dots on the line agree." + _restricted(vocab),
+        "Each dot is a pair: the probability of the second character after the first, as the model predicts "
+        "it on average, and as counted. Dots on the line agree." + _restricted(vocab),
     )
     yield counted_pairs(counts[:, kept], kept, vocab)
 
@@ -139,7 +139,7 @@ def counted_pairs(counts: np.ndarray, kept: np.ndarray, vocab: Vocab) -> Picture
     return Picture(
         "bigram_table",
         plots.bigram_table(counts, [vocab.labels[i] for i in kept]),
-        f"All that a bigram knows: how often each pair stands in the list, “{vocab.labels[0]}” being the "
+        f"All that a bigram knows: how often each pair occurs in the list. “{vocab.labels[0]}” is the "
         "beginning and the end of a name." + _restricted(vocab),
     )
 
@@ -160,7 +160,7 @@ def of_tables(counts: np.ndarray, trained: np.ndarray, vocab: Vocab) -> Iterator
             },
             [vocab.labels[i] for i in kept],
         ),
-        "Gradient descent finds the table that counting gives at once, so the two should look the same."
+        "Gradient descent finds the table that counting gives in one pass. The two should look the same."
         + _restricted(vocab),
     )
 

@@ -135,9 +135,9 @@ def _shapes(
     """
     found, _ = weights.described(metadata, model)
     recipe, step, keys = _recipe(metadata), _step(metadata), _key(metadata)
-    require(step.shape == keys.shape, "there are not as many steps as keys")
-    require(metadata["names"].isalnum(), "the checksum of the list is none")
-    require(isinstance(json.loads(metadata["notes"]), dict), "the notes are no JSON object")
+    require(step.shape == keys.shape, "the numbers of steps and of keys differ")
+    require(metadata["names"].isalnum(), "the checksum of the list is malformed")
+    require(isinstance(json.loads(metadata["notes"]), dict), "the notes are not a JSON object")
 
     hyper = dict.fromkeys(json.loads(metadata["hyper"]), jnp.zeros(()))
     require_hyper(hyper)
@@ -153,16 +153,16 @@ def _recipe(metadata: tensors.Metadata) -> Recipe:
 
 
 def _step(metadata: tensors.Metadata) -> jax.Array:
-    step = _whole_numbers(json.loads(metadata["step"]), 2**31, "the step is no number of steps")
-    require(step.ndim < 2, "the step is no number of steps")
+    step = _whole_numbers(json.loads(metadata["step"]), 2**31, "the step is not a number of steps")
+    require(step.ndim < 2, "the step is not a number of steps")
     return jnp.asarray(step, jnp.int32)
 
 
 def _key(metadata: tensors.Metadata) -> jax.Array:
     key = dict(json.loads(metadata["key"]))
     require(key["kind"] in KEYS, f"a random key of the kind {key['kind']!r} is not known")
-    data = _whole_numbers(key["data"], 2**32, "the random key is none")
-    require(0 < data.ndim < 3, "the random key is none")
+    data = _whole_numbers(key["data"], 2**32, "the random key is malformed")
+    require(0 < data.ndim < 3, "the random key is malformed")
     return jax.random.wrap_key_data(jnp.asarray(data.astype(np.uint32)), impl=key["kind"])
 
 

@@ -82,7 +82,7 @@ class RunFolder:
         checkpoints = Checkpoints(path, keep=1)
         require(
             resume or overwrite or not checkpoints.paths() or is_finished(path),
-            f"{path}: holds a run that has not come to its end; go on with it by --resume, start over with "
+            f"{path}: holds an unfinished run; continue it with --resume, start over with "
             "--overwrite, or give another --out",
         )
         self.write_json(CONFIG, plain(options))
@@ -144,7 +144,7 @@ class RunFolder:
         last = json.loads(kept[-1])["step"] if kept else 0
         if last != step:
             print(
-                f"{self.path / METRICS}: its last line is that of step {last:,}, not {step:,}; going on without what lacks",
+                f"{self.path / METRICS}: its last line is of step {last:,}, not {step:,}; continuing without the missing lines",
                 file=sys.stderr,
             )
         files.write(self.path / METRICS, "".join(f"{line}\n" for line in kept))

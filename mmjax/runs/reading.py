@@ -44,7 +44,7 @@ def model_of(path: Path) -> Path:
     members = sorted(path.glob(f"{MEMBER}*/{MODEL}"))
     if members and not (path / MODEL).exists():
         raise InputError(
-            f"{path}: has a network for each of several seeds; give one, {members[0].parent}"
+            f"{path}: holds the networks of several seeds; give one of them, such as {members[0].parent}"
         )
     return path / MODEL
 
@@ -76,12 +76,10 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
         try:
             record = parsed(line)
             if not all(isinstance(value, int | float | None) for value in record.values()):
-                raise ValueError("a figure is no number")
+                raise ValueError("a value is not a number")
             records.append({"step": record["step"], "loss_batch": record["loss_batch"]} | record)
         except (ValueError, KeyError) as error:
-            raise InputError(
-                f"{path}: line {i} is none of a run's metrics: {said(error)}"
-            ) from None
+            raise InputError(f"{path}: line {i} is not a line of metrics: {said(error)}") from None
     return records
 
 

@@ -59,10 +59,10 @@ class Checkpoints:
             try:
                 return checkpoint.load(path)
             except InputError as error:
-                print(f"{shown(str(error))}; trying the one before it", file=sys.stderr)
+                print(f"{shown(str(error))}; trying the checkpoint before it", file=sys.stderr)
         require(
             not paths,
-            f"{self.folder}: none of the checkpoints can be used; start over with --overwrite",
+            f"{self.folder}: no checkpoint can be used; start over with --overwrite",
         )
         return None
 

@@ -109,7 +109,9 @@ def described(metadata: Mapping[str, str], model: Model | None = None) -> tuple[
             for key in {**saved, **given}
             if saved.get(key) != given.get(key)
         ]
-        require(not different, f"holds another model: {'; '.join(different)}; give that one")
+        require(
+            not different, f"holds another model: {'; '.join(different)}; give the list of the run"
+        )
         found: Model = model
     else:
         require(

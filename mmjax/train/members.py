@@ -47,7 +47,7 @@ def init(
     require_hyper(hyper)
     require(
         optimizer is None or not hyper,
-        "hyper takes the place of the recipe's numbers, which an optimizer of your own does not "
+        "hyper replaces numbers of the recipe, which your own optimizer does not "
         "see; put each member's into its opt_state (optax.inject_hyperparams)",
     )
     require(
