@@ -4,13 +4,18 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-from jaxtyping import Array, Key
+from jaxtyping import Array, Int, Key, PRNGKeyArray
 
 # A key is folded with one of these before it is used, so that no two uses see the same numbers.
 # They are far above the small numbers that `split` and step counters fold in.
 LAYERS = 0x6C617965  # random layers of a training step, such as dropout
 NAMES = 0x6E616D65  # drawing names
 INSTRUMENTS = 0x6C6F6F6B  # examples on which a network in training is measured
+
+
+def of_layers(key: PRNGKeyArray, step: Int[Array, ""] | int) -> PRNGKeyArray:
+    """Return the key for the random layers of one training step, from the key of the run."""
+    return jax.random.fold_in(jax.random.fold_in(key, step), LAYERS)
 
 
 def batched(function: Callable[..., Any], keys: Key[Array, "..."]) -> Callable[..., Any]:

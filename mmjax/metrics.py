@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Integer
 
-from mmjax import diagnostics, evaluate
+from mmjax import diagnostics, evaluate, keys
 from mmjax.model import Model, layer_names
 from mmjax.train import Recipe, predictor, schedule_of
 from mmjax.train.loop import Chunk, Metric, Record
@@ -60,9 +60,10 @@ def saturations(model: Model, contexts: Integer[Array, "batch block_size"]) -> M
 
     `contexts` are one batch, normalised with its own BatchNorm statistics as in training.
     """
+    key = jax.random.key(keys.INSTRUMENTS)
 
     def one(params: Any, stats: Any) -> Record:
-        outputs = _outputs(model, params, stats, contexts)
+        outputs = _outputs(model, params, stats, contexts, key)
         return {
             f"saturation/{name}": 100 * float(diagnostics.saturated(name, outputs[name]).mean())
             for name in layer_names(model)

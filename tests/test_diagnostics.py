@@ -1,10 +1,13 @@
+from dataclasses import dataclass
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mmjax import corpus, diagnostics, mlp, train, vocab
-from mmjax.model import layer_names
+from mmjax import corpus, data, diagnostics, metrics, mlp, train, vocab
+from mmjax.diagnostics import snapshot
+from mmjax.model import layer_names, no_tap
 
 RECIPE = train.Recipe()
 jitted_inspect = jax.jit(diagnostics.inspect, static_argnums=0)
@@ -232,3 +235,31 @@ def test_a_loss_that_is_no_number_diverges(final):
     assert finding.symptom == "diverging loss"
     assert diagnostics.health(initial_loss=3.3, final_loss=2.5) == []
     assert diagnostics.health() == []
+
+
+@dataclass(frozen=True)
+class Noisy:
+    """A network with a random layer, which has no output without a key in training."""
+
+    vocab_size: int = 27
+    block_size: int = 3
+
+    def init(self, key):
+        return jax.random.normal(key, (self.vocab_size, self.vocab_size)), ()
+
+    def apply(self, params, stats, contexts, *, train, key=None, tap=no_tap):
+        x = tap("input.tanh", jnp.tanh(params[contexts[:, -1]]))
+        if train:
+            assert key is not None
+            x = jnp.where(jax.random.bernoulli(key, 0.5, x.shape), x, jnp.zeros_like(x))
+        return x, stats
+
+
+def test_random_layers_are_seen_as_in_the_training_step(tokens):
+    model, recipe = Noisy(), train.Recipe(steps=7, batch_size=13)
+    examples = data.of("windows", tokens, model)
+    state = train.init(model, recipe, jax.random.key(0))
+    seen = snapshot.take(model, recipe, state, examples)
+    saturations = metrics.saturations(model, jnp.zeros((5, 3), jnp.int32))
+    fitted = train.fit(model, recipe, state, examples, chunk=2, metrics=[saturations])
+    assert seen.batch.loss == pytest.approx(fitted.progress.initial_loss[0], rel=1e-5)

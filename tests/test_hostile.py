@@ -280,46 +280,59 @@ def forks(tmp_path_factory):
         yield forks
 
 
+# The lowest and the highest value of each option; the rest have 0 and a million.
+ENDS = {
+    "--steps": ("0", "3"),
+    "--batch-size": ("2", "4096"),
+    "--seeds": ("1", "5"),
+    "--hidden-layers": ("1", "7"),
+    "--split-seed": ("0", str(2**63 - 1)),
+    "--seed": ("0", str(2**32 - 1)),
+    "--keep": ("1", "1000000"),
+    "--drop-step": ("0", str(2**31 - 1)),
+    "--warmup-steps": ("0", str(2**31 - 1)),
+    "--shuffles": ("0", "1000"),
+    "--block-size": ("1", "100"),
+    "--embedding-dim": ("1", "65536"),
+    "--hidden-size": ("1", "65536"),
+    "--momentum": ("0", "1"),
+    "--eps": ("1e-12", "1"),
+    "--ema-decay": ("0", "1"),
+}
+# These do not meet in a computation, so that one run tries them all.
+APART = ("--split-seed", "--seed", "--keep", "--shuffles", "--drop-step")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("recipe", "option"),
-    [(recipe, option) for module, recipe, option in OPTIONS if module == "mlp"],
+    ("recipe", "options"),
+    [
+        ("lecture", APART),
+        *(
+            (recipe, (option,))
+            for module, recipe, option in OPTIONS
+            if module == "mlp" and option not in APART
+        ),
+    ],
 )
-def test_at_the_ends_of_its_range_a_run_ends_well(forks, tmp_path, recipe, option):
-    """Or is refused for the memory that it would take; a loss that is no number is said so."""
+def test_at_the_ends_of_its_range_a_run_ends_well(forks, tmp_path, recipe, options):
+    """Or is refused for the memory it needs; a non-finite loss is named."""
     (tmp_path / "names").write_text(NAMES)
-    low, high = {
-        "--steps": ("0", "3"),
-        "--batch-size": ("2", "4096"),
-        "--seeds": ("1", "5"),
-        "--hidden-layers": ("1", "7"),
-        "--split-seed": ("0", str(2**63 - 1)),
-        "--seed": ("0", str(2**32 - 1)),
-        "--keep": ("1", "1000000"),
-        "--drop-step": ("0", str(2**31 - 1)),
-        "--warmup-steps": ("0", str(2**31 - 1)),
-        "--shuffles": ("0", "1000"),
-        "--block-size": ("1", "100"),
-        "--embedding-dim": ("1", "65536"),
-        "--hidden-size": ("1", "65536"),
-        "--momentum": ("0", "1"),
-        "--eps": ("1e-12", "1"),
-        "--ema-decay": ("0", "1"),
-    }.get(option, ("0", "1e6"))
     tiny = {"--embedding-dim": 2, "--hidden-size": 3, "--hidden-layers": 2, "--steps": 6}
     tiny["--block-size"] = 1  # few contexts, all of which are computed for the samples
-    for value in (low, high):
-        rest = [part for name, number in tiny.items() if name != option for part in (name, number)]
-        given = ("--names", tmp_path / "names", "--out", tmp_path / f"run{value}", *rest)
+    for end in (0, 1):
+        values = {option: ENDS.get(option, ("0", "1e6"))[end] for option in options}
+        given = ["--names", tmp_path / "names", "--out", tmp_path / f"run{end}"]
+        given += [f"{name}={value}" for name, value in {**tiny, **values}.items()]
         if recipe == "fast":
-            given = (*given, "--recipe", "fast")
-        if value == low:  # a report of the high end is enough
-            given = (*given, "--no-report")
-        status, err = forks.run((*given, f"{option}={value}"))
+            given += ["--recipe", "fast"]
+        if end == 0:  # a report of the high end is enough
+            given += ["--no-report"]
+        status, err = forks.run(given)
         assert status in (0, 1, 2), err
         assert len(err.splitlines()) == (status > 0)
         if status:
-            refused = "sgd has no weight decay" if option == "--weight-decay" else "of memory, but"
+            refused = "sgd has no weight decay" if "--weight-decay" in options else "of memory, but"
             assert ("is not finite; it began in" if status == 1 else refused) in err
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from mmjax import diagnostics, train
+from mmjax import diagnostics, keys, train
 from mmjax.data import Data
 from mmjax.model import Model, layer_names, named
 from mmjax.train import Recipe, TrainState
@@ -46,7 +46,8 @@ def inspect_next(
 ) -> diagnostics.Inspection:
     """Inspect the batch that the next step of `state` draws."""
     batch = train.draw_batch(model, recipe, state, data)
-    return diagnostics.inspect(model, state.params, state.stats, batch)
+    key = keys.of_layers(state.key, state.step)
+    return diagnostics.inspect(model, state.params, state.stats, batch, key)
 
 
 def _first(arrays: Mapping[str, Any]) -> str | None:

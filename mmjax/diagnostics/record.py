@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Integer
+from jaxtyping import Array, Float, Integer, PRNGKeyArray
 
 from mmjax import train
 from mmjax.data import Batch
@@ -31,26 +31,34 @@ def record(
     contexts: Integer[Array, "batch block_size"],
     *,
     train: bool,
+    key: PRNGKeyArray | None = None,
 ) -> tuple[Float[Array, "batch vocab"], dict[str, Array]]:
-    """Return (logits, the output of every layer by the layer's name)."""
+    """Return (logits, the output of every layer by the layer's name).
+
+    A model with random layers needs a `key` in training.
+    """
     outputs: dict[str, Array] = {}
 
     def tap(name: str, x: Array) -> Array:
         outputs[name] = x
         return x
 
-    logits, _ = model.apply(params, stats, contexts, train=train, tap=tap)
+    logits, _ = model.apply(params, stats, contexts, train=train, key=key, tap=tap)
     return logits, outputs
 
 
 def outputs(
-    model: Model, params: Any, stats: Any, contexts: Integer[Array, "batch block_size"]
+    model: Model,
+    params: Any,
+    stats: Any,
+    contexts: Integer[Array, "batch block_size"],
+    key: PRNGKeyArray | None = None,
 ) -> dict[str, Float[Array, "batch features"]]:
     """Return the output of each activation layer by its name.
 
     The contexts pass through the model as a training batch.
     """
-    _, outputs = record(model, params, stats, contexts, train=True)
+    _, outputs = record(model, params, stats, contexts, train=True, key=key)
     return {name: outputs[name] for _, name in activation_layers(model)}
 
 
@@ -59,6 +67,7 @@ def inspect(
     params: Any,
     stats: Any,
     batch: Batch,
+    key: PRNGKeyArray | None = None,
 ) -> Inspection:
     """Return a training batch's loss, every layer's output, and all gradients.
 
@@ -73,10 +82,12 @@ def inspect(
             outputs[name] = x + perturbations[name]
             return outputs[name]
 
-        logits, _ = model.apply(params, stats, batch.contexts, train=True, tap=tap)
+        logits, _ = model.apply(params, stats, batch.contexts, train=True, key=key, tap=tap)
         return train.cross_entropy(logits, batch.targets, batch.weights), outputs
 
-    shapes = jax.eval_shape(lambda: record(model, params, stats, batch.contexts, train=True)[1])
+    shapes = jax.eval_shape(
+        lambda: record(model, params, stats, batch.contexts, train=True, key=key)[1]
+    )
     zeros = {name: jnp.zeros(out.shape, out.dtype) for name, out in shapes.items()}
     (value, outputs), (grads, output_grads) = jax.value_and_grad(loss, (0, 1), has_aux=True)(
         params, zeros

@@ -36,7 +36,8 @@ def take(model: Model, recipe: Recipe, state: TrainState, data: Dataset) -> Snap
     """
     batch = divergence.inspect_next(model, recipe, state, data)
     contexts = contexts_to_measure(model, state, data, LOOK)
-    outputs = _outputs(model, state.params, state.stats, contexts)
+    key = keys.of_layers(state.key, state.step)
+    outputs = _outputs(model, state.params, state.stats, contexts, key)
     return Snapshot(
         diagnostics.activations(model, outputs),
         diagnostics.gradients(model, batch),

@@ -112,7 +112,7 @@ def step_with_updates(
     Returns (new state, loss, updates); the updates are what was added to the parameters.
     """
     recipe = with_hyper(recipe, state.hyper)
-    key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), keys.LAYERS)
+    key = keys.of_layers(state.key, state.step)
 
     def loss(params: Any) -> tuple[Array, Any]:
         logits, stats = model.apply(params, state.stats, batch.contexts, train=True, key=key)
