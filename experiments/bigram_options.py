@@ -5,6 +5,7 @@ from pathlib import Path
 
 from experiments.bigram_fits import FULL
 from experiments.name_list import NameList
+from mmjax.cli.options import option
 from mmjax.errors import require_ranges
 from mmjax.train import Recipe
 
@@ -19,12 +20,12 @@ class Options:
     """
 
     name_list: NameList
-    config: Path | None = None
+    config: Path | None = option(None, inherited=False)
     """Take the options, except --out and --overwrite, from this config.json of a run;
     options on the command line take precedence."""
-    out: Path = Path("runs/bigram")
+    out: Path = option(Path("runs/bigram"), inherited=False)
     """Run folder to write to; a finished run in it is overwritten."""
-    overwrite: bool = False
+    overwrite: bool = option(False, inherited=False)
     """Overwrite an unfinished run in the run folder."""
     steps: int = 10_000
     """Number of steps of gradient descent on the whole list."""

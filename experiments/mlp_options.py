@@ -1,7 +1,7 @@
 """Options of the MLP's program; the defaults are the lecture's."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, make_dataclass
+from dataclasses import asdict, dataclass, field, fields, make_dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -9,7 +9,7 @@ import tyro
 
 from experiments.name_list import NameList
 from mmjax import mlp
-from mmjax.cli.options import chosen
+from mmjax.cli.options import chosen, option
 from mmjax.errors import require, require_ranges
 from mmjax.train import RECIPES, Recipe
 
@@ -18,7 +18,7 @@ from mmjax.train import RECIPES, Recipe
 class Model(mlp.MLP):
     """The network; the defaults are the lecture's, with 47,351 parameters for 26 letters."""
 
-    vocab_size: tyro.conf.Suppress[int] = 27  # follows from the list
+    vocab_size: tyro.conf.Suppress[int] = option(27, inherited=False)  # follows from the list
 
 
 RecipeName = Literal[tuple(RECIPES)]  # pyright: ignore[reportInvalidTypeForm]
@@ -28,6 +28,8 @@ RecipeName = Literal[tuple(RECIPES)]  # pyright: ignore[reportInvalidTypeForm]
 class Settings(Recipe):
     """The recipe; each of its settings can be changed."""
 
+    steps: int = option(Recipe.steps, free=True)
+    """Number of training steps."""
     recipe: RecipeName = "lecture"  # pyright: ignore[reportInvalidTypeForm]
     """Train by this recipe. lecture: SGD with step decay.
     fast: NAdamW on the distinct contexts of the list, in seconds instead of a minute;
@@ -35,7 +37,7 @@ class Settings(Recipe):
 
     def plain(self) -> Recipe:
         """Return the recipe without its name."""
-        return Recipe(**{field.name: getattr(self, field.name) for field in fields(Recipe)})
+        return Recipe(**{each.name: getattr(self, each.name) for each in fields(Recipe)})
 
 
 @dataclass(frozen=True)
@@ -49,17 +51,17 @@ class Options:
     name_list: NameList
     recipe: Settings
     model: Model
-    config: Path | None = None
+    config: Path | None = option(None, free=True, inherited=False)
     """Take the options, except --out, --resume and --overwrite, from this config.json of a run;
     options on the command line take precedence."""
-    out: Path = Path("runs/mlp")
+    out: Path = option(Path("runs/mlp"), free=True, inherited=False)
     """Run folder to write to; a finished run in it is overwritten."""
-    resume: bool = False
+    resume: bool = option(False, free=True, inherited=False)
     """Resume from the run folder's last checkpoint, with the same options;
     --steps may be larger."""
-    overwrite: bool = False
+    overwrite: bool = option(False, free=True, inherited=False)
     """Overwrite an unfinished run in the run folder."""
-    keep: int = 3
+    keep: int = option(3, free=True)
     """Keep this many of the last checkpoints, besides the one with the lowest validation loss."""
     seed: int = 0
     """Seed of the initial weights, the batches and the samples."""
@@ -75,7 +77,7 @@ class Options:
     """With --no-watch, record no update ratios and no saturation, and train a seventh faster."""
     calibrate: bool = False
     """Recompute BatchNorm's statistics over the whole training part after training."""
-    report: bool = True
+    report: bool = option(True, free=True)
     """With --no-report, write no report.html and no pictures, which take a few seconds."""
 
     def __post_init__(self):
@@ -105,7 +107,12 @@ def of_recipe(arguments: Sequence[str]) -> type[Options]:
     settings = make_dataclass(
         "Settings",
         [
-            *((field.name, field.type, defaults[field.name]) for field in fields(Recipe)),
+            *(
+                (name, changed.type, field(default=default, metadata=changed.metadata))
+                for name, default in defaults.items()
+                for changed in fields(Settings)
+                if changed.name == name
+            ),
             ("recipe", RecipeName, name),
         ],
         bases=(Settings,),

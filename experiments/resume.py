@@ -9,6 +9,7 @@ from typing import Any
 
 from experiments.mlp_options import Options
 from mmjax import InputError, checkpoint, mlp
+from mmjax.cli.options import flat
 from mmjax.errors import require
 from mmjax.io.text import shown
 from mmjax.runs.environment import environment
@@ -17,10 +18,6 @@ from mmjax.runs.lists import Lists
 from mmjax.runs.reading import read_config
 from mmjax.runs.rotation import BEST, Checkpoints
 from mmjax.runs.saver import Start, progress_of
-
-# Options that a resumed run may change, since they do not affect the training. The steps may
-# increase; the list is compared by its checksum.
-FREE = ("steps", "names", "out", "report", "keep", "resume", "overwrite", "config")
 
 
 def started(
@@ -31,14 +28,14 @@ def started(
     Raises `InputError` if there is no run, if all of its checkpoints are damaged, if it was trained
     with other options or on another list, or if it has passed the number of steps to train.
     """
-    path, given = options.out, plain(options)
+    path = options.out
     saved = checkpoints.load()
     if saved is None:
         require(
             (path / CONFIG).exists() and not (path / SUMMARY).exists(),
             f"{path}: holds no checkpoint to resume from; start without --resume",
         )
-        require_same(read_config(path), given, path)
+        require_same(read_config(path), options, path)
         print(
             f"{path}: stopped before its first checkpoint; starting from the beginning",
             file=sys.stderr,
@@ -49,7 +46,7 @@ def started(
         f"{checkpoints.folder}: was trained on a different list than {options.name_list.names}; give the list of the run",
     )
     noted = saved.notes.get("options")
-    require_same(noted if isinstance(noted, dict) else {}, given, checkpoints.folder)
+    require_same(noted if isinstance(noted, dict) else {}, options, checkpoints.folder)
     progress = progress_of(saved.notes.get("progress"), options.seeds)
     best = saved.notes.get("best_loss_val")
     recipe = replace(saved.recipe, steps=options.recipe.steps)
@@ -105,12 +102,14 @@ def mention(checkpoints: Checkpoints) -> Iterator[None]:
         raise KeyboardInterrupt(f"; {where()}") from None
 
 
-def require_same(saved: Mapping[str, Any], given: Mapping[str, Any], where: Path) -> None:
-    """Raise `InputError` unless the `saved` options are the `given` ones.
+def require_same(saved: Mapping[str, Any], options: Options, where: Path) -> None:
+    """Raise `InputError` unless a run with the `saved` options is one with `options`.
 
-    Options in `FREE` may differ. The message names those that differ, and the folder `where`.
+    The `free` options may differ. The message names those that differ, and the folder `where`.
     """
-    names = [name for name in {"recipe": None, **saved, **given} if name not in FREE]
+    free = {field.name for field in flat(type(options)) if field.metadata.get("free")}
+    given = plain(options)
+    names = [name for name in {"recipe": None, **saved, **given} if name not in free]
     different = [
         f"--{name.replace('_', '-')} {saved.get(name)}, not {given.get(name)}"
         for name in names

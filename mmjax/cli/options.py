@@ -23,9 +23,13 @@ MARKERS = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)  # flat opti
 Arguments = Sequence[str]
 
 
-# The output folder and how to open it are given anew for each run; the vocabulary size follows from
-# the list.
-NOT_TAKEN = ("out", "resume", "overwrite", "config", "vocab_size")
+def option(default: Any, *, free: bool = False, inherited: bool = True) -> Any:
+    """Return the field of an option.
+
+    A resumed run may change a `free` option; --config takes only an `inherited` one. An option
+    without this is inherited and not free.
+    """
+    return dataclasses.field(default=default, metadata={"free": free, "inherited": inherited})
 
 
 def kind_of(
@@ -57,20 +61,20 @@ def as_typed(
 ) -> list[str]:
     """Return the options in a run's config.json as command-line arguments.
 
-    Those in `NOT_TAKEN` are left out. Raises `InputError` if the file cannot be read, has an
+    Those that are not inherited are left out. Raises `InputError` if the file cannot be read, has an
     unknown option, or has an option of the wrong kind (true or false, or a figure or text).
     """
     content = read_object(path)
     recipe = content.get("recipe", "")
-    known = {field.name: field.default for field in flat(kind_of(options, [f"--recipe={recipe}"]))}
+    known = {field.name: field for field in flat(kind_of(options, [f"--recipe={recipe}"]))}
     unknown = [name for name in content if name not in known]
     require(not unknown, f"{path}: unknown option {', '.join(unknown)}; remove it")
     typed = []
     for name, value in content.items():
-        option = name.replace("_", "-")
-        if name in NOT_TAKEN or value is None or value is known[name]:
+        option, default = name.replace("_", "-"), known[name].default
+        if not known[name].metadata.get("inherited", True) or value is None or value is default:
             continue
-        switch = isinstance(known[name], bool)
+        switch = isinstance(default, bool)
         require(
             isinstance(value, bool) == switch and not isinstance(value, list),
             f"{path}: {name} is {value!r}; give {'true or false' if switch else 'a number or text'}",
