@@ -11,8 +11,8 @@ ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs/api.md"
 HEAD = """# API reference
 
-Every public name of the library, with its signature and what it does. `help(mmjax.train.run)` shows
-the whole text. This page is written by `python docs/api.py`.
+All public functions and classes, with their signatures. `help(mmjax.train.run)` shows the whole docstring. A name in
+brackets, such as [batch, vocab], is the shape of an array. This page is written by `python docs/api.py`.
 """
 
 

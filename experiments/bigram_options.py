@@ -14,8 +14,8 @@ from mmjax.train import Recipe
 class Options:
     """Learn which letter follows which, by counting and by gradient descent.
 
-    The neural network learns the table that counting gives. Trains on the whole list, full batch,
-    and shows the lecture's settings, settings that work and counting side by side. Writes its
+    The neural network learns the table that counting gives. Every step
+    trains on the whole list. Compares the lecture's settings, better settings, and counting. Writes its
     figures, samples and weights to the run folder.
     """
 
@@ -36,11 +36,11 @@ class Options:
     smoothing: float = 1.0
     """Add this number to every count in the smoothed table."""
     spell: str | None = None
-    """Show this name letter by letter under the smoothed table; almajq by default."""
+    """Print the probability of each letter of this name; by default of the lecture's almajq."""
     seed: int = 0
     """Seed of the initial weights and of the samples."""
     report: bool = True
-    """With --no-report, write no report.html and no pictures, which take a few seconds."""
+    """With --no-report, write no report.html and no pictures; saves a few seconds."""
 
     def __post_init__(self):
         require_ranges(

@@ -27,7 +27,7 @@ def heading(result: RunResult, seeds: int) -> str:
         else f", first loss {figures['initial_loss']:.4f} (ln {size} = {math.log(size):.4f})"
     )
     return (
-        f"{result.settings['names']}: {figures['names']:,} names of {size} tokens; "
+        f"{result.settings['names']}: {figures['names']:,} names; {size} tokens, the boundary included; "
         f"{figures['parameters']:,} parameters\n"
         f"{figures['steps']:,} of {result.settings['steps']:,} steps{each} in "
         f"{figures['training_seconds']:.1f} s{first}\n"
@@ -63,9 +63,9 @@ def _show_one(result: RunResult) -> None:
         "\nBigrams against the training part's table: KL "
         f"{_number(figures['bigram_check_kl'])} nats predicted, "
         f"{_number(figures['bigram_check_kl_sampled'])} in {CHECKED_SAMPLES:,} samples"
-        f"\n(sound below {MAX_KL}, sampled below "
-        f"{_number(limit)} for the noise of a sample): {verdict}."
-        f"\nOf the validation part's table: KL {_number(figures['bigram_check_kl_val'])} nats "
+        f"\n(limits: {MAX_KL} predicted; "
+        f"{_number(limit)} in samples, which allows for their noise): {verdict}."
+        f"\nAgainst the validation part's table: KL {_number(figures['bigram_check_kl_val'])} nats "
         "predicted.\n"
     )
     print("\n".join(sample_lines(result.samples)).expandtabs(24))
@@ -83,7 +83,7 @@ def status(results: Mapping[int, RunResult], interruption: Interruption) -> int:
         of_seed = f" of seed {seed}" if len(results) > 1 else ""
         print(
             f"experiments.mlp: the loss of step {figures['stopped_at_step']:,}{of_seed} is not "
-            f"finite; it began in {figures['stopped_in']}; stopped and kept the state of step "
+            f"finite; the first non-finite numbers are in {figures['stopped_in']}; kept the state of step "
             f"{figures['steps']:,}; {REMEDY}",
             file=sys.stderr,
         )
@@ -99,4 +99,4 @@ def status(results: Mapping[int, RunResult], interruption: Interruption) -> int:
 
 
 def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:.4f}"
+    return "n/a" if value is None else f"{value:.4f}"

@@ -57,8 +57,8 @@ class Options:
     out: Path = option(Path("runs/mlp"), free=True, inherited=False)
     """Run folder to write to; a finished run in it is overwritten."""
     resume: bool = option(False, free=True, inherited=False)
-    """Resume from the run folder's last checkpoint, with the same options;
-    --steps may be larger."""
+    """Continue from the run folder's last checkpoint. The training options must be the same; --steps may
+    be larger."""
     overwrite: bool = option(False, free=True, inherited=False)
     """Overwrite an unfinished run in the run folder."""
     keep: int = option(3, free=True)
@@ -74,11 +74,11 @@ class Options:
     """Shuffle this many times before the split: 2 gives the split of docs/REPRODUCTION.md,
     1 that of the lecture's later parts."""
     watch: bool = True
-    """With --no-watch, record no update ratios and no saturation, and train a seventh faster."""
+    """With --no-watch, record no update ratios and no saturation; training is a seventh faster."""
     calibrate: bool = False
     """Recompute BatchNorm's statistics over the whole training part after training."""
     report: bool = option(True, free=True)
-    """With --no-report, write no report.html and no pictures, which take a few seconds."""
+    """With --no-report, write no report.html and no pictures; saves a few seconds."""
 
     def __post_init__(self):
         require_ranges(

@@ -59,7 +59,7 @@ def started(
         or bool((saved.state.step != progress.step).any())
     ):
         raise InputError(
-            f"{checkpoints.folder}: the last checkpoint does not match its own notes; "
+            f"{checkpoints.folder}: the state and the recorded options of the last checkpoint differ; "
             "start over with --overwrite"
         )
     require(

@@ -38,7 +38,7 @@ class Options:
     """Draw only from the k likeliest letters, and those that tie with the last.
     Applies before --top-p."""
     top_p: float | None = None
-    """Draw only from the fewest likeliest letters with this probability together; keeps ties."""
+    """Draw only from the smallest set of most likely letters whose total probability reaches this; ties are kept."""
     prefix: str = ""
     """Begin every name with these letters."""
     max_length: int = sample.MAX_LENGTH

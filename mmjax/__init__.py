@@ -9,13 +9,13 @@ evaluate     Evaluation: losses, the check against counting, recalibration
 generate     Generation: new names from any model
 diagnostics  Diagnostics: activations, gradients, update ratios and findings
 plots        Plots: arrays in, a matplotlib Figure out; nothing is shown or saved
-runs         Runs: the files of a training run, and what it came to as values
+runs         Runs: the files of a training run, and its results as values
 report       The report: a run as one HTML page, with its pictures
 cli          The command line: options, errors, interruption and progress, the same in every program
 model        The protocol of models, and the trained model as a predictor
 keys         Random keys: a stream of its own for each use, and maps that give each key its own numbers
 io           The system: files, JSON, text for the terminal, and memory
-errors       The error that speaks to the user
+errors       The error that programs show to the user as one line
 static       Functions as constants of a compiled program: equal ones compile once
 version      The version, readable without importing the library
 

@@ -30,7 +30,7 @@ def bigrams(
     require(
         vocab_size <= MAX_VOCAB,
         f"{vocab_size - 1:,} distinct characters are too many for a table of all their pairs, which "
-        f"may have {MAX_VOCAB:,} rows; use a list in fewer scripts",
+        f"may have {MAX_VOCAB:,} rows; use a list with fewer different characters",
     )
     table = np.zeros(vocab_size**2, np.int64)
     for start in range(0, len(tokens) - 1, PIECE):

@@ -1,4 +1,4 @@
-"""The error that speaks to the user."""
+"""The error that programs show to the user as one line."""
 
 import numpy as np
 

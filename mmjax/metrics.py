@@ -17,8 +17,8 @@ def losses(recipe: Recipe) -> Metric:
     """Return the metric of step, seconds, learning rate and batch losses.
 
     `loss_batch` is the mean loss of the chunk's batches in nats per character, `loss_batch_low` and
-    `loss_batch_high` are the lowest and the highest. `lr` is the learning rate of the chunk's last
-    step.
+    `loss_batch_high` are the lowest and the highest. `lr` is the recipe's learning rate at the chunk's
+    last step; it ignores `hyper` and your own optimizer.
     """
     schedule = schedule_of(recipe)
 

@@ -87,10 +87,12 @@ def require_model(model: Any) -> None:
     missing = [
         part for part in ("vocab_size", "block_size", "init", "apply") if not hasattr(model, part)
     ]
+    called = getattr(model, "__name__", model)
+    require(not isinstance(model, type), f"{called} is a class; give an instance, {called}(...)")
     require(
-        not missing and not isinstance(model, type),
-        f"the {name} {getattr(model, '__name__', model)} is not a model: it needs vocab_size, "
-        "block_size, init and apply, as mlp.MLP() has; give an instance",
+        not missing,
+        f"the {name} {called} is not a model: it has no {', '.join(missing)}; give a model such as "
+        "mlp.MLP()",
     )
     try:
         hash(model)
@@ -102,8 +104,8 @@ def require_model(model: Any) -> None:
 def layer_names(model: Model) -> tuple[str, ...]:
     """Return the layers' names in the order of the forward pass.
 
-    `tap` sees the layers by these names. The lecture numbers its layers by this order: the
-    activations of its network are 1, 4, 7, 10 and 13.
+    `tap` sees the layers by these names. The lecture numbers its layers by this order,
+    counting from 0: the activations of its network are 1, 4, 7, 10 and 13.
     """
     names: dict[str, None] = {}
 

@@ -523,7 +523,7 @@ def test_no_loader_can_execute_code(folder, tmp_path, monkeypatch):
         r"|np\.load|np\.fromfile|torch\.load|yaml)\b(?!_)"
     )
     allowed = {"benchmark.py", "baselines.py", "scaling.py", "race.py"}  # they load nothing
-    for path in [*(ROOT / "mmjax").glob("*.py"), *(ROOT / "experiments").glob("*.py")]:
+    for path in [*(ROOT / "mmjax").rglob("*.py"), *(ROOT / "experiments").glob("*.py")]:
         code = re.sub(r'""".*?"""|#.*', "", path.read_text(), flags=re.DOTALL)
         code = re.sub(r"re\.compile|jax\.jit|\.compile\(", "", code)
         if path.name not in allowed:

@@ -278,8 +278,8 @@ def test_what_is_not_a_model_is_refused():
         __hash__ = None  # pyright: ignore[reportAssignmentType]
 
     for model, message in [
-        (mlp, r"module mmjax.models.mlp is not a model: .* as mlp.MLP\(\) has; give an instance"),
-        (mlp.MLP, "MLP is not a model"),
+        (mlp, r"module mmjax.models.mlp is not a model: it has no vocab_size, block_size; give"),
+        (mlp.MLP, r"MLP is a class; give an instance, MLP\(...\)"),
         (Unfrozen(), r"Unfrozen is not hashable; make it a @dataclass\(frozen=True\)"),
     ]:
         with pytest.raises(InputError, match=message):

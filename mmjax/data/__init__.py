@@ -55,7 +55,7 @@ DATASETS: dict[str, Callable[[Any, Model], Dataset]] = {
 
 
 def of(name: str, data: Data, model: Model) -> Dataset:
-    """Return the dataset of this name for `data`.
+    """Return `data` as a dataset of the kind `name`: windows, contexts or all-contexts.
 
     `data` is a flat array of tokens; a dataset is returned unchanged. Raises `InputError` if there
     is no example, or the data does not fit the model.

@@ -35,7 +35,7 @@ class ContextTable(NamedTuple):
     """Distribution of the token after each context."""
 
     def draw(self, key: PRNGKeyArray, batch_size: int) -> Int[Array, "batch"]:
-        """Return the table rows of `batch_size` random examples."""
+        """Return the row numbers of `batch_size` random examples."""
         example = jax.random.randint(key, (batch_size,), 0, self.ends[-1])
         return jnp.searchsorted(self.ends, example, side="right")
 
@@ -48,8 +48,8 @@ class ContextTable(NamedTuple):
         block_size, vocab_size = self.contexts.shape[-1], self.next_probs.shape[-1]
         require(
             (block_size, vocab_size) == (model.block_size, model.vocab_size),
-            f"the contexts have {block_size} of {vocab_size} tokens, and the model sees "
-            f"{model.block_size} of {model.vocab_size}; collect them with the model's sizes",
+            f"the table has block_size {block_size} and vocab_size {vocab_size}, but the model has "
+            f"{model.block_size} and {model.vocab_size}; collect it with the model's sizes",
         )
 
 

@@ -27,7 +27,7 @@ class Vocab:
         require(
             distinct < CAPACITY,
             f"{distinct:,} distinct characters are more than the {CAPACITY - 1:,} that a token can "
-            "hold; use a list in fewer scripts",
+            "hold; use a list with fewer different characters",
         )
 
     @property

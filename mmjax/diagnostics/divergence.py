@@ -14,11 +14,12 @@ from mmjax.train.loop import finite
 
 
 def origin(model: Model, recipe: Recipe, state: TrainState, data: Data, bad: int) -> str:
-    """Return where step `bad` first has a non-finite number.
+    """Return the name of the first place with a non-finite number.
 
-    `bad` is counted from `state`, which is finite. The place is a layer of the forward pass or the
-    loss; or, if the step before left a non-finite number, a gradient, an update, a running
-    statistic or the optimizer of that step.
+    `bad` is the number of steps from `state`, which is finite, to the failing step. If that step
+    begins with finite numbers, the place is the first non-finite layer of its forward pass, or the
+    loss. Else it is in the step before: a gradient, an update, a running statistic or the
+    optimizer.
     """
 
     def after(steps: int) -> TrainState:

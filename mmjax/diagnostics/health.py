@@ -40,11 +40,11 @@ def health(
 ) -> list[Finding]:
     """Return all findings, the most serious first.
 
-    An empty list is a healthy network. Figures that are not given are not checked. `update_ratios`
+    An empty list means that no check failed. Figures that are not given are not checked. `update_ratios`
     are log10 of update:data for each weight matrix, a mean over the last steps. `initial_loss` and
     `final_loss` are of training batches, `loss_train` and `loss_val` over the whole parts, in nats
     per character. A layer counts as saturated if it is above the limit by more than two standard
-    errors, so that another batch gives the same finding.
+    errors, so that another batch usually gives the same finding.
     """
     return [
         *_loss_findings(initial_loss, final_loss),
@@ -60,10 +60,10 @@ def _loss_findings(initial: float | None, final: float | None) -> Iterator[Findi
         return
     # `not <=` lets a NaN, for which every comparison is False, count as diverging.
     if not final <= initial + MAX_RISE:
-        remedy = "lower the learning rate, or clip gradients"
+        remedy = "a lower learning rate, or clipped gradients"
         yield Finding("diverging loss", "training", final, initial + MAX_RISE, remedy, " nats")
     elif final > initial - MIN_LEARNED:
-        remedy = "raise the learning rate, or train longer"
+        remedy = "a higher learning rate, or longer training"
         yield Finding("slow learning", "training", final, initial - MIN_LEARNED, remedy, " nats")
 
 
@@ -71,13 +71,13 @@ def _gradient_findings(gradients: Sequence[Gradient]) -> Iterator[Finding]:
     if len(gradients) < 2:
         return
     first, last = gradients[0], gradients[-1]
-    where = f"layer {first.layer} ({first.name}) against layer {last.layer}"
+    where = f"gradient at layer {first.layer} ({first.name}) relative to layer {last.layer}"
     ratio = first.std / last.std if last.std else math.nan
     if not ratio >= 1 / MAX_GRADIENT_SPREAD:
-        remedy = "better initialisation, BatchNorm, a lower learning rate"
+        remedy = "a better initialisation, or BatchNorm"
         yield Finding("vanishing gradients", where, ratio, 1 / MAX_GRADIENT_SPREAD, remedy)
     elif ratio > MAX_GRADIENT_SPREAD:
-        remedy = "fewer layers, a smaller gain, a lower learning rate, or clip gradients"
+        remedy = "fewer layers, a smaller gain, a lower learning rate, or clipped gradients"
         yield Finding("exploding gradients", where, ratio, MAX_GRADIENT_SPREAD, remedy)
 
 
@@ -86,7 +86,7 @@ def _activation_findings(activations: Sequence[Activation]) -> Iterator[Finding]
         kind = row.name.rpartition(".")[2]
         where = f"layer {row.layer} ({row.name})"
         if row.dead:
-            remedy = "a smaller gain, a lower learning rate"
+            remedy = "a smaller gain, or a lower learning rate"
             yield Finding("dead units", where, row.dead, 0, remedy, " units")
         if not row.saturation <= MAX_SATURATION + 2 * row.saturation_error:
             remedy = f"a smaller gain, or BatchNorm before this {kind}"
@@ -97,9 +97,9 @@ def _update_findings(ratios: Mapping[str, float]) -> Iterator[Finding]:
     low, high = UPDATE_RATIOS
     for name, ratio in ratios.items():
         if not ratio >= low:
-            yield Finding("updates too small", name, ratio, low, "raise the learning rate")
+            yield Finding("updates too small", name, ratio, low, "a higher learning rate")
         elif ratio > high:
-            yield Finding("updates too large", name, ratio, high, "lower the learning rate")
+            yield Finding("updates too large", name, ratio, high, "a lower learning rate")
 
 
 def _overfitting_findings(train: float | None, val: float | None) -> Iterator[Finding]:
@@ -107,7 +107,7 @@ def _overfitting_findings(train: float | None, val: float | None) -> Iterator[Fi
         remedy = "a smaller network, fewer steps, or more names"
         yield Finding(
             "overfitting",
-            "validation loss over training loss",
+            "validation loss minus training loss",
             val - train,
             MAX_GAP,
             remedy,

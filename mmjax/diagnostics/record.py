@@ -71,8 +71,8 @@ def inspect(
 ) -> Inspection:
     """Return a training batch's loss, every layer's output, and all gradients.
 
-    The tap adds zeros to each output; the gradient of these zeros is the gradient of the output,
-    which PyTorch keeps by `retain_grad`.
+    The tap adds zeros to each output; the gradient with respect to these zeros is the gradient
+    with respect to the output (PyTorch: `retain_grad()`). The recipe's penalty is not included.
     """
 
     def loss(params: Any, perturbations: Any) -> tuple[Array, dict[str, Array]]:

@@ -39,7 +39,7 @@ class Gradient(NamedTuple):
 class WeightGradient(NamedTuple):
     """The gradient of one weight matrix.
 
-    `ratio` is its standard deviation over that of the weights (grad:data).
+    `ratio` is std(gradient) / std(weights), the lecture's grad:data.
     """
 
     name: str

@@ -20,11 +20,16 @@ def calibrate(predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]) -> Pr
 
     The parameters stay the same; the statistics become the exact moments of all examples of
     `tokens`. It works layer by layer, since the moments of a layer depend on the layers before it,
-    and in pieces, so that memory does not grow with the list. A model of your own must keep its
-    statistics as `layers.Moments`, and tap the input and then the output of each normalisation: the
-    moments at `a.b` belong to the tap `a.b.norm`.
+    and in pieces, so that memory does not grow with the list.
 
-    Raises `InputError` if the model does not, or if there are fewer than two examples.
+    Your own model must keep its statistics as `layers.Moments` and tap the input and then the
+    output of each normalisation. For statistics at `stats.hidden[0]`, that is:
+
+        x = tap("hidden.0.linear", linear(params.hidden[0].linear, x))
+        x, running = batch_norm(params.hidden[0].norm, stats.hidden[0], x, train=train)
+        x = tap("hidden.0.norm", x)
+
+    Raises `InputError` if the model breaks this rule, or if there are fewer than two examples.
     """
     model, stats = predictor.model, predictor.stats
     places, tree = jax.tree.flatten_with_path(stats, is_leaf=lambda x: isinstance(x, Moments))

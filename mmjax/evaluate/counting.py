@@ -17,7 +17,7 @@ MAX_KL = 0.1  # nats per character; the largest KL of a sound model's bigrams fr
 
 
 class CountCheck(NamedTuple):
-    """Kullback-Leibler divergences of a model's bigrams from the list's.
+    """Kullback-Leibler divergences KL(list ‖ model) of bigrams.
 
     They are in nats per character.
     """
@@ -27,7 +27,8 @@ class CountCheck(NamedTuple):
     kl_sampled: float
     """Divergence of the pairs in names sampled from the model."""
     kl_reference: float
-    """Divergence of as many pairs drawn from the list's own table: the noise in `kl_sampled`."""
+    """The same for an equally large sample drawn from the list's own table: it estimates the noise in
+    `kl_sampled`."""
     kl_val: float
     """Divergence of the predictions on validation names from the table of those names; it is
     reported, and `passed` does not depend on it."""
@@ -37,8 +38,7 @@ class CountCheck(NamedTuple):
         """Return whether the model agrees with counting.
 
         `kl_predicted` must be below `MAX_KL`. `kl_sampled` may exceed `MAX_KL` by `kl_reference`,
-        since a sample misses pairs of a sparse table however good the model is. A NaN does not
-        pass.
+        since even a perfect model's sample misses pairs of a sparse table. A NaN does not pass.
         """
         return self.kl_predicted < MAX_KL and self.kl_sampled < MAX_KL + self.kl_reference
 
@@ -51,9 +51,10 @@ def count_check(
 ) -> CountCheck:
     """Compare the model's bigrams with those of `tokens`.
 
-    The model's bigrams come from its predictions and from the names in `sampled`. All figures are
-    KL divergences from a list's pairs, as in `counts.kl`. Sampled pairs are smoothed by +1, since a
-    pair that is missing from 20,000 names by chance is not an infinite error.
+    The model's bigrams come from its predictions and from the names in `sampled`. A model that has
+    learned the list also gives its letter pairs, whatever else it has learned. Each value is a
+    KL(list ‖ model), as `counts.kl` computes it. One is added to every count of the sampled pairs,
+    so that a pair that is missing by chance does not give an infinite divergence.
     """
     size = predictor.model.vocab_size
     pairs = counts.pairs(tokens, size)

@@ -18,7 +18,7 @@ def loss(predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]) -> float:
 
     In nats per character; NaN if there are no examples.
     """
-    if len(tokens) == 1:
+    if len(tokens) < 2:
         return math.nan
     predictor = lookup.for_many(predictor, len(tokens) - 1)
     total = sum(

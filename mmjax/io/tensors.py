@@ -93,7 +93,7 @@ def read(
     )
     require(
         version == FORMAT,
-        f"{path}: is of the format {version[:20]!r}, where this version of mmjax reads {FORMAT!r}; train anew",
+        f"{path}: has the format {version[:20]!r}, but this version of mmjax reads {FORMAT!r}; train again",
     )
     arrays = {name: _array(tensor) for name, tensor in found.items()}
     require(
@@ -174,10 +174,13 @@ def _require_numbers(where: str, arrays: Mapping[str, np.ndarray], log_probs: st
             bad, what = np.isnan(array), "NaN"
         elif name == log_probs:
             impossible = np.isneginf(array).all(axis=-1, keepdims=True)
-            bad, what = ~(array < np.inf) | impossible, "NaN, infinity or a row without a token"
+            bad, what = (
+                ~(array < np.inf) | impossible,
+                "NaN, infinity or a row in which every token has probability 0",
+            )
         else:
             bad, what = ~np.isfinite(array), "a number that is not finite"
-        require(not bad.any(), f"{where}the tensor {name} holds {what}; take an earlier state")
+        require(not bad.any(), f"{where}the tensor {name} holds {what}; use an earlier state")
 
 
 def checksum(arrays: Mapping[str, np.ndarray], metadata: Metadata) -> str:

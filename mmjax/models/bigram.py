@@ -71,7 +71,7 @@ apply = Bigram.apply
 
 
 def from_counts(counts: counting.Table, *, smoothing: float = 0.0) -> Params:
-    """Return the bigram whose logits are the counted log-probabilities."""
+    """Return parameters whose logits are the logarithms of the counted probabilities."""
     with np.errstate(divide="ignore"):
         log_probs = np.log(counting.probabilities(counts, smoothing=smoothing))
     return Params(jnp.asarray(log_probs, jnp.result_type(float)))

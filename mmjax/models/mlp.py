@@ -122,8 +122,8 @@ class MLP:
     ) -> tuple[Float[Array, "batch vocab"], Stats]:
         """Return (logits of the next token, new running statistics).
 
-        With `train`, the batch (at least two rows) is normalised by its own statistics, which also
-        move the running ones. Without, it is normalised by the running ones, which are returned
+        If `train` is True, the statistics of the batch (at least two rows) normalise it and update
+        the running statistics. If it is False, the running statistics normalise it and are returned
         unchanged. `tap` gets every layer's name and output, and may change the output.
         """
         del key  # nothing here is random

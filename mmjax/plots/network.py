@@ -40,7 +40,9 @@ def saturation(saturated_of: Mapping[str, np.ndarray]) -> Plot:
         axes.set_ylabel("example")
         axes.tick_params(labelsize=7)
     panels[-1].set_xlabel("unit")
-    figure.suptitle("Saturated outputs, white: a few are fine, a white column is a dead unit")
+    figure.suptitle(
+        "Saturated outputs, white: a few are fine; a white column is a unit that hardly learns"
+    )
     return figure
 
 

@@ -39,7 +39,7 @@ def race(runs: Mapping[str, np.ndarray], goal: float) -> Plot:
     low = min(float(points[:, 2].min()) for points in runs.values())
     axes.set_ylim(low - 0.02, max(top, goal) + 0.15)
     axes.legend(fontsize=9)
-    axes.set_title("How soon each is how good: lower and further left is better")
+    axes.set_title("Validation loss over training time: lower and further left is better")
     return figure
 
 

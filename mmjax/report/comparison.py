@@ -37,11 +37,11 @@ def comparison(bigram_side: Side, mlp_side: Side) -> Table:
 
 
 def number(value: float | None, decimals: int = 4) -> str:
-    """Return a figure of a summary as text, "none" if it is None.
+    """Return a figure of a summary as text, "n/a" if it is None.
 
     A summary has None in place of a non-finite number.
     """
-    return "none" if value is None else f"{value:.{decimals}f}"
+    return "n/a" if value is None else f"{value:.{decimals}f}"
 
 
 def counted_side(size: int, examples: int, nll: Mapping[str, float]) -> Side:
@@ -84,7 +84,7 @@ def trained_side(config: mlp.MLP, summary: Mapping[str, Any]) -> Side:
         training_loss=number(train),
         validation_loss=number(val),
         training=f"{summary['steps']:,} steps, {summary['training_seconds']:.1f} s",
-        overfitting="none" if gap is None else f"{gap:+.4f}",
+        overfitting="n/a" if gap is None else f"{gap:+.4f}",
     )
 
 

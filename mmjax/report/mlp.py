@@ -77,7 +77,7 @@ def of_mlp(result: RunResult) -> Report:
                 "Inside the network",
                 "Layers are numbered in the order of the forward pass, as in the lecture: each linear, "
                 "BatchNorm and tanh layer counts. The first tanh has no BatchNorm before it, so it "
-                "saturates first.",
+                "usually saturates most.",
                 tables(result.seen),
                 [*pictures.of_network(result.seen)],
             ),

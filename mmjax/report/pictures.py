@@ -57,7 +57,7 @@ def of_training(
             "saturation_over_time",
             plots.saturation_over_time(steps, saturations),
             "Percent of each layer's outputs on which the activation is flat and passes hardly any gradient: "
-            f"for tanh, outputs beyond ±{SATURATED}. The first layer has no BatchNorm before it and keeps growing.",
+            f"for tanh, outputs beyond ±{SATURATED}. The first layer has no BatchNorm before it, so its saturation can grow.",
         )
 
 
@@ -74,13 +74,13 @@ def of_network(snapshot: Snapshot) -> Iterator[Picture]:
             title="Outputs of the activation layers: spread out, without heaps at the ends",
             xlabel="output",
         ),
-        "Layers of the same shape pass on signals of the same size. Heaps at the ends are saturated units.",
+        "If the curves look alike, every layer passes on signals of the same size. Peaks at the ends are saturated units.",
     )
     yield Picture(
         "gradients",
         plots.histograms(
             gradients,
-            title="Gradients at the activation layers: equally wide is healthy",
+            title="Gradients at the activation layers: curves of equal width are healthy",
             xlabel="gradient of the loss",
         ),
         "The gradient of the loss that reaches each layer. Lines that get narrower from the last layer to the "
@@ -90,19 +90,19 @@ def of_network(snapshot: Snapshot) -> Iterator[Picture]:
         "weight_gradients",
         plots.histograms(
             {name: np.asarray(grad) for name, grad in weights.items()},
-            title="Gradients of the weights: every layer learns, none far more than another",
+            title="Gradients of the weights: curves of similar width are healthy",
             xlabel="gradient of the loss",
         ),
-        "The gradient of each weight matrix on one batch. A matrix with a far wider line than the others "
-        "changes too fast for them.",
+        "The gradient of each weight matrix on one batch. A matrix with a much wider curve than the "
+        "others changes too fast.",
     )
     yield Picture(
         "saturation",
         plots.saturation(
             {name: diagnostics.saturated(name, output) for name, output in outputs.items()}
         ),
-        "Each row is an example, each column a unit. A unit that is saturated on every example is dead: almost "
-        "no gradient reaches its weights.",
+        "Each row is an example, each column a unit. A white column is a unit that is saturated on every example: "
+        "almost no gradient reaches its weights.",
     )
 
 
@@ -168,4 +168,4 @@ def of_tables(counts: np.ndarray, trained: np.ndarray, vocab: Vocab) -> Iterator
 def _restricted(vocab: Vocab) -> str:
     if vocab.size <= plots.MOST_LABELS:
         return ""
-    return f" Of the {vocab.size:,} characters the {plots.MOST_LABELS} most frequent are shown."
+    return f" Only the {plots.MOST_LABELS} most frequent of {vocab.size:,} tokens are shown."

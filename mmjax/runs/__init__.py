@@ -1,1 +1,1 @@
-"""Runs: the files of a training run, and what it came to as values."""
+"""Runs: the files of a training run, and its results as values."""

@@ -57,7 +57,7 @@ def claimed(path: Path) -> Iterator[None]:
                 fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise InputError(
-                    f"{path}: another program is writing to it; wait for its end, or give another --out"
+                    f"{path}: another program is writing to it; wait until it ends, or give another --out"
                 ) from None
             except OSError:  # some network file systems cannot lock a folder
                 pass

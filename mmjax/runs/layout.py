@@ -28,7 +28,7 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = "is a file" if isinstance(error, FileExistsError) else error.strerror
-        raise InputError(f"{path}: cannot be made a folder: {reason}") from None
+        raise InputError(f"{path}: cannot be made: {reason}") from None
 
 
 def finite(figures: Mapping[str, Any]) -> dict[str, Any]:

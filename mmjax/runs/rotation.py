@@ -59,7 +59,7 @@ class Checkpoints:
             try:
                 return checkpoint.load(path)
             except InputError as error:
-                print(f"{shown(str(error))}; trying the checkpoint before it", file=sys.stderr)
+                print(f"{shown(str(error))}; this checkpoint is not used", file=sys.stderr)
         require(
             not paths,
             f"{self.folder}: no checkpoint can be used; start over with --overwrite",

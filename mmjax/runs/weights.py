@@ -110,7 +110,8 @@ def described(metadata: Mapping[str, str], model: Model | None = None) -> tuple[
             if saved.get(key) != given.get(key)
         ]
         require(
-            not different, f"holds another model: {'; '.join(different)}; give the list of the run"
+            not different,
+            f"holds another model: {'; '.join(different)}; give the model that was saved",
         )
         found: Model = model
     else:

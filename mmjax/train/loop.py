@@ -77,10 +77,8 @@ class Fitted(NamedTuple):
     state: TrainState
     progress: Progress
     stopped_at: list[int | None]
-    """Each member's step whose loss or update is not finite, or None.
-
-    If there is such a step, `state` is that before its chunk.
-    """
+    """For each member the first step whose loss is not finite, or that starts from a non-finite
+    state; None if all is finite. With such a step, `state` is the state before its chunk."""
     reason: str | None
     """Why training ended before the last step, or None."""
 

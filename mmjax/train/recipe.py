@@ -93,7 +93,7 @@ HYPER = ("learning_rate", "drop_step", "drop_factor", "weight_decay", "penalty")
 
 
 def with_hyper(recipe: Recipe, hyper: Mapping[str, Any]) -> Recipe:
-    """Return the recipe with the arrays of `hyper` as its numbers."""
+    """Return a copy of the recipe with the numbers in `hyper` replaced."""
     new = copy.copy(recipe)
     for name, value in hyper.items():
         object.__setattr__(new, name, value)

@@ -32,7 +32,7 @@ def run(
 ) -> tuple[TrainState, Float[Array, "steps"]]:
     """Train from the first step to the last.
 
-    Returns (final state, losses [steps] in nats per character), a pure function of `key`. `data` is
+    Returns (final state, losses [steps] in nats per character with the recipe's penalty), a pure function of `key`. `data` is
     a flat array of tokens, from which the recipe draws, or a `data.Dataset`. An optax `optimizer`
     replaces the recipe's. For many runs at once, on all devices, see `members`.
 
@@ -56,7 +56,7 @@ def advance(
 ) -> tuple[TrainState, Any]:
     """Train for `steps` more steps.
 
-    Returns (new state, losses [steps] in nats per character). With `observe`, the second value is
+    Returns (new state, losses [steps] in nats per character with the recipe's penalty). With `observe`, the second value is
     (losses, observed), where `observed` is what `observe(params, updates)` returns for every step,
     with a leading axis of steps. `params` are those after the step, as in the lecture, and
     `updates` are what the step added to them. Observing does not change the training.
@@ -89,9 +89,9 @@ def scan(
     optimizer: Optimizer | None = None,
     observe: Observer | None = None,
 ) -> tuple[TrainState, Any]:
-    """Train as `advance` does, without compiling.
+    """Train as `advance` does, but without `jit`.
 
-    It is for a program that compiles it as a part.
+    Call it inside your own jitted function.
     """
 
     def step(state: TrainState, drawn: Any) -> tuple[TrainState, Any]:
@@ -121,7 +121,7 @@ def scan(
 
 
 def together(batch_size: int, block_size: int) -> int:
-    """Return how many steps draw their batches at once.
+    """Return for how many steps the batches are drawn in one call.
 
     The number is even, since two steps are compiled as one.
     """
