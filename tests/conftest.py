@@ -1,4 +1,8 @@
-"""Every test runs with JAX at its strictest and with the shapes in the signatures checked."""
+"""Settings and fixtures of all tests.
+
+JAX raises on implicit promotion of ranks and types, and every function of mmjax checks the shapes
+in its signature.
+"""
 
 import gc
 import os
@@ -11,18 +15,19 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 install_import_hook("mmjax", "strict.check")
-# Most of the time goes into compiling, so kernels are made the quickest way. CI makes them nearly as users do.
-# Both cores are busy with tests, so code is not made in parallel.
+# Compiling takes most of the time, so it is done the quickest way; `make slow` compiles nearly as
+# users do. Parallel tests keep the cores busy, so no program is compiled in parallel.
 SPLIT = "--xla_cpu_parallel_codegen_split_count=1"
 QUICKLY = f"--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false {SPLIT}"
 os.environ.setdefault("XLA_FLAGS", QUICKLY)
-# For what holds to the bit only with the kernels that users have.
+# Compiler options for bitwise equality that holds only with the kernels that users have.
 AS_USERS = {"xla_cpu_use_fusion_emitters": True}
-jax.config.update("jax_num_cpu_devices", 2)  # something to spread many models over
+jax.config.update("jax_num_cpu_devices", 2)  # devices to spread many models over
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
-gc.set_threshold(200_000, 20, 50)  # tracing makes many short-lived objects: a tenth of the time
-# Programs keep what they have compiled, here for the other tests of this session alone.
+# Tracing makes many short-lived objects; collecting them less often saves a tenth of the time.
+gc.set_threshold(200_000, 20, 50)
+# Programs cache what they have compiled; here only the tests of this session use that cache.
 _cache = tempfile.TemporaryDirectory()
 os.environ["XDG_CACHE_HOME"] = _cache.name
 settings.register_profile("mmjax", deadline=None, max_examples=50)
@@ -41,7 +46,7 @@ def shipped_names() -> list[str]:
 
 @pytest.fixture(scope="session")
 def makemore_path() -> Path:
-    """The lecture's list, which the repository does not hold."""
+    """Return the path of the lecture's list, which is not in the repository."""
     path = Path(os.environ.get("MMJAX_MAKEMORE_NAMES", ROOT / "data/makemore.txt"))
     if not path.exists():
         pytest.skip("needs the lecture's list: make data/makemore.txt, or MMJAX_MAKEMORE_NAMES")

@@ -1,7 +1,10 @@
-"""A process that has all imported, and for each line of options on its input runs the MLP in a child: `id status` when it ends.
+"""Run the MLP in forked children, one for each line of input.
 
-Children begin where a program begins: nothing has been computed before the fork. Every chunk ends with a checkpoint, so that
-much of the time goes into writing.
+This process imports everything once. Each line of its input is a JSON list of options. For each
+line it forks a child, prints the child's id at once, and prints its exit status when it ends.
+
+Children begin where a program begins: nothing is computed before the fork. Every chunk ends with a
+checkpoint, so that writing takes much of the time.
 """
 
 import json
@@ -15,7 +18,7 @@ from mmjax.runs import outcome
 
 
 def serve() -> None:
-    """Fork for every line, say the child's id at once and its status when it is dead."""
+    """Fork for every line; print the child's id, and its status when it ends."""
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

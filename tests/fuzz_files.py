@@ -1,8 +1,9 @@
-"""Coverage-guided fuzzing of everything that reads a file: `make fuzz ARGS=-runs=100000`.
+"""Fuzz everything that reads a file, guided by coverage: `make fuzz ARGS=-runs=100000`.
 
-It installs atheris; the options are those of libFuzzer. The first byte chooses the reader, the rest is the
-file. With the highest bit of that byte set the file's checksum is made right, so that what lies behind it is reached. Anything
-but a result or an `InputError` ends the fuzzing with the input that did it.
+`make fuzz` installs atheris; the options are those of libFuzzer. The first byte of an input chooses
+the reader, the rest is the file. If the highest bit of that byte is set, the file gets a correct
+checksum, so that the input also reaches the code after the checksum. Any outcome except a result or
+an `InputError` ends the fuzzing with the input that caused it.
 """
 
 import json
@@ -28,7 +29,7 @@ PATH = Path(tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else No
 
 
 def read_list(path: Path) -> None:
-    """A list, up to what training would take."""
+    """Read a list and prepare it for training."""
     names = corpus.read_names(path)
     letters = vocab.build(names)
     tokens = corpus.encode(letters, names)
@@ -50,7 +51,7 @@ READERS = [
 
 
 def signed(data: bytes) -> bytes:
-    """The file with a checksum that is right, if it is one at all."""
+    """Return the file with a correct checksum, or unchanged if it is malformed."""
     with suppress(Exception):
         found = dict(safetensors.deserialize(data))
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
@@ -71,7 +72,7 @@ def one(data: bytes) -> None:
 
 
 def seeds(folder: Path) -> None:
-    """Files as they are written, to begin with."""
+    """Write the files from which the fuzzing starts."""
     letters = vocab.Vocab("abcd")
     config = mlp.MLP(vocab_size=5, block_size=1, embedding_dim=1, hidden_size=2, hidden_layers=1)
     recipe = train.Recipe(steps=4)

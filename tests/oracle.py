@@ -1,7 +1,7 @@
-"""The network a second time, in PyTorch, from its formula and with torch's own autograd.
+"""The network again in PyTorch, from its formula, with torch's autograd.
 
-Run as a program it writes what it computes for a small network to `oracle.npz`, for people without
-torch: `python tests/oracle.py`. Parameters are those of `mmjax.mlp`, with torch tensors as leaves.
+`python tests/oracle.py` writes what it computes for a small network to `oracle.npz`, for people
+without torch. Parameters are those of `mmjax.mlp`, with torch tensors as leaves.
 """
 
 import jax
@@ -13,7 +13,7 @@ from mmjax import mlp
 
 
 def forward(config, params, stats, contexts, *, train):
-    """(logits, new running moments), with the unbiased variance throughout."""
+    """Return (logits, new running moments), with the unbiased variance everywhere."""
     x = params.embedding[contexts].flatten(start_dim=1)
     x = torch.tanh(x @ params.input.weight + params.input.bias)
     new = []
@@ -35,10 +35,10 @@ def forward(config, params, stats, contexts, *, train):
 
 
 def train(config, params, stats, batches, learning_rate):
-    """Manual SGD over `batches` as the lecture writes it: the arrays that the test compares.
+    """Train with manual SGD over `batches`, as in the lecture.
 
-    Losses of all steps; logits, gradients and running moments of the first; parameters and moments
-    after the last.
+    Return the arrays that the test compares: losses of all steps; logits, gradients and running
+    moments of the first step; parameters and moments after the last.
     """
     params = jax.tree.map(lambda leaf: torch.tensor(np.asarray(leaf), requires_grad=True), params)
     stats = jax.tree.map(lambda leaf: torch.tensor(np.asarray(leaf)), stats)
@@ -71,7 +71,7 @@ def numpy_tree(tree):
 
 
 def small_problem():
-    """Float64 parameters, moments and batches of a network with prime sizes."""
+    """Return float64 parameters, moments and batches of a network with prime sizes."""
     rng = np.random.default_rng(0)
     shapes = jax.eval_shape(lambda: mlp.init(SMALL, jax.random.key(0)))
     params, stats = jax.tree.map(lambda leaf: rng.normal(size=leaf.shape), shapes)

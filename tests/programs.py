@@ -1,4 +1,4 @@
-"""Running the programs within a test: for files of tests to share."""
+"""Helpers that run the programs in a test; several test files share them."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from mmjax.cli.program import main
 from mmjax.runs import outcome
 
 CHECKED_SAMPLES = 1_000  # fewer than the programs draw, since every network here is tiny
-# A list just long enough to be split.
+# A short list that is long enough to be split.
 NAMES = "ann\nbob\nzoe\nneil\nanna\nives\nlili\nbo\ncy\ndee\neve\nfay\n"
 PROGRAMS = {
     "bigram": (bigram.Options, bigram.program),
@@ -28,7 +28,10 @@ PROGRAMS = {
 
 
 def run(monkeypatch, capsys, program, *options, report=False):
-    """(status, output, errors) of a program run in this process, without a report if not asked for one."""
+    """Run a program in this process; return (status, output, errors).
+
+    The training programs make a report only with `report`.
+    """
     if program in ("mlp", "bigram") and not report:
         options = (*options, "--no-report")
     monkeypatch.setattr("sys.argv", [program, *map(str, options)])
@@ -40,7 +43,7 @@ def run(monkeypatch, capsys, program, *options, report=False):
 
 
 def command(*arguments, **settings):
-    """A program as a process of its own."""
+    """Start a program in its own process."""
     return subprocess.Popen(
         [sys.executable, "-m", *map(str, arguments)],
         cwd=ROOT,
@@ -56,12 +59,15 @@ def summary(folder):
 
 
 def contents(folder):
-    """Every file of a folder with its bytes."""
+    """Return the bytes of every file in a folder, by path."""
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 class Forks:
-    """Runs of the MLP, one after the other, in children of a process that has imported everything."""
+    """Runs of the MLP, one after the other, in forked children.
+
+    Their parent is one process that has imported everything (see `forks.py`).
+    """
 
     def __init__(self, folder):
         self.errors = (folder / "errors.txt").open("w+")
@@ -83,7 +89,10 @@ class Forks:
         self.errors.close()
 
     def run(self, options, kill_after=None):
-        """(status, what it said on standard error) of a run, killed after so many seconds if it is not over by then."""
+        """Run the MLP; return (status, its standard error).
+
+        The run is killed after `kill_after` seconds, unless it has ended.
+        """
         assert self.process.stdin
         assert self.process.stdout
         self.errors.truncate(0)
@@ -91,7 +100,7 @@ class Forks:
         child = int(self.process.stdout.readline())
         if kill_after is not None:
             time.sleep(kill_after)
-            with suppress(ProcessLookupError):  # it is over
+            with suppress(ProcessLookupError):  # the run has ended
                 os.kill(child, signal.SIGKILL)
         status = int(self.process.stdout.readline())
         self.errors.seek(0)

@@ -1,4 +1,7 @@
-"""The run-time type checker of the tests: as PEP 484 has it, an int will do for a float."""
+"""The run-time type checker of the tests.
+
+As in PEP 484, an int is accepted for a float.
+"""
 
 from beartype import BeartypeConf, beartype
 

@@ -1,4 +1,4 @@
-"""Files of arrays as somebody could have changed them who knows the format, the checksum included."""
+"""Change files of arrays as an attacker could, with a correct checksum."""
 
 import json
 import struct
@@ -19,14 +19,17 @@ JSON = st.recursive(
 
 
 def contents(path):
-    """(tensors, metadata) of a file."""
+    """Return (tensors, metadata) of a file."""
     data = path.read_bytes()
     header = json.loads(data[8 : 8 + struct.unpack("<Q", data[:8])[0]])
     return load_file(path), header["__metadata__"]
 
 
 def rewrite(path, *, metadata=None, **changed):
-    """Replace some metadata and tensors, or leave them out where None, under a checksum that is right."""
+    """Replace some metadata and tensors, and correct the checksum.
+
+    A value of None removes the entry.
+    """
     arrays, text = contents(path)
     arrays = {name: array for name, array in (arrays | changed).items() if array is not None}
     text = {key: value for key, value in (text | (metadata or {})).items() if value is not None}

@@ -21,7 +21,7 @@ MODULES = [
 
 
 def test_the_page_is_what_the_source_says():
-    """Or `python docs/api.py` has not been run since."""
+    """If this fails, run `python docs/api.py` to write the page again."""
     assert api.PAGE.read_text(encoding="utf-8") == api.page()
 
 
@@ -32,7 +32,7 @@ def page():
 
 @pytest.mark.parametrize("name", MODULES)
 def test_every_public_name_of_a_module_is_on_the_page(page, name):
-    """By importing it, where the page is made from the source."""
+    """The names come from the imported module, the page from the source."""
     module = import_module(name)
     section = page.split(f"## `{name}`\n")[1].split("\n## ")[0]
     for public, value in vars(module).items():
@@ -42,7 +42,7 @@ def test_every_public_name_of_a_module_is_on_the_page(page, name):
             and of_here
             and (inspect.isclass(value) or inspect.isfunction(value))
         ):
-            # An alias such as `mlp.init` stands under the name of what it is.
+            # An alias such as `mlp.init` is on the page under its full name, `MLP.init`.
             assert value.__qualname__ in section, f"{name}.{public}"
 
 

@@ -1,4 +1,7 @@
-"""What is timed beside this library computes the same, and a difference would be seen."""
+"""The benchmark's baselines compute what this library computes.
+
+The benchmark detects a difference.
+"""
 
 import json
 
@@ -23,7 +26,7 @@ def test_this_library_computes_what_numpy_does(start):
 @pytest.mark.parametrize("make", [baselines.lecture, baselines.compiled])
 def test_pytorch_computes_what_numpy_does(start, make, monkeypatch):
     torch = pytest.importorskip("torch", reason="needs the extra 'parity'")
-    monkeypatch.setattr(torch, "compile", lambda function: function)  # which takes half a minute
+    monkeypatch.setattr(torch, "compile", lambda function: function)  # compiling takes 30 s
     _, problem = start
     baseline = make(problem)
     losses = [baseline.step(index) for index in benchmark.checked_batches(problem)]

@@ -35,7 +35,7 @@ def test_a_row_of_logits_is_the_lectures_one_hot_product():
 
 
 def test_the_table_of_counts_is_the_full_batch(shipped_names):
-    """The loss over counts and its gradient are those over every single example."""
+    """The loss over counts and its gradient equal those over all examples."""
     names = shipped_names[:307]
     tokens = jnp.asarray(corpus.encode(vocab.build(shipped_names), names))
     contexts, targets = corpus.windows(tokens, jnp.arange(len(tokens) - 1), 1)
@@ -82,11 +82,14 @@ def test_without_penalty_it_converges_to_counting(table):
     floor = counts.entropy_floor(table)
     assert floor <= counts.nll(probs, table) < floor + 2e-4
     assert abs(probs - counts.probabilities(table)).max() < 2e-3
-    assert (np.diff(losses[-5_000::1_000]) < 0).all()  # and is still on its way
+    assert (np.diff(losses[-5_000::1_000]) < 0).all()  # the loss is still falling
 
 
 def test_with_penalty_it_approaches_a_smoothed_table(table):
-    """Penalty and smoothing are one idea: some +k table is far nearer than the unsmoothed one."""
+    """A penalty has an effect like smoothing.
+
+    Some table smoothed by +k is far nearer than the unsmoothed one.
+    """
     probs, _ = descend(table, learning_rate=50.0, steps=5_000, penalty=0.01)
 
     def distance(smoothing):

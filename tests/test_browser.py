@@ -1,4 +1,7 @@
-"""The report as a browser shows it: at two widths, in both colour schemes, printed, and with hostile names."""
+"""The report as a browser shows it, and on paper.
+
+It is tested at two widths, in both colour schemes, and with hostile names.
+"""
 
 import shutil
 import subprocess
@@ -20,13 +23,17 @@ HOSTILE = "<script>alert(1)</script>"
 @pytest.fixture(scope="module")
 def browser():
     with playwright.sync_playwright() as started:
-        # In a container, as root, Chromium's own sandbox cannot be had; the pages are our own.
+        # Chromium's sandbox does not work as root in a container, and these pages are our own.
         yield started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
 
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory):
-    """Runs on a list whose names, and whose own name, are markup; learned by heart, so that they are sampled."""
+    """Train on a list of markup; return the folder of the runs.
+
+    The names and the name of the file are markup. The network learns the names by heart, so that
+    they are sampled.
+    """
     folder = tmp_path_factory.mktemp("runs")
     names = folder / "<img src=x onerror=alert(1)>.txt"
     names.write_text(f"{HOSTILE}\n" * 20)
@@ -52,9 +59,9 @@ def test_a_report_is_shown_whole_and_runs_nothing(browser, reports, program, wid
     page.goto((reports / program / "report.html").as_uri())
     page.wait_for_load_state("networkidle")
     assert said == []
-    # The page itself; and, within it, the saturation images and the like.
+    # The page itself is requested; all else is images inside it, such as the saturation images.
     assert [url for url in asked if not url.startswith("data:image/png")] == [page.url]
-    assert page.evaluate("document.documentElement.scrollWidth") <= width  # nothing to the side
+    assert page.evaluate("document.documentElement.scrollWidth") <= width  # no scrolling sideways
     assert page.title().endswith("<img src=x onerror=alert(1)>.txt")
     assert page.locator("script, body img").count() == 0
     if program == "mlp":
@@ -67,7 +74,7 @@ def test_a_report_is_shown_whole_and_runs_nothing(browser, reports, program, wid
         box = drawn.nth(i).bounding_box()
         assert box["width"] > 300
         assert box["height"] > 100
-    # Text in pictures has the page's ink, which the scheme chooses.
+    # Text in pictures has the page's text colour, which depends on the scheme.
     ink = page.evaluate("getComputedStyle(document.querySelector('figure svg text')).fill")
     assert ink == page.evaluate("getComputedStyle(document.body).color")
     context.close()

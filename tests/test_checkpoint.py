@@ -1,4 +1,4 @@
-"""Checkpoints: what is saved comes back to the bit, and what is not whole does not come back at all."""
+"""Checkpoints: a complete file loads bitwise the same, a damaged one is refused."""
 
 import itertools
 import json
@@ -34,7 +34,7 @@ def data(recipe):
 
 
 def key_data(state):
-    """The state with its key as numbers, for comparison."""
+    """Return the state with its key as numbers, for comparison."""
     return state._replace(key=jax.random.key_data(state.key))
 
 
@@ -70,7 +70,7 @@ def test_a_run_goes_on_from_a_checkpoint_as_if_never_stopped(tmp_path, recipe, s
         static_argnames="steps",
         compiler_options=AS_USERS,
     )
-    with jax.numpy_dtype_promotion("standard"):  # optax.nadamw raises a float to an int
+    with jax.numpy_dtype_promotion("standard"):  # optax.nadamw raises a float to an int power
         whole, losses = go(MODEL, recipe, start(recipe, seeds), data(recipe), steps=20)
         state, first = go(MODEL, recipe, start(recipe, seeds), data(recipe), steps=8)
         checkpoint.save(tmp_path / "c", of(state, recipe, seconds=1.5))
@@ -104,7 +104,7 @@ def test_an_optimizer_of_optax_is_kept_too(tmp_path):
 
 @pytest.mark.parametrize("optimizer", [optax.contrib.reduce_on_plateau(), optax.lbfgs()])
 def test_an_optimizer_whose_state_is_infinite_at_first_is_kept(tmp_path, optimizer):
-    """The best loss so far, say, before there is one."""
+    """For example, the best loss so far is infinite before the first loss."""
     with jax.numpy_dtype_promotion("standard"):
         state = train.init(MODEL, SLOW, jax.random.key(0), optimizer=optimizer)
         checkpoint.save(tmp_path / "c", of(state))
@@ -274,11 +274,14 @@ def test_a_network_too_large_to_be_there_is_refused_without_being_made(path):
 
 
 class Crash(BaseException):
-    """The moment at which the power fails."""
+    """A power failure."""
 
 
 def test_a_crash_at_any_call_to_the_system_leaves_a_whole_checkpoint(path, monkeypatch):
-    """Writing stops before every call that it makes; the file is the old one or the new one, and never none."""
+    """The file is always the old one or the new one, and never missing.
+
+    Writing stops before each of its calls to the system, in turn.
+    """
     old = checkpoint.load(path)
     new = of(old.state._replace(params=jax.tree.map(lambda x: x + 1, old.state.params)))
     saved = path.read_bytes()
@@ -301,7 +304,7 @@ def test_a_crash_at_any_call_to_the_system_leaves_a_whole_checkpoint(path, monke
             for name in ("fsync", "replace", "open", "close"):
                 patch.setattr(os, name, count(getattr(os, name)))
             patch.setattr("pathlib.Path.open", count(type(path).open))
-            # What a dead process leaves it leaves.
+            # A dead process does not remove its files.
             patch.setattr("pathlib.Path.unlink", lambda *_, **__: None)
             try:
                 checkpoint.save(path, new)
@@ -312,7 +315,7 @@ def test_a_crash_at_any_call_to_the_system_leaves_a_whole_checkpoint(path, monke
         shown = checkpoint.load(path).state.params.embedding
         [which] = [i for i, c in enumerate((old, new)) if (shown == c.state.params.embedding).all()]
         seen.append(which)
-    assert seen == sorted(seen)  # the old one up to some moment, from then on the new one
+    assert seen == sorted(seen)  # the old one up to some call, then the new one
     assert set(seen) == {0, 1}
     assert len(seen) >= 5
 

@@ -18,7 +18,7 @@ def tokens(shipped_names):
 
 
 def windows(tokens, block_size):
-    """Every example, cut out in Python: (context, target)."""
+    """Yield every example as (context, target), cut in plain Python."""
     for i in range(len(tokens) - 1):
         context = [0] * block_size
         for back in range(min(block_size, i + 1)):
@@ -28,7 +28,7 @@ def windows(tokens, block_size):
         yield tuple(context), int(tokens[i + 1])
 
 
-# A row of 8 bytes or fewer is one number, of more it is several.
+# The search sorts a row of at most 8 bytes as one number, a longer one as several.
 @pytest.mark.parametrize("block_size", [1, 2, 3, 5, 7, 8, 13, 29])
 @pytest.mark.parametrize("piece", [2**22, 101])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -49,7 +49,7 @@ def test_collected_contexts_are_the_counted_ones(tokens, block_size, piece, dtyp
 
 
 def test_loss_and_gradient_over_all_examples_are_the_same(tokens):
-    """What the contexts replace is the noise of the targets, not what is learned."""
+    """Distinct contexts remove the noise of the targets and learn the same."""
     params, stats = mlp.init(MODEL, jax.random.key(0))
     found = context_table.collect(tokens, 27, 3)
     examples = len(tokens) - 1
@@ -74,7 +74,7 @@ def test_a_batch_draws_each_context_as_often_as_the_list_has_it(tokens):
     index = found.draw(jax.random.key(1), recipe.batch_size)
     drawn = np.bincount(index, minlength=len(found.ends)) / recipe.batch_size
     expected = np.diff(found.ends, prepend=0) / (len(tokens) - 1)
-    # Five standard deviations of the commonest.
+    # Five standard deviations at most: 0.25 is the largest variance of one draw.
     np.testing.assert_allclose(drawn, expected, atol=5 * (0.25 / recipe.batch_size) ** 0.5)
 
 

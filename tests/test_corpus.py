@@ -15,7 +15,10 @@ NAMES = st.lists(st.text("abcdé. -", max_size=7), min_size=1, max_size=11)
 
 
 def naive_examples(v, names, block_size):
-    """The lecture's loop: slide a context over each name and its end."""
+    """Return (contexts, targets) by the lecture's loop.
+
+    It slides a context over each name and its end.
+    """
     contexts, targets = [], []
     for name in names:
         context = [0] * block_size
@@ -120,7 +123,7 @@ def test_what_is_written_is_read(tmp_path_factory, names):
     path = tmp_path_factory.mktemp("list") / "names.txt"
     try:
         path.write_bytes("\n".join([*names, "end"]).encode())
-    except UnicodeEncodeError:  # lone surrogates are no UTF-8
+    except UnicodeEncodeError:  # lone surrogates are not valid in UTF-8
         return
     assert corpus.read_names(path) == [
         name.removeprefix("\ufeff") if i == 0 else name for i, name in enumerate([*names, "end"])
@@ -154,7 +157,7 @@ def test_no_file_and_a_folder(tmp_path):
 
 
 def test_split_is_the_shuffles_one_after_the_other():
-    """The permutation is applied again and again; here the list itself is shuffled as often."""
+    """`split` repeats one permutation; here the list itself is shuffled as often."""
     names = [str(i) for i in range(1_009)]
     for shuffles in range(4):
         shuffled = list(names)
@@ -176,7 +179,7 @@ def test_pieces_do_not_show(monkeypatch, shipped_names):
 
 
 def test_no_character_of_a_name_passes_for_a_boundary():
-    """Names are joined with a character that the vocabulary lacks, the first there is."""
+    """`encode` joins names with the first character outside the vocabulary."""
     letters = vocab.build(["\0a", "b\1"])
     names = ["\0a", "b", "\1", ""]
     assert corpus.decode(letters, corpus.encode(letters, names)) == names

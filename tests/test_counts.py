@@ -39,7 +39,7 @@ def test_a_row_without_counts_is_the_limit_of_smoothing():
 
 @given(TABLES, TABLES)
 def test_nothing_scores_below_the_floor(table, other):
-    """Gibbs' inequality, with equality only for the list's own frequencies."""
+    """By Gibbs' inequality, only the list's own frequencies reach the floor."""
     floor = counts.entropy_floor(table)
     assert counts.nll(counts.probabilities(other), table) >= floor - 1e-12
     assert counts.nll(counts.probabilities(other, smoothing=1), table) >= floor - 1e-12

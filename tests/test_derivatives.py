@@ -1,4 +1,7 @@
-"""Every derivative of the layers and of the network, in every mode and order, is the formula's."""
+"""Derivatives of the layers and the network equal those of the formula.
+
+They are taken in every mode, up to the third order.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +16,7 @@ BATCH = 7
 
 
 def plain(model, params, stats, contexts, *, train):
-    """The forward pass from its formula, which JAX differentiates by its own rules."""
+    """Return the logits by the formula, which JAX differentiates by its own rules."""
     x = params.embedding[contexts].reshape(len(contexts), -1)
     x = jnp.tanh(x @ params.input.weight + params.input.bias[None])
     for block, running in zip(
@@ -29,7 +32,10 @@ def plain(model, params, stats, contexts, *, train):
 
 @pytest.fixture(params=[True, False], ids=["train", "evaluate"])
 def losses(request):
-    """(ours, the formula's, a point, a direction): losses of one vector of all parameters."""
+    """Yield (our loss, the formula's loss, a point, a direction).
+
+    Both losses are functions of one vector of all parameters.
+    """
     with jax.enable_x64(True):
         params, stats = MODEL.init(jax.random.key(0))
         point, unravel = ravel_pytree(params)
@@ -99,7 +105,7 @@ def test_every_derivative_is_the_formulas(losses, derivative):
 
 @pytest.mark.slow
 def test_gradients_of_single_examples_side_by_side():
-    """As vmap has them, which moves the batch into every rule."""
+    """`vmap` adds a batch axis to every derivative rule."""
     rows = jax.random.normal(jax.random.key(0), (5, BATCH, 3))
     params = layers.linear_init(jax.random.key(1), 3, 4)
     norm, running = layers.batch_norm_init(4)

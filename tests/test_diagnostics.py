@@ -19,7 +19,7 @@ def tokens(shipped_names):
 
 
 def trained(config, recipe, tokens, *, steps, change=lambda params: params):
-    """(state, losses, update ratios) after some steps from changed initial parameters."""
+    """Train from changed initial parameters; return (state, losses, update ratios)."""
     state = train.init(config, recipe, jax.random.key(0))
     state = state._replace(params=change(state.params))
     state, (losses, ratios) = train.advance(
@@ -34,7 +34,7 @@ def inspected(config, recipe, state, tokens):
 
 
 def symptoms(config, recipe, tokens, *, steps=0, change=lambda params: params):
-    """What `health` finds after a real run."""
+    """Return what `health` finds after a real run."""
     state, losses, ratios = trained(config, recipe, tokens, steps=steps, change=change)
     inside = inspected(config, recipe, state, tokens)
     many = inspected(config, train.Recipe(batch_size=1024), state, tokens)
@@ -69,7 +69,8 @@ def test_inspection_is_the_training_step_seen_from_inside(tokens):
     np.testing.assert_allclose(inside.loss, value, rtol=1e-6)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), inside.grads, grads)
     assert set(inside.outputs) == set(inside.output_grads) == set(layer_names(config))
-    # By the chain rule: a bias is added to its layer's output, weights see input times gradient.
+    # By the chain rule, the gradient at a layer's output gives that of its bias, summed over the
+    # batch, and that of its weights, multiplied by the input.
     for name, layer, below in (
         ("output", grads.output.linear, "hidden.1.tanh"),
         ("hidden.1", grads.hidden[1].linear, "hidden.0.tanh"),
@@ -92,7 +93,7 @@ def test_tables_are_the_formulas(tokens):
     state = train.init(config, RECIPE, jax.random.key(1))
     inside = inspected(config, RECIPE, state, tokens)
     out = np.array(inside.outputs["hidden.0.tanh"], np.float64)
-    out[:, 3], out[:, 5] = 0.995, -0.98  # one dead unit, one that is saturated only
+    out[:, 3], out[:, 5] = 0.995, -0.98  # a dead unit, and one that is only saturated
     changed = inside._replace(
         outputs=inside.outputs | {"hidden.0.tanh": jnp.asarray(out, jnp.float32)}
     )
@@ -119,7 +120,10 @@ def test_tables_are_the_formulas(tokens):
 
 
 def test_update_ratios_are_nearly_the_lectures(tokens):
-    """log10((lr * grad).std() / p.data.std()) at every step, and watching changes no training."""
+    """Update ratios are nearly log10((lr * grad).std() / p.data.std()).
+
+    Observing them at every step does not change the training.
+    """
     config = mlp.MLP(hidden_size=17, hidden_layers=2)
     state = train.init(config, RECIPE, jax.random.key(1))
     inside = inspected(config, RECIPE, state, tokens)
@@ -173,7 +177,7 @@ def test_the_standard_error_is_the_spread_between_batches(tokens):
     for layer in zip(*rows, strict=True):
         spread = np.std([row.saturation for row in layer], ddof=1)
         stated = np.mean([row.saturation_error for row in layer])
-        assert 0.6 * stated < spread < 1.5 * stated  # a batch's own BatchNorm takes some away
+        assert 0.6 * stated < spread < 1.5 * stated  # BatchNorm reduces the spread between batches
 
 
 def test_a_gain_of_ten_saturates(tokens):
@@ -239,7 +243,7 @@ def test_a_loss_that_is_no_number_diverges(final):
 
 @dataclass(frozen=True)
 class Noisy:
-    """A network with a random layer, which has no output without a key in training."""
+    """A network with a random layer, which needs a key in training."""
 
     vocab_size: int = 27
     block_size: int = 3

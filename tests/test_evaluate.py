@@ -26,7 +26,7 @@ def trained(tokens):
 
 
 def all_at_once(predictor, tokens):
-    """Every example in one batch, cut out of the whole array."""
+    """Return (contexts, targets, logits) of all examples as one batch."""
     index = jnp.arange(len(tokens) - 1)
     contexts, targets = corpus.windows(jnp.asarray(tokens), index, predictor.model.block_size)
     return contexts, targets, predictor.logits(contexts)
@@ -59,7 +59,10 @@ def test_perplexity():
 
 
 def test_calibrate_gives_the_whole_sets_moments(trained, tokens):
-    """Layer by layer in float64: each is normalised by the moments of all examples."""
+    """The expected moments are computed layer by layer in float64.
+
+    Each layer is normalised by the moments of all examples.
+    """
     calibrated = evaluate.calibrate(trained, tokens)
     contexts, _, _ = all_at_once(trained, tokens)
     p = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), trained.params)
@@ -167,7 +170,11 @@ def test_broken_models_fail_the_count_check(shipped_names, tokens, trained):
 
 
 def many_characters(size, names):
-    """Names in which any of twelve characters follows each, by the law that frequencies fall with rank."""
+    """Return random names in an alphabet of `size` characters.
+
+    At most twelve different characters follow each one. They are chosen with probabilities
+    proportional to 1 / rank.
+    """
     rng = np.random.default_rng(0)
     weights = 1 / np.arange(1, size + 1)
     after = rng.choice(size, (size + 1, 12), p=weights / weights.sum())
@@ -195,7 +202,7 @@ def test_on_a_large_alphabet_counting_passes_and_broken_models_fail(size):
     counted = of_table(table)
     assert counted.passed
     assert counted.kl_sampled == pytest.approx(counted.kl_reference, abs=0.02)
-    assert size == 100 or counted.kl_sampled > 4 * evaluate.MAX_KL  # noise, no fault
+    assert size == 100 or counted.kl_sampled > 4 * evaluate.MAX_KL  # noise, not a fault
     uniform = of_table(np.zeros_like(table), smoothing=1)
     shifted = of_table(np.roll(table, 1, axis=1))
     unigram = of_table(np.broadcast_to(table.sum(axis=0), table.shape))

@@ -1,4 +1,4 @@
-"""What a picture is made of: the numbers asked for are in it, and odd characters do not break it."""
+"""Figures show the given numbers, and odd characters do not break them."""
 
 import io
 
@@ -44,7 +44,10 @@ def test_the_most_frequent_tokens_keep_their_order():
 
 
 def test_the_bigram_table_is_legible_on_every_cell():
-    """Light text on dark cells, dark text on light ones, and neither in the page's own black or white."""
+    """Text is light on dark cells and dark on light cells.
+
+    It is never pure black or white: the report replaces these with the page's own colours.
+    """
     figure = plots.bigram_table(np.arange(49).reshape(7, 7) ** 3, LABELS)
     colours = [text.get_color() for text in figure.axes[0].texts]
     assert colours[0] == style.ON_DARK
@@ -85,7 +88,7 @@ def test_lines_over_time_are_the_numbers():
         for name, ratio in ratios.items():
             np.testing.assert_array_equal(lines(figure)[name], np.transpose([STEPS, ratio]))
         styles = {(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines[:11]}
-        assert len(styles) == 11  # every line can be told from every other
+        assert len(styles) == 11  # no two lines look the same
 
 
 def test_the_loss_curve_has_its_means_marks_and_yardsticks():
@@ -176,7 +179,7 @@ def test_odd_characters_are_drawn_as_they_are(figure):
 
 
 def test_a_figure_shows_in_a_notebook_without_a_magic_line():
-    """IPython calls `_repr_png_` of the last value of a cell."""
+    """IPython calls `_repr_png_` on the last value of a cell."""
     losses = {"run": {"step": STEPS, "seconds": STEPS, "training": RNG.random(97)}}
     losses["run"]["validation"] = np.full(97, np.nan)
     for figure in (

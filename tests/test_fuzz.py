@@ -1,4 +1,7 @@
-"""Mutated files by the thousand: what is read is what was written, or it is refused with a line."""
+"""Mutated files: each one is loaded, or refused with one line.
+
+If the checksum is not corrected, only the file as it was written is loaded.
+"""
 
 import json
 import os
@@ -13,7 +16,7 @@ from tampered import JSON, contents, rewrite
 
 from mmjax import InputError, Predictor, Vocab, checkpoint, mlp, train, weights
 
-EXAMPLES = int(os.environ.get("MMJAX_FUZZ", "50"))  # of each test
+EXAMPLES = int(os.environ.get("MMJAX_FUZZ", "50"))  # per test
 MANY = settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -29,14 +32,14 @@ class Saved:
         self.whole, self.path = whole, path
 
     def afresh(self, kind):
-        """The place, with a whole file of a kind in it, and that file's tensors and metadata."""
+        """Write an intact file of this kind; return (path, tensors, metadata)."""
         self.path.write_bytes(self.whole[kind])
         return self.path, *contents(self.path)
 
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    """The bytes of a whole file of each kind, and a place for others."""
+    """Return the bytes of an intact file of each kind, and a path for others."""
     folder = tmp_path_factory.mktemp("files")
     state = train.init(MODEL, RECIPE, jax.random.key(0))
     vocab = Vocab("abcd")
@@ -47,7 +50,10 @@ def saved(tmp_path_factory):
 
 
 def outcome(kind, path):
-    """Either "read", or the one line with which it is refused; anything else than `InputError` fails the test."""
+    """Return "read", or the line with which the file is refused.
+
+    Any error except `InputError` fails the test.
+    """
     try:
         LOADERS[kind](path)
     except InputError as error:
@@ -60,7 +66,11 @@ def outcome(kind, path):
 
 @st.composite
 def mutations(draw):
-    """A function from bytes to other bytes: cut, overwritten, put in, taken out, doubled."""
+    """Draw a function that changes bytes.
+
+    It cuts off the end, overwrites, inserts, removes or repeats a piece, changes the header's size,
+    or flips a bit.
+    """
     places = st.integers(0, 2**16)
     kind = draw(
         st.sampled_from(["cut", "overwrite", "insert", "remove", "repeat", "header", "bit"])
@@ -115,7 +125,10 @@ def test_any_bytes_are_refused(saved, kind, data):
 @MANY
 @given(data=st.data())
 def test_metadata_of_any_kind_is_read_or_refused_under_a_checksum_that_is_right(saved, kind, data):
-    """Somebody who knows the format: a field of the metadata replaced by any JSON, or a field of that."""
+    """Any JSON replaces a field of the metadata, or a field inside one.
+
+    An attacker who knows the format could do this.
+    """
     path, _, metadata = saved.afresh(kind)
     key = data.draw(st.sampled_from(sorted({*metadata, "more"} - {"sha256"})))
     value = data.draw(JSON)
@@ -142,7 +155,7 @@ def test_tensors_of_any_kind_are_refused_under_a_checksum_that_is_right(saved, k
     with np.errstate(invalid="ignore"):
         array = np.full(shape, value).astype(kind_of_number)
     rewrite(path, **{name: array})
-    # Any floating type is taken that JAX has without JAX_ENABLE_X64.
+    # Every floating type that JAX has without JAX_ENABLE_X64 is accepted.
     taken = name in arrays and {str(arrays[name].dtype)} | (
         {"float16", "float32"} if arrays[name].dtype.kind == "f" else set()
     )

@@ -1,4 +1,4 @@
-"""Long and crowded: memory stays where it is, and programs beside each other do not meet."""
+"""Long runs, many programs at once, and bitwise repetition."""
 
 import json
 import os
@@ -15,7 +15,7 @@ TINY = ("--embedding-dim", 3, "--hidden-size", 7, "--hidden-layers", 2, "--no-re
 
 
 def resident(process: subprocess.Popen) -> float:
-    """The memory that a process has, in MiB."""
+    """Return the resident memory of a process in MiB."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     [kib] = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")]
     return int(kib) / 1024
@@ -23,7 +23,10 @@ def resident(process: subprocess.Popen) -> float:
 
 @pytest.mark.slow
 def test_a_long_run_takes_no_more_memory_than_its_beginning(tmp_path):
-    """Flat within 2 %, and metrics within their bound. Of a small network, in CI for half a minute; MMJAX_SOAK says how long."""
+    """Memory grows by less than 2 %, and the metrics stay within their bound.
+
+    The network is small. The run takes half a minute in CI; MMJAX_SOAK sets the number of steps.
+    """
     (tmp_path / "names").write_text(NAMES)
     out = tmp_path / "run"
     options = ("--names", tmp_path / "names", "--out", out, "--steps", STEPS, *TINY)
@@ -49,7 +52,11 @@ def test_a_long_run_takes_no_more_memory_than_its_beginning(tmp_path):
 
 @pytest.mark.slow
 def test_programs_beside_each_other_do_not_meet(tmp_path):
-    """Twelve at once (MMJAX_CROWD), each in a folder of its own, all with one compilation cache; then two for one folder."""
+    """Programs in different folders all finish; a second one in a folder is refused.
+
+    First twelve programs (MMJAX_CROWD) run at once, each in its own folder, with one compilation
+    cache. Then one program runs, and others that use its folder are refused.
+    """
     (tmp_path / "names").write_text(NAMES)
     options = ("--names", tmp_path / "names", "--steps", 200, *TINY)
     crowd = [command("experiments.mlp", *options, "--out", tmp_path / f"{i}") for i in range(CROWD)]
@@ -84,7 +91,7 @@ def test_on_one_thread_the_same_settings_are_the_same_run_to_the_bit(tmp_path):
     for name in ("a", "b"):
         options = ("--names", tmp_path / "names", "--out", tmp_path / name, "--steps", 500)
         before = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {min(before)})  # what is started has it, too
+        os.sched_setaffinity(0, {min(before)})  # the new process inherits it
         try:
             process = command("experiments.mlp", *options, "--no-report")
         finally:

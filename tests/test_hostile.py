@@ -1,4 +1,7 @@
-"""Files and options from a stranger: one line and status 2, or a run that ends well; never a traceback, never a hang."""
+"""Files and options from a stranger are used, or refused with one line.
+
+A refusal has status 2. There is never a traceback, and a program never hangs.
+"""
 
 import json
 import os
@@ -38,7 +41,7 @@ TINY = ("--embedding-dim", 2, "--hidden-size", 3, "--hidden-layers", 1, "--steps
 
 
 def refused(status, out, err):
-    """One line, and status 2."""
+    """Return whether a program printed only one line of errors, with status 2."""
     return (status, out, len(err.splitlines())) == (2, "", 1)
 
 
@@ -110,7 +113,7 @@ def test_what_the_system_says_of_memory(tmp_path, monkeypatch):
 
 
 def pieces(path):
-    """All that is made of a list before training."""
+    """Read, encode, count and split a list, as before training."""
     names = corpus.read_names(path)
     letters = vocab.build(names)
     tokens = corpus.encode(letters, names)
@@ -120,7 +123,7 @@ def pieces(path):
 
 
 def outcome(path):
-    """What a user would be told of a list, nothing if it can be used."""
+    """Return the error that a user would see, or nothing if the list can be used."""
     try:
         pieces(path)
     except InputError as error:
@@ -161,7 +164,7 @@ LISTS = {
 def test_a_list_that_cannot_be_used_is_refused(monkeypatch, capsys, tmp_path, module, name):
     data, message = LISTS[name]
     if module == "bigram" and "too short" in message:
-        return  # it does not split
+        return  # the bigram does not split the list
     (tmp_path / "names").write_bytes(data)
     given = ("--names", tmp_path / "names", "--out", tmp_path / "run")
     status, out, err = run(monkeypatch, capsys, module, *given)
@@ -226,8 +229,8 @@ VALUES = [
 
 
 def numeric(kind):
-    """The options of a program that take a number."""
-    names = []  # of options; one of the fields is none
+    """Return the options of a program that take a number."""
+    names = []  # of options; the field vocab_size is not an option
     for name, hint in get_type_hints(kind).items():
         if is_dataclass(hint):
             names += numeric(hint)
@@ -253,7 +256,7 @@ def test_there_are_the_numeric_options_that_one_would_think():
 
 @pytest.mark.parametrize(("module", "recipe", "option"), OPTIONS)
 def test_every_number_is_taken_or_refused_with_a_line(monkeypatch, capsys, module, recipe, option):
-    """The program itself is left out: what is asked is whether it would be started, and with what."""
+    """The options are parsed and checked, but the program does not run."""
     kind, _ = PROGRAMS[module]
     for value in VALUES:
         arguments = [module, f"{option}={value}"]
@@ -280,7 +283,7 @@ def forks(tmp_path_factory):
         yield forks
 
 
-# The lowest and the highest value of each option; the rest have 0 and a million.
+# A low and a high value of each option; all other options get 0 and a million.
 ENDS = {
     "--steps": ("0", "3"),
     "--batch-size": ("2", "4096"),
@@ -299,7 +302,7 @@ ENDS = {
     "--eps": ("1e-12", "1"),
     "--ema-decay": ("0", "1"),
 }
-# These do not meet in a computation, so that one run tries them all.
+# These options do not affect each other, so one run tries them all.
 APART = ("--split-seed", "--seed", "--keep", "--shuffles", "--drop-step")
 
 
@@ -316,17 +319,20 @@ APART = ("--split-seed", "--seed", "--keep", "--shuffles", "--drop-step")
     ],
 )
 def test_at_the_ends_of_its_range_a_run_ends_well(forks, tmp_path, recipe, options):
-    """Or is refused for the memory it needs; a non-finite loss is named."""
+    """The run gives a result, names a non-finite loss, or is refused.
+
+    It is refused for the memory it needs, or for a weight decay, which sgd does not have.
+    """
     (tmp_path / "names").write_text(NAMES)
     tiny = {"--embedding-dim": 2, "--hidden-size": 3, "--hidden-layers": 2, "--steps": 6}
-    tiny["--block-size"] = 1  # few contexts, all of which are computed for the samples
+    tiny["--block-size"] = 1  # few contexts, since sampling computes them all
     for end in (0, 1):
         values = {option: ENDS.get(option, ("0", "1e6"))[end] for option in options}
         given = ["--names", tmp_path / "names", "--out", tmp_path / f"run{end}"]
         given += [f"{name}={value}" for name, value in {**tiny, **values}.items()]
         if recipe == "fast":
             given += ["--recipe", "fast"]
-        if end == 0:  # a report of the high end is enough
+        if end == 0:  # a report at the high end is enough
             given += ["--no-report"]
         status, err = forks.run(given)
         assert status in (0, 1, 2), err
@@ -381,7 +387,7 @@ def test_the_memory_of_a_step_is_reckoned_as_xla_reckons_it(size, batch):
     needed = compiled.memory_analysis()
     assert needed
     exact = needed.temp_size_in_bytes + needed.output_size_in_bytes
-    # Without what the program takes besides, and what it holds beside the step.
+    # This is the step alone, without the program and what it holds besides.
     assert 0.9 < footprint.of_training(config, recipe) / exact < 2
 
 
@@ -507,16 +513,18 @@ def test_diagnose_refuses_figures_that_are_none(monkeypatch, capsys, folder, nam
 
 
 class Bomb:
-    """What pickle would run on loading it."""
+    """An object that runs code when pickle loads it."""
 
     def __reduce__(self):
         return (open, ("/tmp/mmjax-was-here", "w"))
 
 
 def test_no_loader_can_execute_code(folder, tmp_path, monkeypatch):
-    """Neither is there anything in the source that could, nor does a file that would be run by pickle do anything.
+    """The source names nothing that runs code, and a hostile file is only refused.
 
-    Python reports what it runs, imports, opens for writing or starts; between the start and the end of loading there is nothing of that.
+    The search covers the modules directly in `mmjax` and `experiments`. The files include a pickle
+    that would run code. Python's audit events report what is run, imported, opened for writing or
+    started; none of this happens while a file is loaded.
     """
     forbidden = re.compile(
         r"\b(pickle|marshal|shelve|dill|cloudpickle|joblib|exec|eval|compile|__import__|subprocess|os\.system"

@@ -1,4 +1,8 @@
-"""Random numbers: each use has a stream of its own, and every kind of key gives the same run."""
+"""Random keys: each use has its own stream of numbers.
+
+With every kind of key, a run is the same in one piece, in several pieces, and beside others, up to
+rounding.
+"""
 
 from functools import partial
 from itertools import islice
@@ -25,18 +29,18 @@ def tokens():
 
 
 def streams(key):
-    """1,024 numbers behind each use of a key, by the name of the use."""
+    """Yield (name, 1,024 random numbers) for each use of a key."""
     state = train.init(MODEL, RECIPE, key)
     for path, leaf in jax.tree.leaves_with_path(state.params):
         if np.ndim(leaf) == 2 and np.size(leaf) >= 1_024 and np.std(leaf):
             yield f"initial{jax.tree_util.keystr(path)}", np.ravel(leaf)[:1_024]
-    # Every place of this list has a context of its own, which tells that the place was drawn.
+    # Every place in this list has a different context, which shows that the place was drawn.
     places = data.of("windows", jnp.arange(2_001, dtype=jnp.uint16), BIGRAM)
     yield "batch", train.draw_batch(BIGRAM, RECIPE, state, places).contexts[:, 0]
     yield "instrument", contexts_to_measure(BIGRAM, state, places, 1_024)[:, 0]
     layers = jax.random.fold_in(jax.random.fold_in(state.key, 0), keys.LAYERS)
     yield "layers", jax.random.uniform(layers, (1_024,))
-    # All letters are equally likely, so that a first letter is the uniform number it comes from.
+    # All letters are equally likely, so the first letter shows its uniform random number.
     uniform = Predictor(BIGRAM, bigram.Params(jnp.zeros((2_001, 2_001))), ())
     names = islice(sample.stream(uniform, WIDE, key, max_length=1), 1_024)
     yield "names", [ord(drawn.name or "\0") for drawn in names]
@@ -44,7 +48,11 @@ def streams(key):
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_no_two_uses_of_a_key_see_the_same_numbers(seed):
-    """Independent ranks of 1,024 numbers correlate by 1/32, so 5 of that is once in a million."""
+    """The ranks of different streams do not correlate.
+
+    For independent streams of 1,024 numbers, the rank correlation has a standard deviation of 1/32.
+    It exceeds five of these less than once in a million times.
+    """
     found = dict(streams(jax.random.key(seed)))
     assert len(found) == 9
     ranks = np.array([np.argsort(np.argsort(np.asarray(x))) for x in found.values()])
@@ -55,7 +63,7 @@ def test_no_two_uses_of_a_key_see_the_same_numbers(seed):
 
 @pytest.mark.parametrize("kind", ["rbg", pytest.param("threefry2x32", marks=pytest.mark.slow)])
 def test_every_kind_of_key_gives_the_same_run_in_pieces_and_beside_others(tokens, kind):
-    """Under vmap rbg keys draw all numbers from the first key."""
+    """Under plain `vmap`, rbg keys would draw all numbers from the first key."""
     both = jax.vmap(partial(jax.random.key, impl=kind))(jnp.arange(2))
     alone = [train.run(TINY, SMALL, key, tokens)[1] for key in both]
     assert not np.array_equal(alone[0], alone[1])

@@ -1,4 +1,7 @@
-"""SIGKILL at random moments, writing included: the run always goes on from a whole checkpoint and ends the same."""
+"""After SIGKILL at a random moment, a run resumes and ends the same.
+
+The kill may come during a write; every checkpoint is whole.
+"""
 
 import os
 import random
@@ -18,7 +21,10 @@ KILLS = int(os.environ.get("MMJAX_KILLS", "12"))
 
 @pytest.fixture
 def folder():
-    """In memory where that can be: a run writes hundreds of times, and waits for the disk each time."""
+    """Yield a folder, in memory if the system allows it.
+
+    A run writes hundreds of times, and would wait for a disk each time.
+    """
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
         yield Path(folder)
@@ -35,7 +41,7 @@ def kill_and_resume(tmp_path, forks):
     (tmp_path / "names").write_text(NAMES)
     size = ("--embedding-dim", 3, "--hidden-size", 7, "--hidden-layers", 2, "--no-report")
     options = ("--names", tmp_path / "names", "--steps", 20_000, *size)
-    assert forks.run((*options, "--out", tmp_path / "whole"))[0] == 0  # compiles, for the cache
+    assert forks.run((*options, "--out", tmp_path / "whole"))[0] == 0  # fills the cache
     started = time.perf_counter()
     assert forks.run((*options, "--out", tmp_path / "whole"))[0] == 0
     seconds = time.perf_counter() - started
@@ -48,7 +54,7 @@ def kill_and_resume(tmp_path, forks):
             began = any((out / "checkpoints").glob("step-*.safetensors"))
             found["half-written"] += any(out.rglob(".*.tmp"))
             resume = ("--resume",) if began else ("--overwrite",)
-            # A whole run would end by itself now and then.
+            # The kill may come after the end of the run, so some runs end by themselves.
             status, said = forks.run((*options, "--out", out, *resume), draw.uniform(0, seconds))
             assert status in (0, -signal.SIGKILL), said
             assert said == ""
@@ -56,7 +62,7 @@ def kill_and_resume(tmp_path, forks):
                 kills += 1
                 found["resumed" if began else "fresh"] += 1
                 for path in out.glob("checkpoints/*.safetensors"):
-                    checkpoint.load(path)  # whole, all of them
+                    checkpoint.load(path)  # raises if it is not whole
         found["runs"] += 1
         assert results(out) == whole
     print(f"\n{kills} kills: {found}")

@@ -1,4 +1,4 @@
-"""BatchNorm against its formula, and against the mistakes that ports of it make."""
+"""The layers against their formulas, and BatchNorm against mistakes of ports."""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ def test_training_normalises_with_the_batchs_unbiased_variance(params, running, 
     expected = gamma * (x64 - x64.mean(0)) / np.sqrt(var + 1e-5) + beta
     np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-5)
     biased = gamma * (x64 - x64.mean(0)) / np.sqrt(x64.var(0) + 1e-5) + beta
-    assert abs(y - biased).max() > 0.01  # torch's layer is another function
+    assert abs(y - biased).max() > 0.01  # torch's layer uses the biased variance
 
 
 def test_the_running_moments_are_an_exact_moving_average(params, running, x):
@@ -94,7 +94,7 @@ def test_evaluation_of_a_row_does_not_depend_on_its_batch_mates(params, running,
     np.testing.assert_allclose(among[:1], alone, rtol=1e-6)
     others, _ = layers.batch_norm(params, running, x.at[1:].set(99.0), train=True)
     together, _ = layers.batch_norm(params, running, x, train=True)
-    assert abs(others[0] - together[0]).max() > 0.1  # in training it does
+    assert abs(others[0] - together[0]).max() > 0.1  # in training it does depend on them
 
 
 def test_training_output_does_not_depend_on_the_running_moments(params, running, x):
@@ -139,7 +139,10 @@ def test_whether_it_trains_has_to_be_said(params, running, x):
 
 
 def test_the_closed_form_of_the_backward_pass_is_the_formula_differentiated():
-    """Of the linear layer and of the normalisation, in float64, against JAX's own differentiation."""
+    """JAX differentiates the formula and gets the same gradients, in float64.
+
+    The gradients are those of the linear layer and of the normalisation.
+    """
     with jax.enable_x64(True):
         rng = np.random.default_rng(0)
         shapes = ((11, 7), (7, 5), (5,), (11, 5), (11, 5))
@@ -152,7 +155,7 @@ def test_the_closed_form_of_the_backward_pass_is_the_formula_differentiated():
             normalised: Any = layers.normalise(params, z, 1e-5)
             y, running = normalised
             unused = 0.0 * jnp.sum(jax.lax.stop_gradient(running.var))
-            # Without a term of z itself the bias would have no slope.
+            # Without the term with z, the gradient of the bias would be 0.
             return jnp.sum(y * wanted + y**2 + z * before) + unused
 
         def formula(params, x, affine):

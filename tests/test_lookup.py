@@ -1,4 +1,4 @@
-"""A table of every context says what its model says."""
+"""A table of every context gives the same logits as its model."""
 
 import itertools
 

@@ -1,4 +1,7 @@
-"""The training loop: what metrics, sinks and stops get, and that none of it changes the training."""
+"""The training loop: what metrics, sinks and stops receive.
+
+None of them changes the training.
+"""
 
 import itertools
 
@@ -45,7 +48,7 @@ def test_the_loop_is_the_run_in_one_whatever_is_measured(model, tokens):
         sinks=[lambda records, chunk: seen.append((records, chunk))],
     )
     assert_equal(fitted.state, whole)
-    assert_equal(start, train.init(model, RECIPE, KEY))  # the state that is given is left alone
+    assert_equal(start, train.init(model, RECIPE, KEY))  # the given state is unchanged
     records, chunks = zip(*seen, strict=True)
     assert [chunk.step for chunk in chunks] == [4, 8, 12, 16, 20, 23]
     found = np.concatenate([chunk.losses for chunk in chunks], axis=1)
@@ -112,7 +115,10 @@ def test_numbers_that_are_not_finite_end_training_and_the_last_good_state_is_kep
 
 
 def test_the_loop_trains_the_bigram_to_what_counting_says(letters, model, tokens):
-    """Full batch, by gradient descent; with a penalty the loss is that of the formula."""
+    """Full-batch gradient descent comes close to the entropy floor.
+
+    With a penalty, the loss is that of `bigram.loss`.
+    """
     table = counts.bigrams(tokens, letters.size)
     data = AllContexts(context_table.collect(tokens, letters.size, 1))
     recipe = train.Recipe(steps=2_000, data="all-contexts", schedule="constant", learning_rate=50.0)
@@ -120,7 +126,7 @@ def test_the_loop_trains_the_bigram_to_what_counting_says(letters, model, tokens
     predictor = train.predictor(model, fitted.state)
     floor = counts.entropy_floor(table)
     assert floor <= evaluate.loss(predictor, tokens) < floor + 0.01
-    # The same from the tokens alone, since the recipe says what to draw.
+    # Tokens give the same as a table, since the recipe says what to draw.
     short = train.Recipe(steps=3, data="all-contexts", penalty=0.3)
     _, losses = train.run(model, short, KEY, tokens)
     first = train.init(model, short, KEY).params

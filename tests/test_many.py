@@ -27,7 +27,7 @@ def test_there_are_devices_to_spread_over():
     assert jax.device_count() == 2
 
 
-# 1 needs one of the devices, 4 come out even, 5 do not; and as an accelerator takes them.
+# On two devices: 1 uses one of them, 4 divide evenly, 5 do not. True trains as on an accelerator.
 @pytest.mark.parametrize(
     ("count", "at_once"),
     [(1, False), pytest.param(4, False, marks=pytest.mark.slow), (5, False), (5, True)],
@@ -107,7 +107,7 @@ def test_any_model_and_any_optimizer(tokens):
 
 @pytest.mark.parametrize("count", [1, pytest.param(4, marks=pytest.mark.slow), 5])
 def test_all_chunks_of_a_length_are_compiled_once(tokens, count, caplog):
-    """Even where states lie on the devices is the same before the first chunk as after it."""
+    """States are placed on the devices the same way before and after a chunk."""
     config = mlp.MLP(vocab_size=27, embedding_dim=2, hidden_size=11 + count, hidden_layers=1)
     states = members.init(config, RECIPE, KEYS[:count])
     with jax.log_compiles(), caplog.at_level("WARNING"):

@@ -91,13 +91,16 @@ def test_a_permuted_batch_gives_permuted_logits(model):
 
 
 def test_the_gradient_tells_what_an_example_sees(model):
-    """Each token stands once, so the rows of the embedding with a gradient are the tokens seen."""
+    """The tokens that an example sees are the embedding rows with a gradient.
+
+    Each letter occurs once, so a row belongs to one place.
+    """
     params, stats = model
     tokens = jnp.array([0, 1, 2, 3, 0, 4, 5, 6, 7, 8, 9, 10, 0], jnp.uint8)
     seen_by = {
-        0: {0},  # the first letter: blanks alone
+        0: {0},  # before the first letter: only blanks
         2: {0, 1, 2},  # . . . a b
-        4: {0},  # a new name: nothing of the one before
+        4: {0},  # a new name sees nothing of the one before it
         6: {0, 4, 5},
         10: {5, 6, 7, 8, 9},  # five letters back, not the sixth, and never the target
     }
@@ -171,7 +174,7 @@ def test_an_unknown_activation_or_norm_is_refused():
 
 
 def test_another_activation_is_one_entry(monkeypatch, model):
-    """The forward pass and the tables take it from there."""
+    """The forward pass and the tables both use this entry."""
     params, stats = model
     leaky = Activation(
         lambda x: jnp.where(x > 0, x, 0.01 * x),

@@ -1,4 +1,4 @@
-"""A model of one's own, a GRU, goes everywhere that the library's models go."""
+"""A user's own model, a GRU, works wherever the library's models do."""
 
 import re
 import sys
@@ -42,7 +42,10 @@ class Params(NamedTuple):
 
 @dataclass(frozen=True)
 class GRU:
-    """Cho et al., Learning Phrase Representations (https://arxiv.org/abs/1406.1078), section 2.3."""
+    """A gated recurrent unit.
+
+    Cho et al., Learning Phrase Representations, section 2.3 (https://arxiv.org/abs/1406.1078).
+    """
 
     vocab_size: int = 27
     block_size: int = 5
@@ -162,7 +165,7 @@ def test_its_weights_are_saved_and_loaded(tmp_path, predictor, letters):
 
 
 def test_a_checkpoint_resumes_as_if_never_stopped(tmp_path, tokens, letters):
-    # Unequal optimizers on both sides: they are built anew for each call.
+    # Every call builds a new optimizer, so the optimizers of two calls are different objects.
     def optimizer():
         return optax.sgd(0.1, momentum=0.5)
 
@@ -193,7 +196,7 @@ def test_every_layers_output_and_gradient_is_seen(predictor, tokens):
     layers = [f"step.{i}{part}" for i in range(5) for part in (".tanh", "")]
     assert names == (*layers, "output")
     assert set(inside.outputs) == set(inside.output_grads) == set(names)
-    # By the chain rule: softmax minus the target, over the batch.
+    # By the chain rule, it is the softmax minus the target, divided by the batch size.
     probs = jax.nn.softmax(inside.outputs["output"])
     expected = (probs - jax.nn.one_hot(batch[1], 27)) / 31
     np.testing.assert_allclose(inside.output_grads["output"], expected, atol=1e-6)
@@ -209,7 +212,7 @@ def test_the_page_on_a_model_of_ones_own_runs_as_it_stands_there(monkeypatch, tm
     (tmp_path / "data").symlink_to(ROOT / "data")
     monkeypatch.chdir(tmp_path)
     page = ModuleType("page")
-    monkeypatch.setitem(sys.modules, "page", page)  # where dataclass looks for its module
+    monkeypatch.setitem(sys.modules, "page", page)  # dataclass looks for its module there
     exec(compile("\n".join(code), "own-model.md", "exec"), vars(page))
     loss, names, activations, gradients = capsys.readouterr().out.splitlines()
     assert 2.1 < float(loss) < 2.7

@@ -58,13 +58,13 @@ def test_the_wheel_holds_the_library_alone_and_works_by_itself(tmp_path):
     sources = {str(path.relative_to(ROOT)) for path in (ROOT / "mmjax").rglob("*.py")}
     sources |= {"mmjax/report/report.html.j2"}
     assert sources <= set(files)
-    # Unpacked before everything else on the path, away from the repository.
+    # The unpacked wheel comes first on the path, away from the repository.
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     program = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); import mmjax; print(mmjax.__file__)"
     assert run(sys.executable, "-c", program).startswith(str(tmp_path / "site"))
 
 
-# From the bottom to the top: a room imports those before it.
+# The parts of the library, from low to high level: each imports only those before it.
 ROOMS = (
     *("version", "errors", "static", "keys", "io", "model", "data", "counts", "models", "train"),
     *("diagnostics", "evaluate", "generate", "metrics", "plots", "runs", "report", "cli"),
@@ -72,7 +72,7 @@ ROOMS = (
 
 
 def test_imports_run_one_way():
-    """No room imports one above it, and none imports the whole library."""
+    """A part imports no later part, and not the whole library."""
     for path in (ROOT / "mmjax").rglob("*.py"):
         place = path.relative_to(ROOT / "mmjax").with_suffix("").parts[0]
         if place == "__init__":

@@ -1,7 +1,8 @@
-"""The network against PyTorch: same weights and batches, then every figure along 50 steps of SGD.
+"""The network against PyTorch, over 50 steps of SGD.
 
-In float32 and again in float64, where the tolerance leaves no room for luck. Without torch the same
-figures come from `oracle.npz`, which `python tests/oracle.py` writes.
+Both have the same weights and batches, and every figure is compared: in float32, and again in
+float64, where the tolerance is too small for a match by chance. Without torch the figures come from
+`oracle.npz`, which `python tests/oracle.py` writes.
 """
 
 from pathlib import Path
@@ -21,7 +22,7 @@ TOLERANCE = {"float32": 2e-4, "float64": 1e-11}
 
 
 def trained(config, params, stats, batches, dtype):
-    """What `oracle.train` computes, by this library, in the given precision."""
+    """Return what `oracle.train` returns, by this library, in the given precision."""
     recipe = train.Recipe(learning_rate=LEARNING_RATE)
     cast = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), (params, stats))
     state = train.init(config, recipe, jax.random.key(0))

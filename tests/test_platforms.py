@@ -1,4 +1,7 @@
-"""A system lacks a call or refuses it: a program runs with less, or says why not in one line."""
+"""Programs on a system where something is missing or refused.
+
+A program runs with less, or says in one line why it cannot.
+"""
 
 import errno
 import io
@@ -35,7 +38,7 @@ def options(tmp_path):
 
 
 def refuse(monkeypatch, name, number):
-    """Let a call of `os` fail on folders."""
+    """Make a call of `os` fail on folders."""
     call = getattr(os, name)
 
     def refusing(what, *rest):
@@ -175,7 +178,7 @@ def test_signals_are_caught_in_the_main_thread_and_in_no_other():
 
 
 def main_with(monkeypatch, error):
-    """The status of a program that fails so."""
+    """Return the exit status of a program that raises `error`."""
 
     def program(_):
         raise error
@@ -219,7 +222,7 @@ def test_a_plugin_that_fails_is_one_line_where_no_platform_is_named(monkeypatch,
 
 
 def test_a_platform_that_jax_leaves_out_in_silence_is_one_line(monkeypatch, capsys):
-    """For JAX_PLATFORMS=cuda without a GPU all that JAX has to say is an empty AssertionError."""
+    """With JAX_PLATFORMS=cuda and no GPU, JAX raises an empty AssertionError."""
 
     def devices():
         raise AssertionError

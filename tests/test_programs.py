@@ -42,12 +42,12 @@ def names(tmp_path):
 
 @pytest.fixture(scope="module")
 def mlp_run(tmp_path_factory):
-    """A short run on the shipped list, by the command line: (folder, output)."""
+    """Train briefly on the shipped list, by the command line; return (folder, output)."""
     out = tmp_path_factory.mktemp("runs") / "mlp"
     process = command("experiments.mlp", "--steps", 1_500, "--out", out, "--seed", 3)
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
-    assert errors == ""  # no progress bar where there is no terminal
+    assert errors == ""  # no progress bar without a terminal
     return out, output
 
 
@@ -130,7 +130,7 @@ def test_diagnose_shows_the_lectures_tables_and_rebuilds_the_report(mlp_run, mon
     shutil.rmtree(folder / "figures")
     status, out, err = run(monkeypatch, capsys, "diagnose", folder)
     assert (status, err) == (0, "")
-    assert (folder / "report.html").read_bytes() == written  # to the byte what training wrote
+    assert (folder / "report.html").read_bytes() == written  # bitwise what training wrote
     _, _, activations, gradients, weight_gradients, findings, drawn = out.rstrip().split("\n\n")
     assert {path.stem for path in (folder / "figures").iterdir()} == PICTURES
     assert all(name in drawn for name in PICTURES)
@@ -139,7 +139,7 @@ def test_diagnose_shows_the_lectures_tables_and_rebuilds_the_report(mlp_run, mon
     assert len(weight_gradients.splitlines()) == 2 + 7
     assert "30 x 100" in weight_gradients
     assert "Finding: saturated tanh, layer 1 (input.tanh)" in findings
-    assert findings in trained  # what training said at its end
+    assert findings in trained  # training printed the same at its end
     (folder / "config.json").rename(folder / "away")
     status, _, err = run(monkeypatch, capsys, "diagnose", folder)
     (folder / "away").rename(folder / "config.json")
@@ -173,7 +173,7 @@ def test_metrics_are_written_and_handed_over(tmp_path):
 def test_a_loss_that_is_no_number_stops_with_the_last_good_state(
     monkeypatch, capsys, tmp_path, names
 ):
-    """The fault is injected: the third chunk's losses and parameters are spoilt."""
+    """The test injects the fault: NaN in the third chunk's losses and parameters."""
     advance, chunks = loop.advance, []
 
     def spoilt(*args, **kwargs):
@@ -225,7 +225,7 @@ def test_each_of_several_seeds_is_its_own_single_run(monkeypatch, capsys, tmp_pa
             in err
         )
     lines = (out / "seed-4/metrics.jsonl").read_text().splitlines()
-    # A single run in the same place leaves nothing of them.
+    # A single run in the same folder removes all their files.
     run(monkeypatch, capsys, "mlp", *options, "--out", out, "--seed", 4)
     assert {path.name for path in out.iterdir()} == {
         *("config.json", "metrics.jsonl", "summary.json", "samples.txt", "model.safetensors"),
@@ -236,7 +236,7 @@ def test_each_of_several_seeds_is_its_own_single_run(monkeypatch, capsys, tmp_pa
     alone = (out / "metrics.jsonl").read_text().splitlines()
     for line, member_line in zip(map(json.loads, alone), map(json.loads, lines), strict=True):
         for key, value in line.items():
-            if key.startswith("saturation"):  # rounding may carry a unit over the threshold
+            if key.startswith("saturation"):  # rounding may move a unit over the threshold
                 assert value == pytest.approx(member_line[key], abs=1)
             elif key != "seconds":
                 assert value == pytest.approx(member_line[key], rel=1e-3)
@@ -334,7 +334,7 @@ def test_bigram_on_a_list_of_ones_own(monkeypatch, capsys, tmp_path, names):
     assert figures["counts_nll"] < figures["counts_nll_smoothed"]
     assert figures["neural_vs_counts_max_abs_diff"] < 0.1
     assert "Zo" in output
-    assert "ë<.>" in output  # with a literal dot in the list the boundary is shown otherwise
+    assert "ë<.>" in output  # the list has a dot, so this shows the boundary
     assert f"No bigram can score below {figures['counts_nll']:.4f}" in output
     assert "2.425" not in output  # this list's floor is lower
     for model in ("model", "counts"):
@@ -346,7 +346,7 @@ def test_bigram_on_a_list_of_ones_own(monkeypatch, capsys, tmp_path, names):
 
 
 def test_the_table_without_smoothing_is_drawn_from(monkeypatch, capsys, tmp_path):
-    """Pairs that the list lacks have a probability of 0, whose logarithm is minus infinity."""
+    """Missing pairs have a probability of 0, and its logarithm is minus infinity."""
     (tmp_path / "names").write_text("abab\nabc\nab\n")
     options = ("--names", tmp_path / "names", "--out", tmp_path / "run", "--steps", 2)
     run(monkeypatch, capsys, "bigram", *options, "--smoothing", 0, "--no-report")
@@ -380,7 +380,7 @@ def test_mlp_on_a_list_of_ones_own(monkeypatch, capsys, tmp_path, names):
 
 @pytest.mark.slow
 def test_mlp_on_a_list_of_many_characters(monkeypatch, capsys, tmp_path):
-    """Whose table of all pairs would have 81 million cells."""
+    """A table of all pairs of 9,000 characters would have 81 million cells."""
     characters = [chr(0x4E00 + i) for i in range(9_000)]
     words = ["".join(characters[i : i + 3]) for i in range(0, 9_000, 3)]
     (tmp_path / "names").write_text("\n".join(words))
@@ -517,7 +517,7 @@ def test_bad_input_is_one_line_and_status_2(
     assert (status, out) == (2, "")
     assert len(err.splitlines()) == 1
     assert re.search(message, err), err
-    assert sorted(tmp_path.rglob("*")) == before  # nothing written, not even half
+    assert sorted(tmp_path.rglob("*")) == before  # nothing was written, not even in part
 
 
 def test_bad_input_spares_the_run_that_is_there(monkeypatch, capsys, tmp_path, names):

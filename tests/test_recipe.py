@@ -22,7 +22,10 @@ def tokens(shipped_names):
 
 @pytest.fixture(autouse=True)
 def promotion():
-    """Optax's AdamW raises a float to the power of an int, which the tests alone forbid."""
+    """Allow a float to the power of an int, which optax's AdamW computes.
+
+    Only the tests forbid it.
+    """
     with jax.numpy_dtype_promotion("standard"):
         yield
 

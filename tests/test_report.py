@@ -1,4 +1,4 @@
-"""The report: everything of it is shown as text, by its parts, and needs nothing outside of it."""
+"""The report shows markup as text and needs nothing from outside."""
 
 import html.parser
 import re
@@ -25,7 +25,10 @@ ALLOWED = {
 
 
 class Page(html.parser.HTMLParser):
-    """What is in a page, by kind; fails over an element that is closed out of turn."""
+    """The tags, attributes and text of a page.
+
+    It fails if an element is closed in the wrong order.
+    """
 
     def __init__(self, page):
         super().__init__()
@@ -52,7 +55,7 @@ class Page(html.parser.HTMLParser):
 
 
 def render(**changes):
-    """A report that is made of nothing but markup, as text."""
+    """Return the page of a report whose texts are markup."""
     two = [
         Picture(
             name, plots.histograms({MARKUP: np.arange(9.0)}, title=MARKUP, xlabel=MARKUP), MARKUP
@@ -81,7 +84,7 @@ def test_markup_is_shown_as_text():
     page = Page(render())
     assert set(page.tags) <= ALLOWED
     assert not [name for name, _ in page.attributes if name.startswith("on")]
-    # In the title, the heading, the texts, the caption, cells, samples and pictures.
+    # It is in the title, the heading, the texts, the caption, cells, samples and pictures.
     assert page.text.count(MARKUP) >= 15
     assert "49" not in page.text
 
@@ -93,7 +96,7 @@ def test_nothing_is_fetched():
     assert links
     assert all(link.startswith(("#", "data:image/png;base64,")) for link in links)
     outside = [value for _, value in page.attributes if "://" in (value or "")]
-    assert {value.split("/")[2] for value in outside} == {"www.w3.org"}  # names of namespaces
+    assert {value.split("/")[2] for value in outside} == {"www.w3.org"}  # XML namespaces
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     assert ("content", policy) in page.attributes
     assert "@import" not in render()

@@ -1,4 +1,4 @@
-"""Interrupted and gone on with: nothing is lost, and nothing comes out differently."""
+"""Interrupted and resumed runs lose nothing and give the same results."""
 
 import itertools
 import json
@@ -36,7 +36,7 @@ def names(tmp_path_factory):
 
 
 def results(folder):
-    """What a run has come to, but for the seconds that it took."""
+    """Return the results of a run, except the seconds it took."""
     found = {}
     for path, data in contents(folder).items():
         name = str(path.relative_to(folder))
@@ -56,11 +56,11 @@ def results(folder):
 
 
 class Killed(BaseException):
-    """A death that nobody has been told of."""
+    """A kill without warning."""
 
 
 def killed_at(monkeypatch, chunk):
-    """Let training die before so many more chunks are done."""
+    """Make training die after `chunk` more chunks."""
     left = itertools.count(chunk, -1)
 
     def fatal(advance, *args, **kwargs):
@@ -74,7 +74,10 @@ def killed_at(monkeypatch, chunk):
 
 @pytest.fixture
 def nadamw():
-    """It raises a float to an int, which the tests alone forbid."""
+    """Allow a float to the power of an int, which nadamw computes.
+
+    Only the tests forbid it.
+    """
     with jax.numpy_dtype_promotion("standard"):
         yield
 
@@ -91,7 +94,10 @@ def nadamw():
 def test_interrupted_and_resumed_is_uninterrupted(
     nadamw, monkeypatch, capsys, tmp_path, names, recipe, seeds
 ):
-    """Killed in many places, once before its first checkpoint, the run ends as the one that was left alone."""
+    """A run that is killed several times ends like an uninterrupted one.
+
+    The first kill comes before the first step.
+    """
     options = ("--names", names, "--steps", 320, *TINY, *RECIPES[recipe], "--seeds", seeds)
     assert run(monkeypatch, capsys, "mlp", *options, "--out", tmp_path / "whole")[0] == 0
     resume = ()
@@ -154,7 +160,7 @@ def test_a_finished_run_goes_on_to_more_steps(monkeypatch, capsys, tmp_path, nam
 
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory, names):
-    """A run killed behind its fourth checkpoint, of step 160."""
+    """Return the folder of a run killed after its checkpoint of step 160."""
     out = tmp_path_factory.mktemp("runs") / "run"
     with pytest.MonkeyPatch.context() as patch:
         killed_at(patch, 45)
@@ -170,7 +176,7 @@ def arguments(names, out, *more):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory, names):
-    """The results of the same run, uninterrupted."""
+    """Return the results of the same run, uninterrupted."""
     out = tmp_path_factory.mktemp("runs") / "whole"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", ["mlp", *map(str, arguments(names, out))])
@@ -276,7 +282,10 @@ def version(path):
 def test_a_bad_checkpoint_is_named_and_the_one_before_it_taken(
     monkeypatch, capsys, names, copy, whole, damage
 ):
-    """The last two are damaged; the run goes on from the third, and ends as it would have."""
+    """The last two are damaged, and the run resumes from the one before.
+
+    It ends like the uninterrupted run.
+    """
     last, before, *_ = Checkpoints(copy, 3).paths()
     if damage is Path.touch:
         last.write_bytes(b"")
@@ -374,7 +383,7 @@ def test_a_clock_that_jumps_changes_nothing(monkeypatch, capsys, tmp_path, names
 
 @pytest.mark.slow
 def test_a_file_that_cannot_be_written_ends_the_run_with_a_line(tmp_path, names):
-    """The system refuses files of more than 12 KiB, which the metrics come to."""
+    """The system refuses files above 12 KiB, and the metrics need more."""
     out = tmp_path / "run"
     options = arguments(names, out, "--steps", 2_000)
     program = [sys.executable, "-m", "experiments.mlp", *map(str, options)]
@@ -404,7 +413,10 @@ FAULTS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_full_disk_and_a_folder_that_becomes_read_only(tmp_path, names, fault):
-    """In a namespace with file systems of its own: the run ends with a line, and the last checkpoint is whole."""
+    """The run ends with one line, and its checkpoints are whole.
+
+    It runs in a namespace with its own file systems.
+    """
     out = tmp_path / "disk"
     out.mkdir()
     mount, reason = FAULTS[fault]
@@ -453,7 +465,7 @@ def test_a_second_signal_leaves_at_once(tmp_path, names, number):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(number)
-    # A chunk of this run takes many seconds, so that the second one comes within it.
+    # A chunk of this run takes many seconds, so the second signal comes within it.
     assert process.stderr
     assert "finishing" in process.stderr.readline() + process.stderr.readline()
     process.send_signal(number)

@@ -71,14 +71,17 @@ def test_top_p_of_one_and_top_k_of_all_change_nothing():
     logits = [0.0, -jnp.inf, 3.0]
     np.testing.assert_array_equal(filtered(logits, top_p=1.0), logits)
     np.testing.assert_array_equal(filtered(logits, top_k=3), logits)
-    # Also where the likely ones come to 1 in float32 before the last.
+    # The same holds if the likely tokens already sum to 1 in float32 before the last one.
     many = jnp.asarray(np.random.default_rng(0).normal(size=(300, 97)) * 6, jnp.float32)
     np.testing.assert_array_equal(filter_logits(many, top_p=1.0), many)
 
 
 @given(st.data())
 def test_first_temperature_then_top_k_then_top_p_of_what_that_left(data):
-    """In fractions: whole weights stay whole at temperatures of 1 and 1/2, so that a sum may be `top_p` exactly."""
+    """The expected tokens are computed in fractions.
+
+    Whole weights stay whole at temperatures of 1 and 1/2, so a sum can equal `top_p` exactly.
+    """
     weights = data.draw(st.lists(st.integers(1, 9), min_size=1, max_size=27))
     temperature, k = data.draw(st.sampled_from([1.0, 0.5])), data.draw(st.integers(1, 30))
     warm = [weight ** int(1 / temperature) for weight in weights]
@@ -104,8 +107,8 @@ def test_the_order_and_the_renormalisation_by_example():
 
     assert kept(top_p=0.5) == 2
     assert kept(top_p=0.5, top_k=2) == 1  # 0.4 of 0.7 is more than a half
-    assert kept(top_p=0.5, temperature=0.5) == 1  # 0.16 of 0.3
-    assert kept(top_p=0.7) == 2  # exactly
+    assert kept(top_p=0.5, temperature=0.5) == 1  # 0.16 of 0.3 is more than a half
+    assert kept(top_p=0.7) == 2  # 0.4 + 0.3 is exactly enough
     assert kept(top_p=1e-9) == 1
 
 
@@ -117,7 +120,7 @@ def test_ties_are_all_kept():
 
 
 def test_draws_follow_the_probabilities():
-    """Counts of 200,000 draws against their expectation, in standard deviations (5 at most)."""
+    """Counts of 200,000 draws differ from their expectation by at most 5 sigma."""
     logits = np.array([-1.0, 2.0, -np.inf, 0.5, 1.0, -np.inf, 0.0], np.float32)
     drawn = categorical(KEY, jnp.broadcast_to(logits, (200_000, 7)))
     p = np.exp(logits) / np.exp(logits).sum()
@@ -129,7 +132,10 @@ def test_draws_follow_the_probabilities():
 
 @pytest.mark.parametrize("size", [101, 999, 1_000, 3_001])
 def test_a_token_is_the_inverse_of_the_cumulative_distribution(size):
-    """In float64; where the number falls within rounding of a step either side is right."""
+    """The distribution is summed again in float64.
+
+    If the uniform number is at a step, within rounding, both sides are correct.
+    """
     logits = jax.random.normal(KEY, (257, size)) * 2
     drawn = np.asarray(categorical(KEY, logits))
     uniform = np.asarray(jax.random.uniform(KEY, (257, 1)), np.float64)
@@ -142,11 +148,14 @@ def test_a_token_is_the_inverse_of_the_cumulative_distribution(size):
 
 @pytest.mark.parametrize("size", [97, 1_001])
 def test_what_has_no_probability_is_never_drawn(size):
-    """Whatever rounding does to the sums: most tokens are impossible, and there are many draws."""
+    """Rounding of the sums never selects an impossible token.
+
+    Most tokens here are impossible, and there are many draws.
+    """
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(1_000, size)).astype(np.float32)
     logits[rng.random(logits.shape) < 0.9] = -np.inf
-    logits[:, 41] = 0.0  # some token is possible
+    logits[:, 41] = 0.0  # at least one token is possible
     many = jnp.repeat(jnp.asarray(logits), 30_000 // size, axis=0)
     drawn = categorical(KEY, many)
     assert np.isfinite(np.asarray(many)[np.arange(len(many)), drawn]).all()
@@ -158,14 +167,13 @@ def test_a_network_is_sampled_as_its_table(monkeypatch, letters):
     names = sample.names(network, letters, KEY, 500)
     monkeypatch.setattr("mmjax.models.lookup.fits", lambda _: False)
     same = [a == b for a, b in zip(names, sample.names(network, letters, KEY, 500), strict=True)]
-    assert (
-        sum(same) >= 499
-    )  # logits of one context differ in the last bit, which one draw may fall on
+    # The logits of a context differ in the last bit, which may change one draw.
+    assert sum(same) >= 499
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_samples_follow_the_table(counted, letters, table, dtype):
-    """Pairs in 20,000 names against their expectation, in standard deviations (5 at most)."""
+    """Pairs in 20,000 names differ from their expectation by at most 5 sigma."""
     rounded = jax.tree.map(lambda x: x.astype(dtype), counted)
     names = sample.names(rounded, letters, KEY, 20_000)
     drawn = counts.bigrams(corpus.encode(letters, names), 27)
@@ -186,7 +194,10 @@ def test_the_same_key_gives_the_same_names_and_more_of_them_begin_the_same(count
 
 
 def test_the_network_sees_its_own_letters(letters):
-    """Each drawn letter is the likeliest one after the letters before it, by the one forward pass."""
+    """At temperature 0, each letter is the likeliest after the letters before it.
+
+    The expected letters come from the forward pass, one at a time.
+    """
     config = mlp.MLP(hidden_size=13, block_size=5)
     params, stats = mlp.init(config, jax.random.key(0))
     predictor = Predictor(config, params, stats)
@@ -215,7 +226,7 @@ def test_a_prefix_begins_every_name_and_conditions_it(counted, letters, table, p
 
 
 def endless():
-    """A bigram over a, b that never ends a name."""
+    """Return a bigram over a and b that never ends a name."""
     return Predictor(
         bigram.Bigram(vocab_size=3),
         bigram.Params(jnp.array([[-jnp.inf, 0.0, 0.0]] * 3)),
@@ -232,7 +243,10 @@ def test_no_name_is_endless_and_one_that_is_cut_counts(max_length):
 
 
 def test_a_name_of_the_greatest_length_may_end_by_itself():
-    """After a comes b, after b the end: two letters fit into two and do not count as cut."""
+    """A name of two letters fits into a maximum of two and is not cut.
+
+    After a comes b, and after b the end.
+    """
     inf = jnp.inf
     weight = jnp.array([[-inf, 0.0, -inf], [-inf, -inf, 0.0], [0.0, -inf, -inf]])
     predictor = Predictor(bigram.Bigram(vocab_size=3), bigram.Params(weight), ())

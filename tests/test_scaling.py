@@ -1,4 +1,4 @@
-"""The programs that measure: what they say is measured, and what they leave behind."""
+"""The programs that measure: what they measure and which files they write."""
 
 import json
 

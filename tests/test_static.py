@@ -1,4 +1,4 @@
-"""What was built the same way is equal, and compiles once; what differs in anything is not."""
+"""Values built the same way are equal and compile once; others differ."""
 
 from functools import partial
 
@@ -78,7 +78,7 @@ def test_an_optimizer_and_an_observer_written_inline_compile_once(tokens, traine
     model, recipe, traced = bigram.Bigram(), train.Recipe(batch_size=7), []
     key = jax.random.key(0)
     keys = key if trainer is train else jax.random.split(key, 2)
-    hook = traced.append  # one object, so that the observers differ in nothing
+    hook = traced.append  # one object, so that all observers are equal
     state = trainer.init(model, recipe, keys, optimizer=optax.sgd(0.1, momentum=0.5))
     counts = []
     for _ in range(3):

@@ -23,7 +23,7 @@ def tokens(shipped_names):
 
 
 def leaves(state):
-    """Everything in a state as NumPy arrays, the key as its data."""
+    """Return everything in a state as NumPy arrays, the key as its data."""
     return jax.tree.leaves(
         jax.tree.map(np.asarray, state._replace(key=jax.random.key_data(state.key)))
     )
@@ -82,7 +82,10 @@ ODD = [[1] * 24, [7, 7, 7, 3]]
     [*EVEN[::2], ODD[1], *(pytest.param(p, marks=pytest.mark.slow) for p in (*EVEN[1::2], ODD[0]))],
 )
 def test_chunk_boundaries_change_nothing(tokens, pieces):
-    """Nothing to the bit if pieces are even, since two steps are compiled as one; else no more than rounding."""
+    """Even pieces give bitwise the same run; odd pieces differ by rounding.
+
+    The reason is that two steps are compiled as one.
+    """
     whole, whole_losses = advance(train.init(MODEL, RECIPE, KEY), tokens, 24)
     state, losses = train.init(MODEL, RECIPE, KEY), []
     for steps in pieces:
@@ -102,9 +105,9 @@ def test_chunk_boundaries_change_nothing(tokens, pieces):
     [
         ("TOGETHER", 6, 6),
         ("TOGETHER", 22, 22),
-        ("DRAWN", 5 * 13 * 4, 4),
+        ("DRAWN", 5 * 13 * 4, 4),  # room for 5 batches of 13 windows of 4 tokens
         ("DRAWN", 1, 2),
-    ],  # 13 windows of 4 tokens
+    ],
 )
 def test_batches_drawn_together_are_those_drawn_one_by_one(
     tokens, monkeypatch, limit, at_most, steps
@@ -119,7 +122,10 @@ def test_batches_drawn_together_are_those_drawn_one_by_one(
 
 
 def test_no_step_holds_the_list(tokens):
-    """Or XLA counts it as read by every step, and a step on a long list takes longer."""
+    """A step that holds the list takes longer on a long list.
+
+    XLA counts such a list as read by every step.
+    """
     state = train.init(MODEL, RECIPE, KEY)
     run = partial(train.scan, MODEL, RECIPE, steps=6, optimizer=None)
     windows = Windows(tokens, MODEL.block_size)
@@ -212,7 +218,7 @@ def test_vmap_over_keys_is_the_single_runs(tokens):
 
 
 def test_overfits_one_batch():
-    """Ten examples that contradict each other nowhere are learned by heart."""
+    """The network learns ten examples by heart; no two contradict each other."""
     names = ["abcdefghi"]
     v = vocab.build(names)
     tokens = corpus.encode(v, names)
@@ -224,7 +230,7 @@ def test_overfits_one_batch():
 
 
 def test_every_example_is_drawn_equally_often(tokens):
-    """5-sigma bounds on uniform draws, first and last example included."""
+    """Counts of the draws, first and last example included, are within 5 sigma."""
     few = tokens[:12]
     draws = [
         jax.random.randint(jax.random.fold_in(KEY, step), (991,), 0, len(few) - 1)

@@ -1,4 +1,7 @@
-"""What training does when numbers stop being numbers, and what it says of it."""
+"""What training does and says if a number is not finite.
+
+Also the size of its chunks, and its final loss.
+"""
 
 import json
 import re
@@ -42,12 +45,12 @@ def test_the_layer_whose_output_is_the_first_to_overflow_is_named(name):
         whole = {"output": one} if name == "output" else {"hidden": (one, *params.hidden[1:])}
         params = params._replace(**whole)
     there = divergence.origin(MODEL, RECIPE, state._replace(params=params), TOKENS, 0)
-    # Sums of numbers as large as can be: the linear layer, or the variance of what it gives.
+    # Sums of very large numbers overflow in the linear layer, or in the variance of its output.
     assert there in (f"{name}.linear", f"{name}.norm")
 
 
 def test_an_update_that_overflows_is_named():
-    """The gradients are finite, the learning rate times them is not."""
+    """The gradients are finite, but the learning rate times them is not."""
     recipe = train.Recipe(steps=40, batch_size=5, learning_rate=1e6)
     state = train.init(MODEL, recipe, jax.random.key(0))
     state = state._replace(hyper={"learning_rate": jnp.asarray(jnp.inf)})
@@ -105,7 +108,7 @@ def test_chunks_are_even_and_metrics_bounded():
         if 100 <= steps <= 5_000_000:
             assert steps / chunk >= 49 or chunk == 1_000
     heavy = training.chunk_size(train.Recipe(batch_size=2**20), 47_351)
-    assert heavy == 40  # so that it does not take hours to interrupt
+    assert heavy == 40  # so that an interruption does not take hours
     # Where the bound on the lines takes effect, the chunk is rounded up to an even number.
     assert 14_999 / training.chunk_size(train.Recipe(14_999, 2**20), 4_735_100) <= 5_000
     assert 9_995_000 / training.chunk_size(train.Recipe(steps=9_995_000), 47_351) <= 5_000
@@ -115,7 +118,10 @@ def test_chunks_are_even_and_metrics_bounded():
     "steps", [0, 37, *(pytest.param(steps, marks=pytest.mark.slow) for steps in (100, 151))]
 )
 def test_the_final_loss_is_the_mean_of_the_last_100_steps(steps):
-    """Also where a chunk is shorter than that, and where another run resumes from a checkpoint."""
+    """The mean is right even if a chunk is shorter than 100 steps.
+
+    It is also right if another run resumes from a checkpoint.
+    """
     losses = []
 
     def fit(steps, state, progress=None):

@@ -11,7 +11,7 @@ def test_round_trip_of_any_unicode(names):
     v = vocab.build(names)
     for name in names:
         tokens = vocab.encode(v, name)
-        assert 0 not in tokens  # the boundary is no character
+        assert 0 not in tokens  # the boundary is not a character
         assert vocab.decode(v, tokens) == name
 
 

@@ -71,7 +71,7 @@ def test_a_float32_network_is_itself_under_x64(path, predictor):
 
 @dataclasses.dataclass(frozen=True)
 class Counting(bigram.Bigram):
-    """A bigram that counts in JAX's widest integer."""
+    """A bigram with a counter of JAX's widest integer type."""
 
     def init(self, key) -> Any:
         params, _ = super().init(key)
@@ -119,7 +119,7 @@ def test_minus_infinity_is_a_probability_of_0_and_other_infinities_are_none(
         with pytest.raises(InputError, match=r"x: not saved: the tensor params\..* holds NaN"):
             weights.save(path, predictor, Vocab("ab"))
         assert path.read_bytes() == before
-        if dtype != "bfloat16":  # which `tampered` cannot read
+        if dtype != "bfloat16":  # `tampered` cannot read it
             [name] = load_file(path)
             rewrite(path, **{name: np.asarray(logits)})
             with pytest.raises(InputError, match=rf"x: the tensor {name} holds NaN"):
