@@ -232,7 +232,7 @@ def test_other_tensors_are_refused_whatever_the_checksum(path, changes, message)
     ("key", "value", "message"),
     [
         ("format", None, "was not written by mmjax"),
-        ("format", "mmjax 2", "is of the format 'mmjax 2', where this version of mmjax reads"),
+        ("format", "mmjax 2", "has the format 'mmjax 2', but this version of mmjax reads"),
         ("step", None, "unusable metadata: 'step' is missing"),
         ("step", "-1", "the step is not a number of steps"),
         ("step", "1.5", "the step is not a number of steps"),

@@ -74,7 +74,7 @@ def test_programs_beside_each_other_do_not_meet(tmp_path):
         for more in ((), ("--resume",), ("--overwrite",)):
             status, said = forks.run((*long, *more))
             assert status == 2
-            assert "another program is writing to it; wait for its end" in said
+            assert "another program is writing to it; wait until it ends" in said
         first.terminate()
         output, _ = first.communicate(timeout=60)
     assert first.returncode == 143

@@ -66,7 +66,7 @@ def test_each_learning_rate_is_its_own_single_run(tokens):
 def test_hyper_takes_numbers_of_the_recipe_one_for_each_key():
     ones = np.ones(len(KEYS), np.float32)
     for hyper, optimizer, message in [
-        ({"learning_rate": ones}, optax.adam(1e-3), "an optimizer of your own does not see"),
+        ({"learning_rate": ones}, optax.adam(1e-3), "your own optimizer does not see"),
         ({"weight_decay": ones}, None, "sgd has no weight decay that could differ"),
         ({"steps": ones}, None, "steps cannot differ between members: learning_rate, "),
         ({"penalty": ones[1:]}, None, r"penalty has the shape \(4,\), not one number for each"),

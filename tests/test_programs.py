@@ -467,14 +467,14 @@ BAD = [
     (
         "mlp",
         ["--names", "{tmp}/names.txt", "--out", "{tmp}/one"],
-        r"one: cannot be made a folder",
+        r"one: cannot be made: ",
     ),
     (
         "mlp",
         ["--names", "{tmp}/names.txt", "--out", "{tmp}/one/x"],
-        r"x: cannot be made a folder",
+        r"x: cannot be made: ",
     ),
-    ("bigram", ["--names", "{tmp}/names.txt", "--out", "/proc/x"], r"cannot be made a folder"),
+    ("bigram", ["--names", "{tmp}/names.txt", "--out", "/proc/x"], r"cannot be made: "),
     ("bigram", ["--names", "{tmp}/names.txt", "--spell", "xyz"], r"has the character 'x'"),
     ("bigram", ["--smoothing", "-1"], r"smoothing must be"),
     ("sample", ["{tmp}/nothing"], r"nothing: no such file"),

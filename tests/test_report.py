@@ -148,7 +148,7 @@ def test_a_long_alphabet_is_cut_and_the_report_says_so(size):
     table = np.random.default_rng(0).integers(0, 9, (size, size))
     kept = plots.most_frequent(table)
     shown = pictures.counted_pairs(table[np.ix_(kept, kept)], kept, letters)
-    cut = f"Of the {size} characters the 40 most frequent are shown."
+    cut = f"Only the 40 most frequent of {size} tokens are shown."
     assert (cut in shown.meaning) == (size > 40)
     assert len(shown.figure.axes[0].texts) == min(size, 40) ** 2
 

@@ -297,7 +297,7 @@ def test_a_bad_checkpoint_is_named_and_the_one_before_it_taken(
     assert status == 0
     lines = err.splitlines()
     assert len(lines) == 2
-    assert all("; trying the checkpoint before it" in line for line in lines)
+    assert all("; this checkpoint is not used" in line for line in lines)
     assert [str(path) in line for path, line in zip((last, before), lines, strict=True)]
     resumed = results(copy)
     assert resumed.keys() == whole.keys()
@@ -366,7 +366,7 @@ def test_a_folder_in_use_is_refused(monkeypatch, capsys, tmp_path, names):
         for program in ("mlp", "bigram"):
             status, _, err = run(monkeypatch, capsys, program, "--names", names, "--out", out)
             assert status == 2
-            assert "another program is writing to it; wait for its end" in err
+            assert "another program is writing to it; wait until it ends" in err
         assert not list(out.iterdir())
     assert run(monkeypatch, capsys, "mlp", *arguments(names, out))[0] == 0
 

@@ -265,8 +265,14 @@ def test_options_out_of_range(option, value):
         (np.array([0], np.uint8), "1 tokens holds no example"),
         (np.array([0, 27, 0], np.uint8), "the token 27, but the model's tokens end at 26; .*=28"),
         (jnp.array([0, 52, 0]), "the token 52, but the model's tokens end at 26"),
-        (context_table.collect(np.array([0, 5, 0], np.uint8), 28, 3), "have 3 of 28 .* 3 of 27"),
-        (context_table.collect(np.array([0, 5, 0], np.uint8), 27, 2), "have 2 of 27 .* 3 of 27"),
+        (
+            context_table.collect(np.array([0, 5, 0], np.uint8), 28, 3),
+            "block_size 3 and vocab_size 28, .* 3 and 27",
+        ),
+        (
+            context_table.collect(np.array([0, 5, 0], np.uint8), 27, 2),
+            "block_size 2 and vocab_size 27, .* 3 and 27",
+        ),
     ],
 )
 def test_data_that_do_not_fit_the_model_are_refused(data, message):

@@ -85,7 +85,7 @@ def test_a_run_that_diverges_says_where_and_keeps_its_last_finite_state(
     with jax.numpy_dtype_promotion("standard"):
         status, _, err = run(monkeypatch, capsys, "mlp", *options, *rate, "--seeds", seeds)
     assert status == 1
-    line = r"the loss of step {}.* is not finite; it began in {}; stopped and kept the state of step {:,}; start"
+    line = r"the loss of step {}.* is not finite; the first non-finite numbers are in {}; kept the state of step {:,}; start"
     assert len(err.splitlines()) == seeds
     for seed in range(seeds):
         found = summary(out / f"seed-{seed}" if seeds > 1 else out)

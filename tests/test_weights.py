@@ -260,7 +260,7 @@ def test_a_model_of_ones_own_is_loaded_by_giving_it(tmp_path, predictor):
     with pytest.raises(InputError, match=r"model 'Own' is not one of bigram, mlp; .*model=\.\.\."):
         weights.load(tmp_path / "x")
     with pytest.raises(
-        InputError, match="holds another model: model Own, not mlp; give the list of the run"
+        InputError, match="holds another model: model Own, not mlp; give the model that was saved"
     ):
         weights.load(tmp_path / "x", model=MODEL)
     with pytest.raises(InputError, match=r"gain 1\.66.*, not 2\.0"):

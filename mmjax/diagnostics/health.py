@@ -71,7 +71,7 @@ def _gradient_findings(gradients: Sequence[Gradient]) -> Iterator[Finding]:
     if len(gradients) < 2:
         return
     first, last = gradients[0], gradients[-1]
-    where = f"gradient at layer {first.layer} ({first.name}) relative to layer {last.layer}"
+    where = f"layer {first.layer} ({first.name}), gradient relative to layer {last.layer}"
     ratio = first.std / last.std if last.std else math.nan
     if not ratio >= 1 / MAX_GRADIENT_SPREAD:
         remedy = "a better initialisation, or BatchNorm"
