@@ -23,6 +23,7 @@ def test_this_library_computes_what_numpy_does(start):
     assert benchmark.ours(*start)["check"]() < benchmark.TOLERANCE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [baselines.lecture, baselines.compiled])
 def test_pytorch_computes_what_numpy_does(start, make, monkeypatch):
     torch = pytest.importorskip("torch", reason="needs the extra 'parity'")

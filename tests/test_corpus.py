@@ -41,6 +41,7 @@ def test_windows_are_the_naive_loops_examples(names, block_size):
     assert targets[:examples].tolist() == naive_targets
 
 
+@pytest.mark.slow
 def test_windows_of_the_whole_shipped_list(shipped_names):
     v = vocab.build(shipped_names)
     tokens = jnp.asarray(corpus.encode(v, shipped_names))

@@ -152,6 +152,7 @@ def test_a_healthy_run_is_silent(tokens):
     assert symptoms(mlp.MLP(gain=1.0), RECIPE, tokens, steps=1_000) == set()
 
 
+@pytest.mark.slow
 def test_the_lectures_own_first_layer_is_above_the_threshold(tokens):
     found = symptoms(mlp.MLP(), RECIPE, tokens, steps=1_000)
     assert found == {("saturated tanh", "layer 1")}
@@ -164,6 +165,7 @@ def test_saturation_is_found_two_standard_errors_above_the_limit(above, found):
     assert len(diagnostics.health([row])) == found
 
 
+@pytest.mark.slow
 def test_the_standard_error_is_the_spread_between_batches(tokens):
     config = mlp.MLP(hidden_size=17, hidden_layers=2)
     state = train.init(config, RECIPE, jax.random.key(0))
@@ -201,6 +203,7 @@ def test_a_small_gamma_makes_gradients_vanish(tokens):
     assert ("vanishing gradients", "layer 1") in found
 
 
+@pytest.mark.slow
 def test_a_learning_rate_of_a_hundred_diverges_and_kills_units(tokens):
     recipe = train.Recipe(learning_rate=100.0)
     found = symptoms(mlp.MLP(), recipe, tokens, steps=1_000)

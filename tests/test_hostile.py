@@ -430,6 +430,7 @@ def test_a_file_of_options_that_is_wrong_is_refused(
     assert re.search(message, err), err
 
 
+@pytest.mark.slow
 def test_options_from_a_file_are_those_of_the_run_that_left_it(monkeypatch, capsys, tmp_path):
     (tmp_path / "names").write_text(NAMES)
     first = ("--names", tmp_path / "names", "--out", tmp_path / "a", "--unique", "--seed", 5, *TINY)

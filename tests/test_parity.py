@@ -105,6 +105,7 @@ def test_pytorch_on_the_lectures_network(dtype, shipped_names):
     assert_same(ours, theirs, dtype)
 
 
+@pytest.mark.slow
 def test_evaluation_against_pytorch():
     torch = pytest.importorskip("torch", reason="needs the extra 'parity'")
     import oracle

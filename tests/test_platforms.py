@@ -277,6 +277,7 @@ def test_programs_refuse_it_before_they_write(tmp_path, module, platforms):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["sample", "diagnose"])
 def test_programs_that_load_say_it_of_no_file(monkeypatch, capsys, tmp_path, options, module):
     assert run(monkeypatch, capsys, "mlp", *options)[0] == 0

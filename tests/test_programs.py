@@ -147,10 +147,10 @@ def test_diagnose_shows_the_lectures_tables_and_rebuilds_the_report(mlp_run, mon
     assert "config.json: no such file; give a run folder" in err
 
 
-def test_metrics_are_written_and_handed_over(tmp_path):
+def test_metrics_are_written_and_handed_over(tmp_path, names):
     seen = []
     options = Options(
-        name_list=NameList(ROOT / "data/names.txt"),
+        name_list=NameList(names),
         recipe=Settings(steps=1_100),
         model=Model(hidden_size=13, hidden_layers=2),
         report=False,
@@ -345,6 +345,7 @@ def test_bigram_on_a_list_of_ones_own(monkeypatch, capsys, tmp_path, names):
         assert len(sampled.splitlines()) == 7
 
 
+@pytest.mark.slow
 def test_the_table_without_smoothing_is_drawn_from(monkeypatch, capsys, tmp_path):
     """Missing pairs have a probability of 0, and its logarithm is minus infinity."""
     (tmp_path / "names").write_text("abab\nabc\nab\n")
@@ -393,6 +394,7 @@ def test_mlp_on_a_list_of_many_characters(monkeypatch, capsys, tmp_path):
     assert (tmp_path / "run/report.html").exists()
 
 
+@pytest.mark.slow
 def test_an_untrained_network_is_said_not_to_agree_with_counting(monkeypatch, capsys, tmp_path):
     out = tmp_path / "run"
     status, output, _ = run(monkeypatch, capsys, "mlp", "--steps", 0, "--out", out)

@@ -371,6 +371,7 @@ def test_a_folder_in_use_is_refused(monkeypatch, capsys, tmp_path, names):
     assert run(monkeypatch, capsys, "mlp", *arguments(names, out))[0] == 0
 
 
+@pytest.mark.slow
 def test_a_clock_that_jumps_changes_nothing(monkeypatch, capsys, tmp_path, names):
     jumps = itertools.cycle([0.0, 4e9, -4e9, 1.7e9])
     monkeypatch.setattr(time, "time", lambda: next(jumps))

@@ -195,6 +195,7 @@ def test_advance_gives_the_states_buffers_to_the_new_state(tokens):
     assert state.params.embedding.is_deleted()
 
 
+@pytest.mark.slow
 def test_jit_changes_nothing(tokens):
     batch = Batch(*corpus.windows(tokens, jnp.arange(13), MODEL.block_size))
     state = train.init(MODEL, RECIPE, KEY)
@@ -206,6 +207,7 @@ def test_jit_changes_nothing(tokens):
         np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_vmap_over_keys_is_the_single_runs(tokens):
     keys = jax.random.split(KEY, 3)
     states, losses = jax.vmap(lambda key: train.run(MODEL, RECIPE, key, tokens))(keys)
