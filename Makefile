@@ -13,9 +13,6 @@ run: .venv/installed
 test: .venv/installed
 	$(PYTEST) $(ARGS)
 
-# The slow tests compile nearly as users do, level 3; the others as quickly as can be.
-slow: export XLA_FLAGS ?= --xla_backend_optimization_level=2 --xla_cpu_parallel_codegen_split_count=1
-
 check: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

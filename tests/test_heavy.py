@@ -10,7 +10,7 @@ import pytest
 from programs import NAMES, Forks, command, summary
 
 STEPS = int(os.environ.get("MMJAX_SOAK", "400_000"))
-CROWD = int(os.environ.get("MMJAX_CROWD", "12"))
+CROWD = int(os.environ.get("MMJAX_CROWD", "8"))
 TINY = ("--embedding-dim", 3, "--hidden-size", 7, "--hidden-layers", 2, "--no-report")
 
 
@@ -54,7 +54,7 @@ def test_a_long_run_takes_no_more_memory_than_its_beginning(tmp_path):
 def test_programs_beside_each_other_do_not_meet(tmp_path):
     """Programs in different folders all finish; a second one in a folder is refused.
 
-    First twelve programs (MMJAX_CROWD) run at once, each in its own folder, with one compilation
+    First eight programs (MMJAX_CROWD) run at once, each in its own folder, with one compilation
     cache. Then one program runs, and others that use its folder are refused.
     """
     (tmp_path / "names").write_text(NAMES)

@@ -304,17 +304,27 @@ ENDS = {
 }
 # These options do not affect each other, so one run tries them all.
 APART = ("--split-seed", "--seed", "--keep", "--shuffles", "--drop-step")
+# A size and a number that do not hide each other.
+PAIRS = [
+    ("--batch-size", "--learning-rate"),
+    ("--hidden-layers", "--gain"),
+    ("--block-size", "--output-gamma"),
+    ("--seeds", "--momentum"),
+    ("--embedding-dim", "--eps"),
+    ("--steps", "--penalty"),
+]
+TOGETHER = [APART, *PAIRS]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "options"),
     [
-        ("lecture", APART),
+        *(("lecture", options) for options in TOGETHER),
         *(
             (recipe, (option,))
             for module, recipe, option in OPTIONS
-            if module == "mlp" and option not in APART
+            if module == "mlp" and not any(option in options for options in TOGETHER)
         ),
     ],
 )

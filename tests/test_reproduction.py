@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import MAKEMORE_SHA256
+from conftest import MAKEMORE_SHA256, OPTIMISED
 
 from mmjax import (
     Predictor,
@@ -146,8 +146,9 @@ def test_the_full_recipe(makemore_names, letters):
     parts = [corpus.encode(letters, names) for names in splits]
     config, recipe = mlp.MLP(), train.Recipe()
     ends = []
+    run = jax.jit(partial(train.run, config, recipe), compiler_options=OPTIMISED)
     for seed in range(3):
-        state, _ = train.run(config, recipe, jax.random.key(seed), parts[0])
+        state, _ = run(jax.random.key(seed), jnp.asarray(parts[0]))
         predictor = Predictor(config, state.params, state.stats)
         ends.append([evaluate.loss(predictor, part) for part in parts])
         names = sample.names(predictor, letters, jax.random.key(seed), 20_000)
@@ -224,7 +225,8 @@ def test_the_fast_recipe_is_better_than_the_lectures_in_its_own_measure(makemore
     keys = jax.vmap(jax.random.key)(np.arange(5, dtype=np.uint32))
     with jax.numpy_dtype_promotion("standard"):  # nadamw raises a float to the power of its step
         states = members.init(config, recipe, keys)
-        states, _ = members.advance(config, recipe, states, found, steps=recipe.steps)
+        advance = partial(members.advance, config, recipe, steps=recipe.steps)
+        states, _ = jax.jit(advance, compiler_options=OPTIMISED)(states, found)
     val = corpus.encode(letters, splits.val)
     losses = [
         evaluate.loss(Predictor(config, state.params, state.stats), val)
