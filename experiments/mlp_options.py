@@ -1,7 +1,7 @@
 """Options of the MLP's program; the defaults are the lecture's."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields, make_dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Literal
 
@@ -9,7 +9,7 @@ import tyro
 
 from experiments.name_list import NameList
 from mmjax import mlp
-from mmjax.cli.options import chosen, option
+from mmjax.cli.options import chosen, option, with_defaults
 from mmjax.errors import require, require_ranges
 from mmjax.train import RECIPES, Recipe
 
@@ -103,26 +103,5 @@ def of_recipe(arguments: Sequence[str]) -> type[Options]:
     """Return the options, with the defaults of the recipe that a command line names."""
     name = chosen("recipe", arguments)
     name = name if name in RECIPES else "lecture"  # parsing the options reports an unknown recipe
-    defaults = asdict(RECIPES[name])
-    settings = make_dataclass(
-        "Settings",
-        [
-            *(
-                (name, changed.type, field(default=default, metadata=changed.metadata))
-                for name, default in defaults.items()
-                for changed in fields(Settings)
-                if changed.name == name
-            ),
-            ("recipe", RecipeName, name),
-        ],
-        bases=(Settings,),
-        frozen=True,
-        namespace={"__doc__": Settings.__doc__},
-    )
-    return make_dataclass(
-        "Options",
-        [("recipe", settings)],
-        bases=(Options,),
-        frozen=True,
-        namespace={"__doc__": Options.__doc__},
-    )
+    settings = with_defaults(Settings, recipe=name, **asdict(RECIPES[name]))
+    return with_defaults(Options, recipe=settings)

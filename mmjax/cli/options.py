@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, cast, get_type_hints
 
 import tyro
 
@@ -30,6 +30,23 @@ def option(default: Any, *, free: bool = False, inherited: bool = True) -> Any:
     without this is inherited and not free.
     """
     return dataclasses.field(default=default, metadata={"free": free, "inherited": inherited})
+
+
+def with_defaults(kind: type[Options], **defaults: Any) -> type[Options]:
+    """Return a subclass of an options dataclass with other defaults; a class is another field type."""
+    changed = []
+    for field in dataclasses.fields(cast(Any, kind)):
+        if field.name in defaults:
+            default = defaults[field.name]
+            is_kind = isinstance(default, type)
+            new = dataclasses.field(
+                default=dataclasses.MISSING if is_kind else default, metadata=field.metadata
+            )
+            changed.append((field.name, default if is_kind else field.type, new))
+    namespace = {"__doc__": kind.__doc__}
+    return dataclasses.make_dataclass(
+        kind.__name__, changed, bases=(kind,), frozen=True, namespace=namespace
+    )
 
 
 def kind_of(

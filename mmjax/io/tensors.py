@@ -18,6 +18,7 @@ from safetensors.numpy import save as to_bytes
 
 from mmjax.errors import InputError, require, said
 from mmjax.io import files
+from mmjax.io.tensor_checks import OPTIMIZER, require_match, require_numbers
 
 FORMAT = "mmjax 3"
 CHECKSUM = "sha256"
@@ -28,8 +29,6 @@ DTYPES = {
     **{f"I{bits}": f"int{bits}" for bits in (8, 16, 32, 64)},
     **{f"U{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
 }
-FLOATS = {"bfloat16", "float16", "float32", "float64"}
-OPTIMIZER = "opt_state."  # prefix of the names of an optimizer's tensors
 TRAINING = (OPTIMIZER, "ema.", "hyper.")  # prefixes of what a checkpoint has besides a network
 
 Metadata = Mapping[str, str]
@@ -56,8 +55,8 @@ def write(
     arrays = {name: _on_host(unsaved, name, leaf) for name, leaf in leaves.items()}
     own = {name: array for name, array in arrays.items() if not name.startswith(TRAINING)}
     found = {name: (array.dtype.name, array.shape) for name, array in own.items()}
-    _require_match(unsaved, found, expected.shapes)
-    _require_numbers(unsaved, arrays, expected.log_probs)
+    require_match(unsaved, found, expected.shapes)
+    require_numbers(unsaved, arrays, expected.log_probs)
     metadata = {**metadata, "format": FORMAT}
     try:
         metadata[CHECKSUM] = checksum(arrays, metadata)
@@ -109,9 +108,9 @@ def read(
         for name, tensor in found.items()
         if optimizer or name in expected.shapes or not name.startswith(TRAINING)
     }
-    _require_match(f"{path}: ", there, expected.shapes)
+    require_match(f"{path}: ", there, expected.shapes)
     arrays = {name: arrays[name] for name in expected.shapes}
-    _require_numbers(f"{path}: ", arrays, expected.log_probs)
+    require_numbers(f"{path}: ", arrays, expected.log_probs)
     return arrays, metadata
 
 
@@ -128,59 +127,6 @@ def _on_host(where: str, name: str, leaf: Any) -> np.ndarray:
     kind = getattr(leaf, "dtype", type(leaf).__name__)
     require(saved, f"{where}the tensor {name} is {kind}; use one of {', '.join(DTYPES.values())}")
     return array
-
-
-def _require_match(
-    where: str, found: Mapping[str, tuple[str, tuple[int, ...]]], shapes: Mapping[str, Any]
-) -> None:
-    """Raise `InputError` unless names, shapes and types are the expected ones."""
-    x64 = jnp.result_type(float) == jnp.float64
-    for name in [*shapes, *found]:
-        tensor, advice = f"{where}the tensor {name}", ""
-        if name.startswith(OPTIMIZER):
-            advice = (
-                "; give the optimizer it was trained with: checkpoint.load(path, optimizer=...)"
-            )
-        require(name in found, f"{tensor} is missing{advice or '; train and save it again'}")
-        require(name in shapes, f"{where}has a tensor {name} that its model does not have{advice}")
-        dtype, shape = found[name]
-        wanted, wanted_shape = str(shapes[name].dtype), tuple(shapes[name].shape)
-        floats = {dtype, wanted} <= FLOATS
-        require(
-            shape == wanted_shape
-            and (floats or dtype.replace("64", "32") == wanted.replace("64", "32")),
-            f"{tensor} is {dtype} {shape}, not {wanted} {wanted_shape}{advice}",
-        )
-        require(
-            x64 or not dtype.endswith("64"),
-            f"{tensor} is {dtype}, which JAX supports only with JAX_ENABLE_X64=1; set it",
-        )
-        require(
-            floats or dtype == wanted,
-            f"{tensor} is {dtype}, not {wanted}: it was made without JAX_ENABLE_X64; unset it",
-        )
-
-
-def _require_numbers(where: str, arrays: Mapping[str, np.ndarray], log_probs: str | None) -> None:
-    """Raise `InputError` if an array holds a forbidden number.
-
-    That is NaN in an optimizer's arrays; NaN, plus infinity or a row of only minus infinity in the
-    array `log_probs`; and any non-finite number in every other array.
-    """
-    for name, array in arrays.items():
-        if array.dtype.name not in FLOATS:
-            continue
-        if name.startswith(OPTIMIZER):  # for example, a best loss so far starts at infinity
-            bad, what = np.isnan(array), "NaN"
-        elif name == log_probs:
-            impossible = np.isneginf(array).all(axis=-1, keepdims=True)
-            bad, what = (
-                ~(array < np.inf) | impossible,
-                "NaN, infinity or a row in which every token has probability 0",
-            )
-        else:
-            bad, what = ~np.isfinite(array), "a number that is not finite"
-        require(not bad.any(), f"{where}the tensor {name} holds {what}; use an earlier state")
 
 
 def checksum(arrays: Mapping[str, np.ndarray], metadata: Metadata) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import PartitionSpec
 from jaxtyping import Array, Key
 
 from mmjax import data as datasets
@@ -23,6 +23,10 @@ from mmjax.model import Model
 from mmjax.static import Static
 from mmjax.train import step
 from mmjax.train.optimizers import Optimizer
+from mmjax.train.placement import devices_for, mesh, spread
+from mmjax.train.placement import placed as placed
+from mmjax.train.placement import states as states
+from mmjax.train.placement import unstack as unstack
 from mmjax.train.recipe import Recipe, require_hyper
 from mmjax.train.step import TrainState
 from mmjax.train.steps import Observer, scan
@@ -77,30 +81,7 @@ def _init(
     def one(key: Array, hyper: Mapping[str, Array]) -> TrainState:
         return step.init(model, recipe, key, hyper=hyper, optimizer=optimizer.value)
 
-    return _placed(batched(one, keys)(keys, hyper), devices)
-
-
-def _mesh(devices: int) -> Mesh:
-    return jax.make_mesh((devices,), ("members",), axis_types=(AxisType.Auto,))
-
-
-def _placed(states: TrainState, devices: int) -> TrainState:
-    """Return the states spread over the devices.
-
-    Every call expects and returns them in this way. If the devices cannot take equal numbers of
-    members, each holds all states.
-    """
-    even = len(states.step) % devices == 0
-    each = PartitionSpec("members") if even else PartitionSpec()
-    return jax.lax.with_sharding_constraint(states, NamedSharding(_mesh(devices), each))
-
-
-def placed(states: TrainState) -> TrainState:
-    """Spread states from elsewhere, such as a checkpoint, over the devices."""
-    return _place(states, _devices(states))
-
-
-_place = jax.jit(_placed, static_argnums=1)
+    return spread(batched(one, keys)(keys, hyper), devices)
 
 
 def advance(
@@ -124,21 +105,9 @@ def advance(
         steps=steps,
         optimizer=Static(optimizer),
         observe=Static(observe),
-        devices=_devices(states),
+        devices=devices_for(states),
         at_once=_at_once() and exact_under_vmap(states.key),
     )
-
-
-def unstack(states: TrainState) -> list[TrainState]:
-    """Return the state of each member, on the first device.
-
-    Each is a state of `train`.
-    """
-    return [jax.device_put(state, jax.devices()[0]) for state in _unstack(states)]
-
-
-def _devices(states: TrainState) -> int:
-    return min(len(states.step), jax.device_count())
 
 
 def _at_once() -> bool:
@@ -191,23 +160,10 @@ def _advance(
     each, whole = PartitionSpec("members"), PartitionSpec()
     out = jax.shard_map(
         jax.vmap(run, in_axes=(0, None)) if at_once else in_turn,
-        mesh=_mesh(devices),
+        mesh=mesh(devices),
         in_specs=(each, whole),
         out_specs=each,
         check_vma=False,
     )(filled, data)
     states, said = jax.tree.map(lambda x: x[:count], out)
-    return _placed(states, devices), said
-
-
-def states(state: TrainState) -> list[TrainState]:
-    """Return the state of each member as a list.
-
-    The list of a single network has one state.
-    """
-    return unstack(state) if state.step.ndim else [state]
-
-
-@jax.jit
-def _unstack(states: TrainState) -> list[TrainState]:
-    return [jax.tree.map(lambda x: x[i], states) for i in range(len(states.step))]  # noqa: B023
+    return spread(states, devices), said

@@ -1,0 +1,56 @@
+"""Where the members of a population lie: spread over the devices."""
+
+import jax
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from mmjax.train.step import TrainState
+
+
+def mesh(devices: int) -> Mesh:
+    """Return the mesh with the one axis `members` over so many devices."""
+    return jax.make_mesh((devices,), ("members",), axis_types=(AxisType.Auto,))
+
+
+def spread(states: TrainState, devices: int) -> TrainState:
+    """Return the states spread over the devices.
+
+    Every call expects and returns them in this way. If the devices cannot take equal numbers of
+    members, each holds all states.
+    """
+    even = len(states.step) % devices == 0
+    each = PartitionSpec("members") if even else PartitionSpec()
+    return jax.lax.with_sharding_constraint(states, NamedSharding(mesh(devices), each))
+
+
+def placed(states: TrainState) -> TrainState:
+    """Spread states from elsewhere, such as a checkpoint, over the devices."""
+    return _place(states, devices_for(states))
+
+
+_place = jax.jit(spread, static_argnums=1)
+
+
+def unstack(states: TrainState) -> list[TrainState]:
+    """Return the state of each member, on the first device.
+
+    Each is a state of `train`.
+    """
+    return [jax.device_put(state, jax.devices()[0]) for state in _unstack(states)]
+
+
+def devices_for(states: TrainState) -> int:
+    """Return over how many devices the states are spread."""
+    return min(len(states.step), jax.device_count())
+
+
+def states(state: TrainState) -> list[TrainState]:
+    """Return the state of each member as a list.
+
+    The list of a single network has one state.
+    """
+    return unstack(state) if state.step.ndim else [state]
+
+
+@jax.jit
+def _unstack(states: TrainState) -> list[TrainState]:
+    return [jax.tree.map(lambda x: x[i], states) for i in range(len(states.step))]  # noqa: B023
