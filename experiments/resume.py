@@ -108,11 +108,11 @@ def require_same(saved: Mapping[str, Any], options: Options, where: Path) -> Non
     The `free` options may differ. The message names those that differ, and the folder `where`.
     """
     free = {field.name for field in flat(type(options)) if field.metadata.get("free")}
-    names = [name for name in {"recipe": None, **saved, **plain(options)} if name not in free]
+    given = plain(options)
     different = [
-        f"--{name.replace('_', '-')} {saved.get(name)}, not {plain(options).get(name)}"
-        for name in names
-        if saved.get(name) != plain(options).get(name)
+        f"--{name.replace('_', '-')} {saved.get(name)}, not {given.get(name)}"
+        for name in {"recipe": None, **saved, **given}
+        if name not in free and saved.get(name) != given.get(name)
     ]
     require(
         not different,

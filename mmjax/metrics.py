@@ -63,7 +63,7 @@ def saturations(model: Model, contexts: Integer[Array, "batch block_size"]) -> M
     key = jax.random.key(keys.INSTRUMENTS)
 
     def one(params: Any, stats: Any) -> Record:
-        outputs = _outputs(model, params, stats, contexts, key)
+        outputs = diagnostics.outputs(model, params, stats, contexts, key)
         return {
             f"saturation/{name}": 100 * float(diagnostics.saturated(name, outputs[name]).mean())
             for name in layer_names(model)
@@ -71,9 +71,6 @@ def saturations(model: Model, contexts: Integer[Array, "batch block_size"]) -> M
         }
 
     return lambda chunk: [one(state.params, state.stats) for state in chunk.states]
-
-
-_outputs = jax.jit(diagnostics.outputs, static_argnums=0)
 
 
 def validation(model: Model, tokens: Integer[np.ndarray, "tokens"], every: int) -> Metric:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from mmjax.diagnostics.record import activation_name
 from mmjax.diagnostics.tables import Activation, Gradient
 
 MAX_SATURATION = 15.0  # percent; the lecture's retelling: "should stay below 10-15%"
@@ -83,7 +84,7 @@ def _gradient_findings(gradients: Sequence[Gradient]) -> Iterator[Finding]:
 
 def _activation_findings(activations: Sequence[Activation]) -> Iterator[Finding]:
     for row in activations:
-        kind = row.name.rpartition(".")[2]
+        kind = activation_name(row.name)
         where = f"layer {row.layer} ({row.name})"
         if row.dead:
             remedy = "a smaller gain, or a lower learning rate"

@@ -3,6 +3,7 @@
 They come from the model's own forward pass.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -47,6 +48,7 @@ def record(
     return logits, outputs
 
 
+@partial(jax.jit, static_argnums=0)
 def outputs(
     model: Model,
     params: Any,
@@ -100,13 +102,18 @@ def activation_layers(model: Model) -> list[tuple[int, str]]:
 
     Those are the layers whose name ends in the name of an activation.
     """
-    return [(i, name) for i, name in enumerate(layer_names(model)) if _ending(name) in ACTIVATIONS]
+    return [
+        (i, name)
+        for i, name in enumerate(layer_names(model))
+        if activation_name(name) in ACTIVATIONS
+    ]
 
 
 def activation_of(layer: str) -> Activation:
     """Return the activation of an activation layer: `hidden.0.tanh` has tanh."""
-    return ACTIVATIONS[_ending(layer)]
+    return ACTIVATIONS[activation_name(layer)]
 
 
-def _ending(layer: str) -> str:
+def activation_name(layer: str) -> str:
+    """Return the last part of a layer's name: tanh in `hidden.0.tanh`."""
     return layer.rpartition(".")[2]

@@ -37,7 +37,7 @@ def take(model: Model, recipe: Recipe, state: TrainState, data: Dataset) -> Snap
     batch = divergence.inspect_next(model, recipe, state, data)
     contexts = contexts_to_measure(model, state, data, LOOK)
     key = keys.of_layers(state.key, state.step)
-    outputs = _outputs(model, state.params, state.stats, contexts, key)
+    outputs = diagnostics.outputs(model, state.params, state.stats, contexts, key)
     return Snapshot(
         diagnostics.activations(model, outputs),
         diagnostics.gradients(model, batch),
@@ -45,9 +45,6 @@ def take(model: Model, recipe: Recipe, state: TrainState, data: Dataset) -> Snap
         diagnostics.norms(state.params),
         batch,
     )
-
-
-_outputs = jax.jit(diagnostics.outputs, static_argnums=0)
 
 
 def findings(

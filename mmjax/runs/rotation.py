@@ -7,6 +7,7 @@ from mmjax.errors import InputError, require
 from mmjax.io.text import shown
 from mmjax.runs import checkpoint
 from mmjax.runs.checkpoint import Checkpoint
+from mmjax.runs.layout import make_folder
 
 FOLDER = "checkpoints"
 BEST = "best.safetensors"
@@ -36,10 +37,7 @@ class Checkpoints:
 
         Raises `InputError` if it cannot be written.
         """
-        try:
-            self.folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{self.folder}: cannot be made: {error.strerror}") from None
+        make_folder(self.folder)
         if best:  # first: a run killed between the two saves comes here again
             checkpoint.save(self.folder / BEST, saved)
         newest = self.folder / STEPS.replace("*", f"{step:010}")
