@@ -351,7 +351,9 @@ def show(
         )
     header = ["a training step", "µs, median", "least", "most", "theirs / ours"]
     print(Table(header, rows))
-    print("\nOf the matrix products: ours / theirs. The better number of threads counts.")
+    print(
+        "\nIn the row of the matrix products the ratio is ours / theirs. Each ratio uses the faster number of threads."
+    )
     for name in missing:
         print(f"{TITLES[name]}: torch is not installed; pip install -e '.[parity]'")
     for way, difference in wrong.items():

@@ -77,7 +77,9 @@ def show_fits(result: BigramResult, fits: Mapping[str, Fit], smoothing: float) -
         "any\nother is that plus a Kullback-Leibler divergence, which is never negative (Gibbs)."
     )
     if floor > RETOLD_LOSS:
-        print(f"A final loss of {RETOLD_LOSS} is below it: see docs/REPRODUCTION.md.")
+        print(
+            f"A loss of {RETOLD_LOSS} is below it, so no bigram has it: see docs/REPRODUCTION.md."
+        )
 
 
 def status(fit: Fit, interruption: Interruption) -> int:

@@ -30,13 +30,14 @@ class Options:
     steps: int = 10_000
     """Number of steps of gradient descent on the whole list."""
     learning_rate: float = 50.0
-    """Learning rate of gradient descent; 0.1 is far too small for 100 steps."""
+    """Learning rate of gradient descent. The lecture uses 0.1 with 100 steps, which is too small to
+    converge."""
     penalty: float = 0.0
     """Weight of the penalty mean(W**2), which smooths the table; the lecture uses 0.01."""
     smoothing: float = 1.0
     """Add this number to every count in the smoothed table."""
     spell: str | None = None
-    """Print the probability of each letter of this name; by default of the lecture's almajq."""
+    """Print the probability of each letter of this name; by default almajq, the lecture's example."""
     seed: int = 0
     """Seed of the initial weights and of the samples."""
     report: bool = True

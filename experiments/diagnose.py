@@ -73,8 +73,8 @@ def program(options: Options) -> int:
 def read_mlp(run: Path, predictor: Predictor, vocab: Vocab, names: Path | None) -> RunResult:
     """Return the result of an MLP's run, as its program had it at the end.
 
-    Raises `InputError` if something is missing in the folder, or the list is gone or a different
-    one.
+    Raises `InputError` if a file is missing or unusable, or if the list is missing or has a
+    character that the model does not know. Another list of the same characters is not detected.
     """
     model = predictor.model
     recipe_options = [field.name for field in fields(train.Recipe)]
@@ -100,8 +100,8 @@ def read_mlp(run: Path, predictor: Predictor, vocab: Vocab, names: Path | None) 
 def read_bigram(run: Path, predictor: Predictor, vocab: Vocab, names: Path | None) -> BigramResult:
     """Return the result of a bigram's run, as its program had it at the end.
 
-    Raises `InputError` if something is missing in the folder, or the list is gone or a different
-    one.
+    Raises `InputError` if a file is missing or unusable, or if the list is missing or has a
+    character that the model does not know. Another list of the same characters is not detected.
     """
     saved = read_config(run, ["names", "smoothing"])
     listed = corpus.read_names(names or saved["names"], unique=saved.get("unique", False))

@@ -42,10 +42,10 @@ class Settings(Recipe):
 
 @dataclass(frozen=True)
 class Options:
-    """Train the MLP on a list of names, check it against counting, and draw new names from it.
+    """Train the MLP on a list of names.
 
-    Writes its figures, samples and weights to the run folder. Ctrl-C ends training early and keeps
-    what was trained.
+    It is also checked against counting, and new names are drawn from it. The run folder gets its
+    results, pictures, samples and weights. Ctrl-C ends training early and keeps what was trained.
     """
 
     name_list: NameList
@@ -57,8 +57,8 @@ class Options:
     out: Path = option(Path("runs/mlp"), free=True, inherited=False)
     """Run folder to write to; a finished run in it is overwritten."""
     resume: bool = option(False, free=True, inherited=False)
-    """Continue from the run folder's last checkpoint. The training options must be the same; --steps may
-    be larger."""
+    """Continue from the last checkpoint in --out. The training options must be the same. --steps may be
+    any number from the checkpoint's step on."""
     overwrite: bool = option(False, free=True, inherited=False)
     """Overwrite an unfinished run in the run folder."""
     keep: int = option(3, free=True)
@@ -66,15 +66,15 @@ class Options:
     seed: int = 0
     """Seed of the initial weights, the batches and the samples."""
     seeds: int = 1
-    """Train this many networks side by side, with consecutive seeds from --seed on;
-    shows mean and standard deviation."""
+    """Train this many networks, with the seeds --seed, --seed + 1 and so on, spread over the CPU cores;
+    show mean and standard deviation."""
     split_seed: int = 42
     """Seed of the shuffles before the list is split 80 : 10 : 10."""
     shuffles: int = 2
     """Shuffle this many times before the split: 2 gives the split of docs/REPRODUCTION.md,
     1 that of the lecture's later parts."""
     watch: bool = True
-    """With --no-watch, record no update ratios and no saturation; training is a seventh faster."""
+    """With --no-watch, do not record update ratios and saturation; training takes about 13 % less time."""
     calibrate: bool = False
     """Recompute BatchNorm's statistics over the whole training part after training."""
     report: bool = option(True, free=True)

@@ -103,9 +103,10 @@ def mention(checkpoints: Checkpoints) -> Iterator[None]:
 
 
 def require_same(saved: Mapping[str, Any], options: Options, where: Path) -> None:
-    """Raise `InputError` unless a run with the `saved` options is one with `options`.
+    """Raise `InputError` if options that must stay the same differ.
 
-    The `free` options may differ. The message names those that differ, and the folder `where`.
+    `saved` are the run's options, `options` the new ones; those marked `free` may differ. The
+    message names those that differ, and the folder `where`.
     """
     free = {field.name for field in flat(type(options)) if field.metadata.get("free")}
     given = plain(options)

@@ -28,7 +28,8 @@ class Options:
     """
 
     run: Annotated[Path, tyro.conf.Positional]
-    """Load the model from this run folder, or from a .safetensors file in one."""
+    """Load the model from this run folder, or from this .safetensors file. With a file of checkpoints/,
+    also give --names."""
     count: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 20
     """Draw this many names, cut ones included."""
     temperature: float = 1.0

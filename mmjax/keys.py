@@ -14,13 +14,14 @@ INSTRUMENTS = 0x6C6F6F6B  # examples on which a network in training is measured
 
 
 def of_layers(key: PRNGKeyArray, step: Int[Array, ""] | int) -> PRNGKeyArray:
-    """Return the key for the random layers of one training step, from the key of the run."""
+    """Return the key for a step's random layers; `key` is `TrainState.key`."""
     return jax.random.fold_in(jax.random.fold_in(key, step), LAYERS)
 
 
 def batched(function: Callable[..., Any], keys: Key[Array, "..."]) -> Callable[..., Any]:
     """Return `function` mapped over the leading axis of its arguments.
 
+    `keys` tells the kind of the keys.
     Every key draws the same numbers as in a loop. For threefry keys this is `jax.vmap`. Keys of
     other kinds, such as rbg, draw all numbers from the first key under `vmap`, so they are mapped
     one by one.

@@ -16,7 +16,7 @@ from mmjax.train.loop import Chunk, Metric, Record
 def losses(recipe: Recipe) -> Metric:
     """Return the metric of step, seconds, learning rate and batch losses.
 
-    `loss_batch` is the mean loss of the chunk's batches in nats per character, `loss_batch_low` and
+    `loss_batch` is the mean loss of the chunk's batches in nats per character, with the recipe's penalty; `loss_batch_low` and
     `loss_batch_high` are the lowest and the highest. `lr` is the recipe's learning rate at the chunk's
     last step; it ignores `hyper` and your own optimizer.
     """
@@ -42,7 +42,9 @@ def losses(recipe: Recipe) -> Metric:
 
 
 def update_ratios(chunk: Chunk) -> list[Record]:
-    """Return the mean `update_ratio/...` of each weight over the chunk.
+    """Return each weight matrix's mean log10(update / weights) over the chunk.
+
+    The records name it `update_ratio/NAME`.
 
     This is a metric; it needs `observe=diagnostics.update_ratios` in `train.fit`.
     """
@@ -76,7 +78,8 @@ def saturations(model: Model, contexts: Integer[Array, "batch block_size"]) -> M
 def validation(model: Model, tokens: Integer[np.ndarray, "tokens"], every: int) -> Metric:
     """Return the metric `loss_val`, the loss over `tokens`.
 
-    It is measured at the steps that are multiples of `every`.
+    It is measured at the end of a chunk if its step is a multiple of `every`, in nats per character. So
+    `every` should be a multiple of the chunk of `train.fit`.
     """
 
     def metric(chunk: Chunk) -> Sequence[Record]:

@@ -138,7 +138,7 @@ def test_diagnose_shows_the_lectures_tables_and_rebuilds_the_report(mlp_run, mon
         assert [line.split()[0] for line in tables.splitlines()[2:]] == ["1", "4", "7", "10", "13"]
     assert len(weight_gradients.splitlines()) == 2 + 7
     assert "30 x 100" in weight_gradients
-    assert "Finding: saturated tanh, layer 1 (input.tanh)" in findings
+    assert "Note: saturated tanh, layer 1 (input.tanh)" in findings
     assert findings in trained  # training printed the same at its end
     (folder / "config.json").rename(folder / "away")
     status, _, err = run(monkeypatch, capsys, "diagnose", folder)
@@ -191,7 +191,7 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_state(
     assert status == 1
     assert "the loss of step 2,417 is not finite" in err
     assert "kept the state of step 2,000" in err
-    assert "Finding: diverging loss, training: nan" in output
+    assert "Fault: diverging loss, training: nan" in output
     assert summary(out)["steps"] == 2_000
     predictor, _ = weights.load(out / "model.safetensors")
     assert finite(predictor.params)

@@ -17,23 +17,29 @@ from mmjax.io.json import read_object
 Options = TypeVar("Options")
 
 
-MARKERS = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)  # flat options, no --no-x
+MARKERS = (
+    tyro.conf.OmitArgPrefixes,
+    tyro.conf.FlagCreatePairsOff,
+)  # flat options; a switch has one form: --x, or --no-x if its default is True
 
 
 Arguments = Sequence[str]
 
 
 def option(default: Any, *, free: bool = False, inherited: bool = True) -> Any:
-    """Return the field of an option.
+    """Return a dataclass field for an option.
 
-    A resumed run may change a `free` option; --config takes only an `inherited` one. An option
-    without this is inherited and not free.
+    A resumed run may change a `free` option. --config takes only an `inherited` one from
+    config.json. A plain field is inherited and not free.
     """
     return dataclasses.field(default=default, metadata={"free": free, "inherited": inherited})
 
 
 def with_defaults(kind: type[Options], **defaults: Any) -> type[Options]:
-    """Return a subclass of an options dataclass with other defaults; a class is another field type."""
+    """Return a subclass of an options dataclass with other defaults.
+
+    A default that is a class replaces the field's type, and the field then has no default.
+    """
     changed = []
     for field in dataclasses.fields(cast(Any, kind)):
         if field.name in defaults:

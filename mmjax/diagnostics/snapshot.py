@@ -77,6 +77,10 @@ LOOK = 8_192  # examples on which activations are measured
 def contexts_to_measure(
     model: Model, state: TrainState, data: Dataset, examples: int
 ) -> Integer[Array, "examples block_size"]:
-    """Return the contexts of this many examples, drawn with random numbers of their own."""
+    """Return contexts to measure on.
+
+    They are `examples` random examples, drawn with other random numbers than those of training. A
+    dataset of all contexts gives all of them instead.
+    """
     state = state._replace(key=jax.random.fold_in(state.key, keys.INSTRUMENTS))
     return train.draw_batch(model, Recipe(batch_size=examples), state, data).contexts

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float
 
 from mmjax.diagnostics.record import Inspection, activation_layers, activation_of
-from mmjax.model import Model, named
+from mmjax.model import Model, layer_names, named
 
 
 class Activation(NamedTuple):
@@ -25,6 +25,8 @@ class Activation(NamedTuple):
     """Standard error of `saturation`, by its spread over the examples."""
     dead: int
     """Number of units that learn almost nothing, whatever the example."""
+    normalised: bool = False
+    """Whether the name of the layer before it ends in `.norm`."""
 
 
 class Gradient(NamedTuple):
@@ -54,7 +56,7 @@ def activations(model: Model, outputs: Mapping[str, Any]) -> list[Activation]:
 
     `outputs` has each layer's output [batch, features] by the layer's name.
     """
-    rows = []
+    rows, names = [], layer_names(model)
     for layer, name in activation_layers(model):
         out = np.asarray(outputs[name])
         masks = saturated(name, out)
@@ -62,7 +64,8 @@ def activations(model: Model, outputs: Mapping[str, Any]) -> list[Activation]:
         # Units of one example are not independent, so the standard error counts examples.
         percent, spread = _mean_std(100 * masks.mean(axis=1))
         error = spread / len(out) ** 0.5
-        rows.append(Activation(layer, name, *_mean_std(out), percent, error, dead))
+        normalised = layer > 0 and names[layer - 1].endswith(".norm")
+        rows.append(Activation(layer, name, *_mean_std(out), percent, error, dead, normalised))
     return rows
 
 
@@ -131,9 +134,9 @@ def _sum_of_squares(x: Float[Array, "rows columns"]) -> Float[Array, ""]:
 
 
 def weights(tree: Any) -> dict[str, Any]:
-    """Return the weight matrices of a tree, each by its place.
+    """Return the leaves of a tree that have two axes, by their path.
 
-    The embedding is one of them.
+    The embedding is one of them. For the paths see `model.named`.
     """
     return {name: leaf for name, leaf in named(tree).items() if leaf.ndim == 2}
 

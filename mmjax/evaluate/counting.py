@@ -27,7 +27,7 @@ class CountCheck(NamedTuple):
     kl_sampled: float
     """Divergence of the pairs in names sampled from the model."""
     kl_reference: float
-    """The same for an equally large sample drawn from the list's own table: it estimates the noise in
+    """The divergence of an equally large sample of pairs drawn from the list's own table: it estimates the noise in
     `kl_sampled`."""
     kl_val: float
     """Divergence of the predictions on validation names from the table of those names; it is
@@ -52,7 +52,7 @@ def count_check(
     """Compare the model's bigrams with those of `tokens`.
 
     The model's bigrams come from its predictions and from the names in `sampled`. A model that has
-    learned the list also gives its letter pairs, whatever else it has learned. Each value is a
+    learned the list reproduces its letter pairs, whatever else it has learned. Each value is a
     KL(list ‖ model), as `counts.kl` computes it. One is added to every count of the sampled pairs,
     so that a pair that is missing by chance does not give an infinite divergence.
     """

@@ -22,8 +22,8 @@ def available() -> int:
 def require_room(needed: float, what: str, remedy: str, there: int | None = None) -> None:
     """Raise `InputError` unless `needed` bytes of memory are available.
 
-    `there` is the number of available bytes, by default `available()`. The message names `what`
-    needs the memory, and ends with `remedy`.
+    `there` is the number of available bytes, by default `available()`. The message starts with
+    `what`, the thing that needs the memory, and ends with `remedy`.
     """
     there = available() if there is None else there
     require(

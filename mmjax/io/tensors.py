@@ -48,8 +48,8 @@ def write(
 ) -> None:
     """Write arrays and metadata to one file, completely or not at all.
 
-    An optimizer's tensors are checked only for NaN. Raises `InputError` if `read` would refuse the
-    file, or it cannot be written.
+    An optimizer's tensors are checked only for NaN. Raises `InputError` if a tensor of the
+    model does not fit it, if a number is forbidden, or if the file cannot be written.
     """
     unsaved = f"{path}: not saved: "
     arrays = {name: _on_host(unsaved, name, leaf) for name, leaf in leaves.items()}

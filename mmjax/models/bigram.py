@@ -71,7 +71,10 @@ apply = Bigram.apply
 
 
 def from_counts(counts: counting.Table, *, smoothing: float = 0.0) -> Params:
-    """Return parameters whose logits are the logarithms of the counted probabilities."""
+    """Return parameters whose logits are the logarithms of the counted probabilities.
+
+    `smoothing` is added to every count. With 0, a pair that does not occur has the logit -inf.
+    """
     with np.errstate(divide="ignore"):
         log_probs = np.log(counting.probabilities(counts, smoothing=smoothing))
     return Params(jnp.asarray(log_probs, jnp.result_type(float)))

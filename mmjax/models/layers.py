@@ -37,9 +37,9 @@ class Moments(NamedTuple):
 def linear_init(key: PRNGKeyArray, fan_in: int, fan_out: int, *, gain: float = 1.0) -> Linear:
     """Return weights from N(0, gain**2 / fan_in), and biases 0.
 
-    With a gain of 1 the output has the variance of the input. The gain offsets the loss of variance in the
-    activation after the layer; it is 5/3 for tanh. Source: He et al., Delving Deep into Rectifiers,
-    section 2.2 (https://arxiv.org/abs/1502.01852).
+    With a gain of 1 the output has the variance of the input: He et al., Delving Deep into
+    Rectifiers, section 2.2 (https://arxiv.org/abs/1502.01852). A larger gain offsets the loss of
+    variance in the activation after the layer; torch.nn.init.calculate_gain has 5/3 for tanh.
     """
     weight = jax.random.normal(key, (fan_in, fan_out)) * (gain / fan_in**0.5)
     return Linear(weight, jnp.zeros(fan_out))

@@ -55,7 +55,7 @@ def counted_side(size: int, examples: int, nll: Mapping[str, float]) -> Side:
         f"{nll['train']:.4f}",
         f"{nll['val']:.4f}",
         "one pass of counting",
-        f"{size:,}, one a character",
+        f"{size:,}, one per token",
         f"{nll['val'] - nll['train']:+.4f}",
     )
 
@@ -102,6 +102,6 @@ def untrained_side(config: mlp.MLP) -> Side:
         training_loss=later,
         validation_loss=later,
         training=later,
-        distributions=f"{config.vocab_size**block:,}, one a context",
+        distributions=f"{config.vocab_size**block:,}, one per context",
         overfitting=later,
     )

@@ -49,6 +49,6 @@ def health_lines(findings: Sequence[Finding]) -> str:
     if not findings:
         return "Healthy: nothing found."
     return "\n".join(
-        f"Finding: {f.symptom}, {f.where}: {f.figure:.3g}{f.unit} (limit {f.threshold:.3g}{f.unit}); try {f.remedy}."
+        f"{f.grade.capitalize()}: {f.symptom}, {f.where}: {f.figure:.3g}{f.unit} (limit {f.threshold:.3g}{f.unit}); try {f.remedy}."
         for f in findings
     )

@@ -36,7 +36,8 @@ class Trained(NamedTuple):
     progress: Progress
     member: int
     stopped_at: int | None
-    """Step whose loss or update is not finite, or None; `state` is that before its chunk."""
+    """First step, counted from 0, whose loss is not finite or that would start from a non-finite state;
+    None if there is none. `state` is that before its chunk."""
     stopped_in: str | None
     """Where the non-finite numbers began, or None."""
 

@@ -42,7 +42,7 @@ class Loss(NamedTuple):
     loss: float | None
     perplexity: float | None
     counted: float
-    """Loss of the counted letter pairs of the training part, with 1 added to every count."""
+    """Loss on this part of the bigram counted on the training part, with 1 added to every count."""
 
 
 @dataclass(frozen=True)

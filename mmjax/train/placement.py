@@ -14,7 +14,7 @@ def mesh(devices: int) -> Mesh:
 def spread(states: TrainState, devices: int) -> TrainState:
     """Return the states spread over the devices.
 
-    Every call expects and returns them in this way. If the devices cannot take equal numbers of
+    The functions of `members` take and return states placed in this way. If the devices cannot take equal numbers of
     members, each holds all states.
     """
     even = len(states.step) % devices == 0

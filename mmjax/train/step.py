@@ -42,7 +42,8 @@ def init(
 ) -> TrainState:
     """Return the state before the first step.
 
-    Parameters and batches both follow from `key`. Raises `InputError` if `model` does not follow
+    Parameters and batches both follow from `key`. `hyper` replaces numbers of the recipe, by their
+    names in `HYPER`. An `optimizer` replaces the recipe's, and every later step needs it, too. Raises `InputError` if `model` does not follow
     the protocol `model.Model`.
     """
     require_model(model)

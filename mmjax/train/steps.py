@@ -32,7 +32,8 @@ def run(
 ) -> tuple[TrainState, Float[Array, "steps"]]:
     """Train from the first step to the last.
 
-    Returns (final state, losses [steps] in nats per character with the recipe's penalty), a pure function of `key`. `data` is
+    Returns (final state, losses [steps]), which depend on nothing but the arguments. A loss is in nats
+    per character, plus the recipe's penalty. `data` is
     a flat array of tokens, from which the recipe draws, or a `data.Dataset`. An optax `optimizer`
     replaces the recipe's. For many runs at once, on all devices, see `members`.
 
@@ -56,7 +57,7 @@ def advance(
 ) -> tuple[TrainState, Any]:
     """Train for `steps` more steps.
 
-    Returns (new state, losses [steps] in nats per character with the recipe's penalty). With `observe`, the second value is
+    Returns (new state, losses [steps]). A loss is in nats per character, plus the recipe's penalty. With `observe`, the second value is
     (losses, observed), where `observed` is what `observe(params, updates)` returns for every step,
     with a leading axis of steps. `params` are those after the step, as in the lecture, and
     `updates` are what the step added to them. Observing does not change the training.
