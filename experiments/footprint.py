@@ -19,12 +19,13 @@ def needed(config: mlp.MLP, recipe: train.Recipe, seeds: int) -> int:
     held = FLOAT * _numbers(config, recipe)
     training = seeds * (held + of_training(config, recipe))  # the last good states, and a step
     saving = 5 * seeds * held
-    widths = 2 * config.block_size * config.embedding_dim + 3 * config.hidden_size
+    inputs, *hidden, _ = config.layer_sizes
+    widths = 2 * inputs + 3 * max(hidden)
     # After training: evaluation and recalibration piece by piece, drawing names, or the activations
     # of every layer.
     evaluating = evaluate.chunk_size(config) * FLOAT * (widths + 5 * config.vocab_size)
     drawing = sample.BATCH * FLOAT * 8 * config.vocab_size
-    layers = (config.hidden_layers + 6) * config.hidden_size
+    layers = sum(hidden) + 6 * max(hidden)
     looking = max(evaluating, drawing, LOOK * FLOAT * (widths + layers))
     return PROGRAM + max(training, saving, looking) + 2 * FLOAT * lookup.MAX_LOGITS
 
@@ -34,9 +35,10 @@ def of_training(config: mlp.MLP, recipe: train.Recipe) -> int:
 
     They are its state, and what a step needs besides.
     """
-    inputs, hidden = config.block_size * config.embedding_dim, config.hidden_size
+    inputs, *hidden, _ = config.layer_sizes
     # Per example: every layer's output, what the backward pass keeps of it, and their gradients.
-    floats = 2 * inputs + 4 * config.hidden_layers * hidden + 4 * config.vocab_size
+    kept = 4 + 2 * config.residual + 3 * (config.dropout > 0)
+    floats = 2 * inputs + kept * sum(hidden) + 4 * config.vocab_size
     # Per drawn example: its random number, its index, and the window at that index.
     drawn = 2 * FLOAT + TOKEN * (config.block_size + 1)
     drawn *= min(recipe.steps, train.together(recipe.batch_size, config.block_size))

@@ -29,7 +29,7 @@ from mmjax.data.vocab import Vocab
 from mmjax.errors import InputError
 from mmjax.generate import sample
 from mmjax.model import Predictor
-from mmjax.models import bigram, layers, lookup, mlp
+from mmjax.models import bigram, folding, layers, lookup, mlp
 from mmjax.runs import checkpoint, weights
 from mmjax.train import members
 from mmjax.version import __version__
@@ -46,6 +46,7 @@ __all__ = [
     "data",
     "diagnostics",
     "evaluate",
+    "folding",
     "layers",
     "lookup",
     "members",

@@ -9,7 +9,7 @@ import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
 from test_parity import BATCH, LEARNING_RATE, SMALL, STEPS, STORED
 
-from mmjax import mlp
+from mmjax import layers, mlp
 
 
 def forward(config, params, stats, contexts, *, train):
@@ -24,7 +24,7 @@ def forward(config, params, stats, contexts, *, train):
         x = block.norm.gamma * (x - mean) / torch.sqrt(var + config.eps) + block.norm.beta
         m = config.momentum
         new.append(
-            mlp.Moments(
+            layers.Moments(
                 ((1 - m) * running.mean + m * mean).detach() if train else running.mean,
                 ((1 - m) * running.var + m * var).detach() if train else running.var,
             )

@@ -8,6 +8,7 @@ import pytest
 from mmjax import corpus, data, diagnostics, metrics, mlp, train, vocab
 from mmjax.diagnostics import snapshot
 from mmjax.model import layer_names, no_tap
+from mmjax.models.activations import ACTIVATIONS
 
 RECIPE = train.Recipe()
 jitted_inspect = jax.jit(diagnostics.inspect, static_argnums=0)
@@ -160,7 +161,7 @@ def test_the_lectures_own_network_has_at_most_a_saturated_first_layer(tokens):
 
 @pytest.mark.parametrize(("above", "found"), [(-9, 0), (1.9, 0), (2.1, 1), (9, 1), (np.nan, 1)])
 def test_saturation_is_found_two_standard_errors_above_the_limit(above, found):
-    limit, error = diagnostics.MAX_SATURATION, 0.08
+    limit, error = ACTIVATIONS["tanh"].max_saturation, 0.08
     row = diagnostics.Activation(10, "a.tanh", 0.0, 0.7, limit + above * error, error, 0)
     assert len(diagnostics.health([row])) == found
 

@@ -180,6 +180,7 @@ def test_another_activation_is_one_entry(monkeypatch, model):
         lambda x: jnp.where(x > 0, x, 0.01 * x),
         saturated=lambda output: output < 0,
         dead=lambda output: output < 0,
+        max_saturation=50.0,
     )
     monkeypatch.setitem(ACTIVATIONS, "leaky", leaky)
     config = dataclasses.replace(MODEL, activation="leaky")

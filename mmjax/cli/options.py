@@ -97,12 +97,13 @@ def as_typed(
         option, default = name.replace("_", "-"), known[name].default
         if not known[name].metadata.get("inherited", True) or value is None or value is default:
             continue
-        switch = isinstance(default, bool)
-        require(
-            isinstance(value, bool) == switch and not isinstance(value, list),
-            f"{path}: {name} is {value!r}; give {'true or false' if switch else 'a number or text'}",
-        )
-        if isinstance(value, bool):
+        kind = bool if isinstance(default, bool) else list if isinstance(default, tuple) else None
+        given = next((known for known in (bool, list) if isinstance(value, known)), None)
+        wanted = {bool: "true or false", list: "a list", None: "a number or text"}[kind]
+        require(given is kind, f"{path}: {name} is {value!r}; give {wanted}")
+        if isinstance(value, list):
+            typed += [f"--{option}", *map(str, value)] if value else []
+        elif isinstance(value, bool):
             typed.append(f"--{option}" if value else f"--no-{option}")
         else:
             typed.append(f"--{option}={value}")

@@ -1,4 +1,4 @@
-"""Layers: parameters and pure functions of linear and BatchNorm."""
+"""Layers: parameters and pure functions of linear, dropout and BatchNorm."""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -71,6 +71,18 @@ def _linear_jvp(
         transposed, both_dot, (((0,), (0,)), ((), ()))
     )
     return linear(params, x), y_dot
+
+
+def dropout(
+    key: PRNGKeyArray, x: Float[Array, "batch features"], rate: float
+) -> Float[Array, "batch features"]:
+    """Return x with a random part `rate` set to 0, and the rest scaled up.
+
+    The scale 1 / (1 - rate) keeps the mean. Call it in training only. Source: Srivastava et al.,
+    Dropout (https://jmlr.org/papers/v15/srivastava14a.html).
+    """
+    kept = jax.random.bernoulli(key, 1 - rate, x.shape)
+    return jnp.where(kept, x / (1 - rate), jnp.zeros_like(x))
 
 
 def batch_norm_init(features: int, *, gamma: float = 1.0) -> tuple[BatchNorm, Moments]:

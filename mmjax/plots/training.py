@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.ticker import PercentFormatter
 
-from mmjax.diagnostics import MAX_SATURATION
+from mmjax.diagnostics.record import activation_of
 from mmjax.plots.style import COLOURS, Plot, line, literal, new_figure
 
 
@@ -104,11 +104,10 @@ def saturation_over_time(steps: np.ndarray, parts: Mapping[str, np.ndarray]) -> 
     figure, axes = new_figure(8, 3.5)
     for i, (name, percent) in enumerate(parts.items()):
         axes.plot(steps, percent, label=name, **line(i))
-    axes.axhline(MAX_SATURATION, color="black", linewidth=1)
+    limit = min(activation_of(name).max_saturation for name in parts)
+    axes.axhline(limit, color="black", linewidth=1)
     axes.yaxis.set_major_formatter(PercentFormatter())
-    axes.set_title(
-        f"Saturated outputs of each layer: below the line at {MAX_SATURATION:g} % is healthy"
-    )
+    axes.set_title(f"Saturated outputs of each layer: below the line at {limit:g} % is healthy")
     axes.set_xlabel("step")
     axes.set_ylabel("saturated")
     axes.set_ylim(bottom=0)

@@ -91,7 +91,7 @@ def trained_side(config: mlp.MLP, summary: Mapping[str, Any]) -> Side:
 def untrained_side(config: mlp.MLP) -> Side:
     """Return the column of an MLP that has not been trained."""
     params, _ = jax.eval_shape(partial(mlp.init, config), jax.random.key(0))
-    block, hidden = config.block_size, config.hidden_layers
+    block, hidden = config.block_size, len(config.layer_sizes) - 2
     later = "not trained here"
     return Side(
         parameters=f"{parameter_count(params):,}",

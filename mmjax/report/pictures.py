@@ -57,7 +57,7 @@ def of_training(
             "saturation_over_time",
             plots.saturation_over_time(steps, saturations),
             "Percent of each layer's outputs on which the activation is flat and passes hardly any gradient: "
-            f"for tanh, outputs beyond ±{SATURATED}. The first layer has no BatchNorm before it, so its saturation can grow.",
+            f"for tanh, outputs beyond ±{SATURATED}. In a layer without a normalisation before it, saturation can grow.",
         )
 
 

@@ -45,13 +45,16 @@ def finite(figures: Mapping[str, Any]) -> dict[str, Any]:
 def plain(options: Any) -> dict[str, Any]:
     """Return nested option dataclasses as one flat dict.
 
-    This is the content of config.json. Paths are absolute, so that they are valid from any folder.
+    This is the content of config.json, so a tuple becomes a list. Paths are absolute, so that they
+    are valid from any folder.
     """
     flat: dict[str, Any] = {}
     for field in dataclasses.fields(options):
         value = getattr(options, field.name)
         if dataclasses.is_dataclass(value):
             flat |= plain(value)
+        elif isinstance(value, Path):
+            flat[field.name] = str(value.absolute())
         else:
-            flat[field.name] = str(value.absolute()) if isinstance(value, Path) else value
+            flat[field.name] = list(value) if isinstance(value, tuple) else value
     return flat

@@ -120,7 +120,8 @@ def described(metadata: Mapping[str, str], model: Model | None = None) -> tuple[
             f"the model {name!r} is not one of {', '.join(MODELS)}; "
             "if it is your own, give it: load(path, model=...)",
         )
-        found = MODELS[name](**json.loads(metadata["config"]))
+        fields = dict(json.loads(metadata["config"])).items()
+        found = MODELS[name](**{k: tuple(v) if isinstance(v, list) else v for k, v in fields})
     return found, vocab
 
 
