@@ -1,6 +1,7 @@
 """Figures show the given numbers, and odd characters do not break them."""
 
 import io
+from functools import partial
 
 import matplotlib.image
 import numpy as np
@@ -83,7 +84,8 @@ def test_the_saturation_image_is_the_threshold():
 
 def test_lines_over_time_are_the_numbers():
     ratios = {f"w{i}": RNG.normal(-3, 0.1, 97) for i in range(11)}
-    for draw in (plots.update_ratios, plots.saturation_over_time):
+    saturation_over_time = partial(plots.saturation_over_time, limit=18.0)
+    for draw in (plots.update_ratios, saturation_over_time):
         figure = draw(STEPS, ratios)
         for name, ratio in ratios.items():
             np.testing.assert_array_equal(lines(figure)[name], np.transpose([STEPS, ratio]))

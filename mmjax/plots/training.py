@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.ticker import PercentFormatter
 
-from mmjax.diagnostics.record import activation_of
 from mmjax.plots.style import COLOURS, Plot, line, literal, new_figure
 
 
@@ -99,12 +98,16 @@ def losses_compared(runs: Mapping[str, Mapping[str, np.ndarray]]) -> Plot:
     return figure
 
 
-def saturation_over_time(steps: np.ndarray, parts: Mapping[str, np.ndarray]) -> Plot:
-    """Draw the saturated percentage of each activation layer over the steps."""
+def saturation_over_time(
+    steps: np.ndarray, parts: Mapping[str, np.ndarray], *, limit: float
+) -> Plot:
+    """Draw the saturated percentage of each activation layer over the steps.
+
+    `limit` is the highest healthy percentage.
+    """
     figure, axes = new_figure(8, 3.5)
     for i, (name, percent) in enumerate(parts.items()):
         axes.plot(steps, percent, label=name, **line(i))
-    limit = min(activation_of(name).max_saturation for name in parts)
     axes.axhline(limit, color="black", linewidth=1)
     axes.yaxis.set_major_formatter(PercentFormatter())
     axes.set_title(f"Saturated outputs of each layer: below the line at {limit:g} % is healthy")

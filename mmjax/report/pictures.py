@@ -8,6 +8,7 @@ import numpy as np
 from mmjax import diagnostics, plots
 from mmjax.counts import probabilities
 from mmjax.data.vocab import Vocab
+from mmjax.diagnostics.record import activation_of
 from mmjax.diagnostics.snapshot import Snapshot
 from mmjax.models.activations import SATURATED
 from mmjax.report.drawing import Picture
@@ -53,9 +54,10 @@ def of_training(
             "learns; far above, the updates are too large. A ten times lower learning rate moves every line down by 1.",
         )
     if saturations := columns("saturation/"):
+        limit = min(activation_of(name).max_saturation for name in saturations)
         yield Picture(
             "saturation_over_time",
-            plots.saturation_over_time(steps, saturations),
+            plots.saturation_over_time(steps, saturations, limit=limit),
             "Percent of each layer's outputs on which the activation is flat and passes hardly any gradient: "
             f"for tanh, outputs beyond ±{SATURATED}. In a layer without a normalisation before it, saturation can grow.",
         )
