@@ -30,8 +30,17 @@ def heading(result: RunResult, seeds: int) -> str:
         f"{result.settings['names']}: {figures['names']:,} names; {size} tokens, the boundary included; "
         f"{figures['parameters']:,} parameters\n"
         f"{figures['steps']:,} of {result.settings['steps']:,} steps{each} in "
-        f"{figures['training_seconds']:.1f} s{first}\n"
+        f"{figures['training_seconds']:.1f} s{first}\n{_stopped(result, seeds)}"
     )
+
+
+def _stopped(result: RunResult, seeds: int) -> str:
+    """Return a line on why training ended early, or nothing."""
+    reason = result.figures["stopped_because"]
+    if reason is None or not result.settings["early_stopping"]:
+        return ""
+    weights = "of its best step" if seeds > 1 else f"of step {result.figures['step_of_weights']:,}"
+    return f"Stopped early: {reason}; kept the weights {weights}.\n"
 
 
 def show(results: Mapping[int, RunResult], rows: Sequence[Row]) -> None:

@@ -21,7 +21,7 @@ from mmjax.runs.layout import plain
 from mmjax.runs.lists import Lists
 from mmjax.runs.rotation import Checkpoints
 from mmjax.runs.saver import Saver
-from mmjax.train import Progress, Recipe, TrainState
+from mmjax.train import Best, Progress, Recipe, TrainState
 
 OnMetrics = Callable[[dict[str, float]], object]
 
@@ -61,20 +61,22 @@ def run(
     folders = Folders(options, start.progress.step if start else None)
     examples = data.of(recipe.data, known.tokens["train"], model)
 
-    def save(state: TrainState, progress: Progress, best_loss: float | None, best: bool) -> None:
+    best = start.best if start else training.new_best(recipe)
+
+    def save(state: TrainState, progress: Progress, best: Best) -> None:
         folders.sync_metrics()  # they must be on the disk before the checkpoint that relies on them
-        notes = {"progress": progress._asdict(), "best_loss_val": best_loss}
+        notes = {"progress": progress._asdict(), "best": best.notes()}
         notes |= {"options": plain(options), **environment()}
         names = checkpoint.checksum(known.names)
         saved = Checkpoint(model, recipe, known.vocab, names, state, notes)
-        checkpoints.save(saved, progress.step, best=best)
+        checkpoints.save(saved, progress.step, best=best.state if best.improved else None)
 
     with resume.mention(checkpoints):
-        saver = Saver(save, start)
+        saver = Saver(save, start, best)
         state = start.state if start else training.first_state(model, recipe, seeds)
         chunk = training.chunk_size(recipe, parameter_count(state.params))
         measured = training.measured(model, recipe, state, examples, watch=options.watch)
-        validation = training.validation(model, known.tokens["val"], chunk)
+        validation = training.validation(model, recipe, known.tokens["val"], chunk)
         with interruptible() as interruption, progress_bar(recipe, start) as move_bar:
             if not start:
                 saver.start(state, Progress.start(len(seeds)))
@@ -83,11 +85,14 @@ def run(
                 chunk=chunk,
                 observe=measured.observe,
                 metrics=[*measured.metrics, validation],
-                sinks=[folders.log(on_metrics), saver.sink, move_bar],
-                stops=[interruption.stop],
+                sinks=[folders.log(on_metrics), best.sink, saver.sink, move_bar],
+                stops=[best.stop, interruption.stop],
                 progress=start.progress if start else None,
+                reason=best.stop(),
             )
         saver.end(fitted)
+        if recipe.early_stopping:
+            fitted = best.restored(fitted)
         results = {}
         for member, seed in enumerate(seeds):
             trained = outcome.trained(model, recipe, fitted, member, examples)

@@ -101,7 +101,11 @@ class Options:
 
 def of_recipe(arguments: Sequence[str]) -> type[Options]:
     """Return the options, with the defaults of the recipe that a command line names."""
+    return with_defaults(Options, recipe=recipe_named(arguments))
+
+
+def recipe_named(arguments: Sequence[str]) -> type[Settings]:
+    """Return the settings of a recipe, with the defaults of the one that a command line names."""
     name = chosen("recipe", arguments)
     name = name if name in RECIPES else "lecture"  # parsing the options reports an unknown recipe
-    settings = with_defaults(Settings, recipe=name, **asdict(RECIPES[name]))
-    return with_defaults(Options, recipe=settings)
+    return with_defaults(Settings, recipe=name, **asdict(RECIPES[name]))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.mlp_options import Options
+from experiments.training import new_best
 from mmjax import InputError, checkpoint, mlp
 from mmjax.cli.options import flat
 from mmjax.errors import require
@@ -17,7 +18,7 @@ from mmjax.runs.layout import CONFIG, SUMMARY, plain
 from mmjax.runs.lists import Lists
 from mmjax.runs.reading import read_config
 from mmjax.runs.rotation import BEST, Checkpoints
-from mmjax.runs.saver import Start, progress_of
+from mmjax.runs.saver import Start, best_of, progress_of
 
 
 def started(
@@ -48,11 +49,11 @@ def started(
     noted = saved.notes.get("options")
     require_same(noted if isinstance(noted, dict) else {}, options, checkpoints.folder)
     progress = progress_of(saved.notes.get("progress"), options.seeds)
-    best = saved.notes.get("best_loss_val")
+    best = best_of(saved.notes.get("best"), new_best(options.recipe), options.seeds, checkpoints)
     recipe = replace(saved.recipe, steps=options.recipe.steps)
     if (
         progress is None
-        or not isinstance(best, float | None)
+        or best is None
         or (saved.model, saved.vocab) != (model, lists.vocab)
         or recipe != options.recipe.plain()
         or saved.state.step.shape != (() if options.seeds == 1 else (options.seeds,))
@@ -74,9 +75,7 @@ def started(
     ]
     if others:
         print(
-            shown(
-                f"{path}: resumes with {'; '.join(others)}: the result is the same up to rounding, not bitwise"
-            ),
+            shown(f"{path}: resumes with {'; '.join(others)}: the same result up to rounding only"),
             file=sys.stderr,
         )
     return Start(saved.state, progress, best)

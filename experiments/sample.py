@@ -47,8 +47,7 @@ class Options:
     new_only: bool = False
     """Draw only names that are not in the list."""
     names: Path | None = None
-    """Mark names that are not in this list as new;
-    by default the list that the model was trained on."""
+    """Mark names that are not in this list as new; by default the list that the model was trained on."""
     seed: int = 0
     """Seed of the draws."""
 

@@ -12,7 +12,7 @@ from mmjax import diagnostics, metrics, train
 from mmjax.data import Dataset
 from mmjax.diagnostics.snapshot import contexts_to_measure
 from mmjax.model import Model
-from mmjax.train import Observer, Recipe, TrainState, members
+from mmjax.train import Best, Observer, Recipe, TrainState, members
 from mmjax.train.loop import Metric
 
 LOG_STEPS = 1_000  # steps between two lines of metrics
@@ -50,6 +50,11 @@ _init = _once(train.init)
 _init_members = _once(members.init)
 
 
+def new_best(recipe: Recipe) -> Best:
+    """Return an empty record of the best states, which stops early if the recipe does."""
+    return Best(recipe.patience if recipe.early_stopping else None)
+
+
 class Measured(NamedTuple):
     """The observer and the metrics for `train.fit`."""
 
@@ -73,6 +78,10 @@ def measured(
     return Measured(diagnostics.update_ratios, [losses, metrics.update_ratios, saturations])
 
 
-def validation(model: Model, tokens: np.ndarray, chunk: int) -> Metric:
-    """Return the metric of the validation loss at every tenth chunk."""
-    return metrics.validation(model, tokens, chunk * CHUNKS_TO_VALIDATION)
+def validation(model: Model, recipe: Recipe, tokens: np.ndarray, chunk: int) -> Metric:
+    """Return the metric of the validation loss.
+
+    It is measured at every tenth chunk, or at every second one if it decides when to stop.
+    """
+    chunks = 2 if recipe.early_stopping else CHUNKS_TO_VALIDATION
+    return metrics.validation(model, tokens, chunk * chunks)

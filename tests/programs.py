@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 from conftest import QUICKLY, ROOT
 
-from experiments import bigram, compare, diagnose, mlp, sample
+from experiments import bigram, compare, diagnose, mlp, rates, sample
 from mmjax.cli.program import main
 from mmjax.runs import outcome
 
@@ -24,6 +24,7 @@ PROGRAMS = {
     "sample": (sample.Options, sample.program),
     "diagnose": (diagnose.Options, diagnose.program),
     "compare": (compare.Options, compare.program),
+    "rates": (rates.of_recipe, rates.program),
 }
 
 

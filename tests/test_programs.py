@@ -265,9 +265,18 @@ def test_the_fast_recipe_leaves_the_same_kind_of_run(monkeypatch, capsys, tmp_pa
     [
         (["--recipe", "quick"], "invalid choice 'quick'"),
         (["--recipe"], "Missing value for argument '--recipe'"),
-        (["--optimizer", "adm"], "optimizer must be one of sgd, adamw, nadamw, not 'adm'"),
-        (["--schedule", "up"], "schedule must be one of step, constant, linear, cosine, not 'up'"),
-        (["--weight-decay", 1], "sgd has no weight decay; give a weight_decay of 0, or adamw"),
+        (
+            ["--optimizer", "adm"],
+            "optimizer must be one of sgd, momentum, nesterov, adamw, nadamw, lion, muon, not 'adm'",
+        ),
+        (
+            ["--schedule", "up"],
+            "schedule must be one of step, constant, linear, cosine, one-cycle, rising, not 'up'",
+        ),
+        (
+            ["--weight-decay", 1],
+            "sgd has no weight decay; give a weight_decay of 0, or another optimizer",
+        ),
         (["--recipe", "fast", "--batch-size", 1], "batch_size must be a whole number from 2"),
         (["--recipe", "fast", "--weight-decay", "nan"], "weight_decay must be a number from 0"),
     ],
@@ -641,3 +650,16 @@ def test_a_closed_pipe_is_no_error(mlp_run):
         process.stdout.close()
         assert process.stderr.read() == ""
         assert process.wait(timeout=60) == 0
+
+
+def test_rates_proposes_a_rate_and_draws_it(monkeypatch, capsys, tmp_path):
+    (tmp_path / "names.txt").write_text("ann\nbob\nzoe\nneil\nanna\nives\nlili\n")
+    options = ("--names", tmp_path / "names.txt", "--hidden-size", 17, "--hidden-layers", 2)
+    options = (*options, "--test-steps", 200, "--seeds", 2, "--out", tmp_path / "out")
+    status, out, _ = run(monkeypatch, capsys, "rates", *options)
+    assert status == 0
+    found = json.loads((tmp_path / "out/rates.json").read_text())
+    assert f"Proposed: --learning-rate {found['proposed']:.1g}" in out
+    assert found["proposed"] == pytest.approx(found["lowest_at"] / 10)
+    assert len(found["rates"]) == len(found["losses"]) == 200
+    assert "<svg" in (tmp_path / "out/rates.svg").read_text()

@@ -45,16 +45,32 @@ def weight(recipe, tokens, **settings):
             optax.nadamw(0.1, b2=0.99, weight_decay=0.3),
         ),
         ({"clip_norm": 0.01}, optax.chain(optax.clip_by_global_norm(0.01), optax.sgd(0.1))),
+        ({"optimizer": "momentum", "beta1": 0.7}, optax.sgd(0.1, momentum=0.7)),
+        ({"optimizer": "nesterov"}, optax.sgd(0.1, momentum=0.9, nesterov=True)),
+        ({"optimizer": "lion", "weight_decay": 0.3}, optax.lion(0.1, weight_decay=0.3)),
+        (
+            {"optimizer": "muon", "weight_decay": 0.3, "beta2": 0.999},
+            optax.contrib.muon(0.1, weight_decay=0.3, adam_weight_decay=0.3),
+        ),
     ],
-    ids=["sgd", "adamw", "nadamw", "clip"],
+    ids=["sgd", "adamw", "nadamw", "clip", "momentum", "nesterov", "lion", "muon"],
 )
 def test_an_optimizer_by_name_is_that_of_optax(settings, optimizer, tokens):
     named = weight(replace(RECIPE, **settings), tokens)
     np.testing.assert_allclose(named, weight(RECIPE, tokens, optimizer=optimizer), rtol=1e-5)
 
 
+def test_momentums_weight_decay_is_decoupled(tokens):
+    """One step subtracts lr * (gradient + decay * weight)."""
+    settings = {"optimizer": "momentum", "steps": 1}
+    start = np.asarray(train.init(MODEL, RECIPE, KEY).params.weight)
+    plain = weight(replace(RECIPE, **settings), tokens)
+    decayed = weight(replace(RECIPE, weight_decay=0.3, **settings), tokens)
+    np.testing.assert_allclose(decayed, plain - 0.1 * 0.3 * start, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("name", train.SCHEDULES)
-def test_a_schedule_rises_from_0_and_ends_as_it_says(name):
+def test_a_schedule_is_its_formula(name):
     recipe = train.Recipe(
         steps=100, schedule=name, learning_rate=0.4, warmup_steps=20, drop_step=50, drop_factor=0.25
     )
@@ -65,6 +81,11 @@ def test_a_schedule_rises_from_0_and_ends_as_it_says(name):
         "constant": [0, 0.2, 0.4, 0.4, 0.4],
         "linear": [0, 0.2, 0.4, 0.2, 0.4 / 80],
         "cosine": [0, 0.2, 0.4, 0.2, 0.4 * 0.5 * (1 + np.cos(np.pi * 79 / 80))],
+        "one-cycle": [
+            *(0.016, 0.208, 0.4, 0.2),
+            1.6e-6 + (0.4 - 1.6e-6) * 0.5 * (1 + np.cos(np.pi * 79 / 80)),
+        ],
+        "rising": [0.4 * 1e6 ** (step / 99 - 1) for step in (0, 10, 20, 60, 99)],
     }
     np.testing.assert_allclose(found, by_hand[name], atol=1e-6)
 
@@ -109,7 +130,7 @@ def test_a_members_own_number_is_that_of_a_recipe_with_it(name, optimizer, value
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"optimizer": "adm"}, "optimizer must be one of sgd, adamw, nadamw, not 'adm'"),
+        ({"optimizer": "adm"}, "optimizer must be one of sgd, momentum, .*muon, not 'adm'"),
         ({"data": "names"}, "data must be one of windows, contexts, all-contexts, not 'names'"),
         ({"weight_decay": 0.1}, "sgd has no weight decay"),
         ({"ema_decay": 1.5}, "ema_decay must be a number from 0.0 to 1.0, not 1.5"),

@@ -136,7 +136,7 @@ def test_the_last_checkpoints_are_kept_and_the_best(monkeypatch, capsys, tmp_pat
     }
     best = checkpoint.load(out / "checkpoints/best.safetensors")
     assert int(best.state.step) == min(losses, key=losses.__getitem__)
-    assert best.notes["best_loss_val"] == min(losses.values())
+    assert best.notes["best"]["losses"] == [min(losses.values())]
     assert (
         run(monkeypatch, capsys, "sample", out / "checkpoints/best.safetensors", "--names", names)[
             0

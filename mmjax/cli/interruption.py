@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mmjax.runs.layout import INTERRUPTED
+
 
 class Interruption:
     """A flag that becomes true when the user asks to stop.
@@ -25,7 +27,7 @@ class Interruption:
         This is a stop for `train.fit`.
         """
         del records
-        return "interrupted" if self else None
+        return INTERRUPTED if self else None
 
 
 @contextmanager

@@ -14,7 +14,13 @@ from mmjax.plots.tables import (
     probability_tables,
 )
 from mmjax.plots.timing import list_costs, race, step_costs, step_times
-from mmjax.plots.training import loss_curve, losses_compared, saturation_over_time, update_ratios
+from mmjax.plots.training import (
+    loss_curve,
+    losses_compared,
+    rate_test,
+    saturation_over_time,
+    update_ratios,
+)
 
 __all__ = [
     "COLOURS",
@@ -29,6 +35,7 @@ __all__ = [
     "predicted_against_counted",
     "probability_tables",
     "race",
+    "rate_test",
     "saturation",
     "saturation_over_time",
     "step_costs",

@@ -98,6 +98,24 @@ def losses_compared(runs: Mapping[str, Mapping[str, np.ndarray]]) -> Plot:
     return figure
 
 
+def rate_test(rates: np.ndarray, losses: np.ndarray, *, proposed: float) -> Plot:
+    """Draw the loss of a test of learning rates over the rate, with the proposed rate."""
+    figure, axes = new_figure(8, 4)
+    axes.plot(rates, losses, **line(0))
+    axes.axvline(proposed, **line(3))
+    axes.annotate(
+        f" proposed: {proposed:.2g}", (proposed, 0.97), xycoords=("data", "axes fraction"), va="top"
+    )
+    axes.set_xscale("log")
+    start, lowest = np.nanmedian(losses[: len(losses) // 10]), np.nanmin(losses)
+    margin = 0.1 * (start - lowest)
+    axes.set_ylim(lowest - margin, start + 2 * margin)
+    axes.set_xlabel("learning rate, which grows from step to step")
+    axes.set_ylabel("smoothed loss of the batches, nats per character")
+    axes.set_title("Test of learning rates: a good rate is well to the left of the lowest loss")
+    return figure
+
+
 def saturation_over_time(
     steps: np.ndarray, parts: Mapping[str, np.ndarray], *, limit: float
 ) -> Plot:

@@ -76,8 +76,8 @@ def of_mlp(result: RunResult) -> Report:
             Section(
                 "Inside the network",
                 "Layers are numbered in the order of the forward pass, as in the lecture: each linear, "
-                "BatchNorm and tanh layer counts. The first tanh has no BatchNorm before it, so it "
-                "usually saturates most.",
+                "normalisation and activation layer counts. An activation without a normalisation before "
+                "it usually saturates most.",
                 tables(result.seen),
                 [*pictures.of_network(result.seen)],
             ),

@@ -17,6 +17,7 @@ REPORT = "report.html"
 FIGURES = "figures"
 LOSSES = "losses.svg"  # the losses of several seeds
 MEMBER = "seed-"  # prefix of the folders of several seeds
+INTERRUPTED = "interrupted"  # the reason for which Ctrl-C ends training
 
 
 def make_folder(path: Path) -> None:

@@ -40,6 +40,8 @@ class Trained(NamedTuple):
     None if there is none. `state` is that before its chunk."""
     stopped_in: str | None
     """Where the non-finite numbers began, or None."""
+    reason: str | None
+    """Why training ended before the last step, or None."""
 
 
 def trained(
@@ -53,7 +55,9 @@ def trained(
         bad = stopped_at - progress.step
         stopped_in = divergence.origin(model, recipe, state, examples, bad)
     predictor = train.predictor(model, state)
-    return Trained(recipe, state, predictor, progress, member, stopped_at, stopped_in)
+    return Trained(
+        *(recipe, state, predictor, progress, member, stopped_at, stopped_in, fitted.reason)
+    )
 
 
 def calibrated(trained: Trained, lists: Lists) -> Trained:
@@ -83,6 +87,8 @@ def result_of(
         "steps": progress.step,
         "stopped_at_step": trained.stopped_at,
         "stopped_in": trained.stopped_in,
+        "stopped_because": trained.reason,
+        "step_of_weights": int(trained.state.step),
         "initial_loss": progress.initial_loss[member],
         "final_loss": progress.final_loss[member],
         **{f"loss_{part}": loss for part, loss in losses.items()},

@@ -7,7 +7,7 @@ from typing import Any
 from mmjax.errors import InputError, said
 from mmjax.io import files
 from mmjax.io.json import parsed, read_object
-from mmjax.runs.layout import CONFIG, MEMBER, METRICS, MODEL, SUMMARY
+from mmjax.runs.layout import CONFIG, INTERRUPTED, MEMBER, METRICS, MODEL, SUMMARY
 
 # Types of the entries in a run's files. Every other entry is a figure, which may be None.
 CONFIG_KINDS = {
@@ -20,20 +20,22 @@ CONFIG_KINDS = {
 SUMMARY_KINDS = {
     **dict.fromkeys(("names", "bigrams", "parameters", "steps", "examples_train"), int),
     **{"training_seconds": int | float, "seconds": int | float, "bigram_check_passed": bool},
-    **{"stopped_at_step": int | list | None, "findings": list},
+    **{"stopped_at_step": int | list | None, "stopped_because": str | None, "findings": list},
 }
 
 
 def is_finished(path: Path) -> bool:
     """Return whether the run in a folder has ended.
 
-    It ends after its last step, or with a non-finite loss or update.
+    It ends after its last step, early because of its validation loss, or with a non-finite loss or
+    update.
     """
     try:
         summary, config = read_summary(path), read_config(path)
     except InputError:
         return False
-    return summary.get("stopped_at_step") is not None or summary.get("steps") == config.get("steps")
+    stopped = summary.get("stopped_because") not in (None, INTERRUPTED)
+    return stopped or summary.get("steps") == config.get("steps")
 
 
 def model_of(path: Path) -> Path:

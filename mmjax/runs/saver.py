@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmjax.train import Chunk, Fitted, Progress, TrainState
+from mmjax.runs.rotation import Checkpoints
+from mmjax.train import Best, Chunk, Fitted, Progress, TrainState
 from mmjax.train.loop import FINAL, Record
 
 
@@ -14,11 +15,11 @@ class Start(NamedTuple):
 
     state: TrainState
     progress: Progress
-    best_loss_val: float | None
-    """Lowest validation loss so far, as the mean over the seeds; None before the first."""
+    best: Best
+    """Each seed's state with the lowest validation loss so far."""
 
 
-Save = Callable[[TrainState, Progress, float | None, bool], None]
+Save = Callable[[TrainState, Progress, Best], None]
 
 
 def mean_validation(records: Sequence[Record]) -> float:
@@ -29,35 +30,31 @@ def mean_validation(records: Sequence[Record]) -> float:
 class Saver:
     """The saver of a run's state.
 
-    It saves before the first step, at every validation and after the last step.
+    It saves before the first step, at every validation and after the last step. `best` must see
+    each chunk before the saver.
     """
 
-    def __init__(self, save: Save, start: Start | None) -> None:
+    def __init__(self, save: Save, start: Start | None, best: Best) -> None:
         self.save = save
-        self.best = start.best_loss_val if start else None
+        self.best = best
         self.saved_step = start.progress.step if start else None
 
     def start(self, state: TrainState, progress: Progress) -> None:
         """Save the state before the first step."""
-        self._write(state, progress, best=False)
+        self._write(state, progress)
 
     def sink(self, records: Sequence[Record], chunk: Chunk) -> None:
         """Save the state at a validation."""
-        if "loss_val" not in records[0]:
-            return
-        loss = mean_validation(records)
-        best = self.best is None or loss < self.best
-        if best:
-            self.best = loss
-        self._write(chunk.state, chunk.progress, best=best)
+        if "loss_val" in records[0]:
+            self._write(chunk.state, chunk.progress)
 
     def end(self, fitted: Fitted) -> None:
         """Save the last state, unless it is saved already."""
         if self.saved_step != fitted.progress.step:
-            self._write(fitted.state, fitted.progress, best=False)
+            self._write(fitted.state, fitted.progress)
 
-    def _write(self, state: TrainState, progress: Progress, *, best: bool) -> None:
-        self.save(state, progress, self.best, best)
+    def _write(self, state: TrainState, progress: Progress) -> None:
+        self.save(state, progress, self.best)
         self.saved_step = progress.step
 
 
@@ -80,3 +77,18 @@ def progress_of(notes: Any, seeds: int) -> Progress | None:
     except TypeError:
         return None
     return progress if sound else None
+
+
+def best_of(notes: Any, best: Best, seeds: int, checkpoints: Checkpoints) -> Best | None:
+    """Return `best` with the best states of a run so far, from the notes of its last checkpoint.
+
+    Return None if the notes are malformed. If the checkpoint of the best states is unusable, the
+    search for them starts anew.
+    """
+    if not isinstance(notes, dict) or set(notes) != {"losses", "waited"}:
+        return None
+    if any(not isinstance(each, list) or len(each) not in (0, seeds) for each in notes.values()):
+        return None
+    if notes["losses"] and (saved := checkpoints.load_best()):
+        best.resume(notes, saved.state)
+    return best

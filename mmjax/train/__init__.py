@@ -3,29 +3,27 @@
 from mmjax.train import members
 from mmjax.train.loop import Chunk, Fitted, Progress, fit
 from mmjax.train.minimize import minimize
-from mmjax.train.optimizers import (
-    OPTIMIZERS,
-    SCHEDULES,
-    Optimizer,
-    optimizer_of,
-    schedule_of,
-    step_decay,
-)
+from mmjax.train.optimizers import OPTIMIZERS, Optimizer, optimizer_of
+from mmjax.train.rates import RateTest, rate_test
 from mmjax.train.recipe import HYPER, RECIPES, Recipe
+from mmjax.train.schedules import SCHEDULES, schedule_of, step_decay
 from mmjax.train.sgd import SGDState, sgd
 from mmjax.train.step import TrainState, cross_entropy, init, predictor, train_step
 from mmjax.train.steps import Observer, advance, copied, draw_batch, run, scan, together
+from mmjax.train.stopping import Best
 
 __all__ = [
     "HYPER",
     "OPTIMIZERS",
     "RECIPES",
     "SCHEDULES",
+    "Best",
     "Chunk",
     "Fitted",
     "Observer",
     "Optimizer",
     "Progress",
+    "RateTest",
     "Recipe",
     "SGDState",
     "TrainState",
@@ -39,6 +37,7 @@ __all__ = [
     "minimize",
     "optimizer_of",
     "predictor",
+    "rate_test",
     "run",
     "scan",
     "schedule_of",

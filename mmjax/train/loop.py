@@ -106,6 +106,7 @@ def fit(
     sinks: Sequence[Sink] = (),
     stops: Sequence[Stop] = (),
     progress: Progress | None = None,
+    reason: str | None = None,
 ) -> Fitted:
     """Train until the last step, a stop or a non-finite number.
 
@@ -114,14 +115,14 @@ def fit(
     After every `chunk` of steps (an even number, see `advance`) each of `metrics` returns figures,
     one record per member. Then each of `sinks` gets the records and the chunk, to write, draw or
     save. The first of `stops` that returns a reason ends training. `state` comes from `train.init`
-    or `members.init`; it is not changed. To resume a run, give its `progress`.
+    or `members.init`; it is not changed. To resume a run, give its `progress`,
+    and the `reason` for which it had stopped, if any.
     """
     count = len(members.states(state))
     progress = progress or Progress.start(count)
     data = datasets.of(recipe.data, data, model)
     go = members.advance if state.step.ndim else advance
     static = {"optimizer": optimizer, "observe": observe}
-    reason = None
     while progress.step < recipe.steps and reason is None:
         # End at a multiple of `chunk`, even if the run resumes between two of them.
         size = min(chunk - progress.step % chunk, recipe.steps - progress.step)

@@ -25,6 +25,7 @@ from mmjax.train import step
 from mmjax.train.optimizers import Optimizer
 from mmjax.train.placement import devices_for, mesh, spread
 from mmjax.train.placement import placed as placed
+from mmjax.train.placement import stack as stack
 from mmjax.train.placement import states as states
 from mmjax.train.placement import unstack as unstack
 from mmjax.train.recipe import Recipe, require_hyper
@@ -56,7 +57,7 @@ def init(
     )
     require(
         recipe.optimizer != "sgd" or "weight_decay" not in hyper,
-        "sgd has no weight decay that could differ between members; give adamw or nadamw",
+        "sgd has no weight decay that could differ between members; give another optimizer",
     )
     for name, values in hyper.items():
         require(

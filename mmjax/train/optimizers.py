@@ -1,93 +1,77 @@
-"""Optimizers and learning-rate schedules by their names in a recipe.
+"""Optimizers by their names in a recipe.
 
-To add one, write a function of the recipe and add it to `OPTIMIZERS` or `SCHEDULES`. The recipe's
-numbers in `HYPER` may be traced arrays, so a function must not branch on them.
+To add one, write a function of the recipe and add it to `OPTIMIZERS`. The recipe's numbers in
+`HYPER` may be traced arrays, so a function must not branch on them.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-import jax.numpy as jnp
 import optax
-from jaxtyping import Array
 
+from mmjax.train.schedules import schedule_of
 from mmjax.train.sgd import sgd
 
 Recipe = Any  # recipe.Recipe, which imports this module
 Optimizer = optax.GradientTransformation | optax.GradientTransformationExtraArgs
 
 
-def step_decay(recipe: Recipe) -> optax.Schedule:
-    """Return the lecture's schedule, with one drop of the learning rate.
+def momentum(recipe: Recipe, *, nesterov: bool) -> Optimizer:
+    """Return SGD with momentum `beta1` and decoupled weight decay."""
+    return optax.chain(
+        optax.trace(recipe.beta1, nesterov),
+        optax.add_decayed_weights(recipe.weight_decay),
+        optax.scale_by_learning_rate(schedule_of(recipe)),
+    )
 
-    From `drop_step` on, the rate is multiplied by `drop_factor`.
+
+def adamw(recipe: Recipe, *, nesterov: bool) -> Optimizer:
+    """Return AdamW, or NAdamW, with the recipe's `beta1`, `beta2` and weight decay."""
+    return optax.adamw(
+        *(schedule_of(recipe), recipe.beta1, recipe.beta2),
+        weight_decay=recipe.weight_decay,
+        nesterov=nesterov,
+    )
+
+
+def lion(recipe: Recipe) -> Optimizer:
+    """Return Lion: the sign of a moving average of gradients (https://arxiv.org/abs/2302.06675)."""
+    return optax.lion(
+        *(schedule_of(recipe), recipe.beta1, recipe.beta2), weight_decay=recipe.weight_decay
+    )
+
+
+def muon(recipe: Recipe) -> Optimizer:
+    """Return Muon for matrices, and AdamW for the other parameters.
+
+    Muon replaces each matrix of updates by the nearest orthogonal one. Source: Jordan et al., Muon
+    (https://kellerjordan.github.io/posts/muon/).
     """
-    before, after = recipe.learning_rate, recipe.learning_rate * recipe.drop_factor
-    return _warmed_up(recipe, lambda step: jnp.where(step < recipe.drop_step, before, after))
+    return optax.contrib.muon(
+        schedule_of(recipe),
+        weight_decay=recipe.weight_decay,
+        adam_b1=recipe.beta1,
+        adam_b2=recipe.beta2,
+        adam_weight_decay=recipe.weight_decay,
+    )
 
 
-def constant(recipe: Recipe) -> optax.Schedule:
-    """Return the schedule of a constant learning rate."""
-    return _warmed_up(recipe, optax.constant_schedule(recipe.learning_rate))
-
-
-def linear(recipe: Recipe) -> optax.Schedule:
-    """Return the schedule that falls linearly.
-
-    It reaches 0 after the last step.
-    """
-    warmup = min(recipe.warmup_steps, recipe.steps)
-    up = optax.linear_schedule(0.0, recipe.learning_rate, warmup)
-    down = optax.linear_schedule(recipe.learning_rate, 0.0, max(1, recipe.steps - warmup))
-    return optax.join_schedules([up, down], [warmup])
-
-
-def cosine(recipe: Recipe) -> optax.Schedule:
-    """Return the schedule that falls along half a cosine.
-
-    It reaches 0 after the last step.
-    """
-    warmup = min(recipe.warmup_steps, recipe.steps)
-    up = optax.linear_schedule(0.0, recipe.learning_rate, warmup)
-    fall = optax.cosine_decay_schedule(1.0, max(1, recipe.steps - warmup))
-    return optax.join_schedules([up, lambda step: recipe.learning_rate * fall(step)], [warmup])
-
-
-def _warmed_up(recipe: Recipe, schedule: optax.Schedule) -> optax.Schedule:
-    if recipe.warmup_steps == 0:
-        return lambda step: schedule(jnp.asarray(step))
-
-    def warmed_up(step: Any) -> Array:
-        rise = jnp.minimum(1.0, jnp.asarray(step) / recipe.warmup_steps)
-        return rise * schedule(jnp.asarray(step))
-
-    return warmed_up
-
-
-SCHEDULES: dict[str, Callable[[Recipe], optax.Schedule]] = {
-    "step": step_decay,
-    "constant": constant,
-    "linear": linear,
-    "cosine": cosine,
-}
 OPTIMIZERS: dict[str, Callable[[Recipe], Optimizer]] = {
     "sgd": lambda recipe: sgd(schedule_of(recipe)),
-    "adamw": lambda recipe: optax.adamw(
-        schedule_of(recipe), b2=0.99, weight_decay=recipe.weight_decay
-    ),
-    "nadamw": lambda recipe: optax.nadamw(
-        schedule_of(recipe), b2=0.99, weight_decay=recipe.weight_decay
-    ),
+    "momentum": lambda recipe: momentum(recipe, nesterov=False),
+    "nesterov": lambda recipe: momentum(recipe, nesterov=True),
+    "adamw": lambda recipe: adamw(recipe, nesterov=False),
+    "nadamw": lambda recipe: adamw(recipe, nesterov=True),
+    "lion": lion,
+    "muon": muon,
 }
-
-
-def schedule_of(recipe: Recipe) -> optax.Schedule:
-    """Return the recipe's learning rate as a function of the step."""
-    return SCHEDULES[recipe.schedule](recipe)
 
 
 def optimizer_of(recipe: Recipe) -> Optimizer:
-    """Return the recipe's optimizer."""
+    """Return the recipe's optimizer.
+
+    It clips the gradient by its global norm first, if `clip_norm` is above 0.
+    """
     optimizer = OPTIMIZERS[recipe.optimizer](recipe)
     if recipe.clip_norm:
         return optax.chain(optax.clip_by_global_norm(recipe.clip_norm), optimizer)

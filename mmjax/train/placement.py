@@ -1,6 +1,10 @@
 """Where the members of a population lie: spread over the devices."""
 
+from collections.abc import Sequence
+from functools import partial
+
 import jax
+import jax.numpy as jnp
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from mmjax.train.step import TrainState
@@ -36,6 +40,18 @@ def unstack(states: TrainState) -> list[TrainState]:
     Each is a state of `train`.
     """
     return [jax.device_put(state, jax.devices()[0]) for state in _unstack(states)]
+
+
+def stack(states: Sequence[TrainState]) -> TrainState:
+    """Return the states of several members with a leading axis: the inverse of `unstack`."""
+    devices = min(len(states), jax.device_count())
+    everywhere = NamedSharding(mesh(devices), PartitionSpec())
+    return _stack(jax.device_put(list(states), everywhere), devices)
+
+
+@partial(jax.jit, static_argnums=1)
+def _stack(states: Sequence[TrainState], devices: int) -> TrainState:
+    return spread(jax.tree.map(lambda *leaves: jnp.stack(leaves), *states), devices)
 
 
 def devices_for(states: TrainState) -> int:

@@ -9,7 +9,8 @@ import jax
 
 from mmjax.data import DATASETS
 from mmjax.errors import require, require_ranges
-from mmjax.train.optimizers import OPTIMIZERS, SCHEDULES
+from mmjax.train.optimizers import OPTIMIZERS
+from mmjax.train.schedules import SCHEDULES
 
 
 @jax.tree_util.register_static
@@ -25,9 +26,10 @@ class Recipe:
     """What a step draws: windows (examples), contexts (distinct contexts with their distributions
     of the next token) or all-contexts (every step takes all of them and ignores the batch size)."""
     optimizer: str = "sgd"
-    """Update rule: sgd, adamw or nadamw."""
+    """Update rule: sgd, momentum, nesterov, adamw, nadamw, lion or muon."""
     schedule: str = "step"
-    """Learning-rate schedule: step, constant, linear or cosine; the last two fall to 0."""
+    """Learning-rate schedule: step, constant, linear, cosine or one-cycle (the last three fall to 0),
+    or rising, which is for a test of rates."""
     learning_rate: float = 0.1
     """The highest learning rate."""
     drop_step: int = 100_000
@@ -37,14 +39,24 @@ class Recipe:
     warmup_steps: int = 0
     """Steps in which the learning rate rises from 0."""
     weight_decay: float = 0.0
-    """Decoupled weight decay of adamw and nadamw: a step subtracts this part of each parameter,
-    times the learning rate."""
+    """Decoupled weight decay, which sgd has not. Each step subtracts
+    learning_rate * weight_decay * parameter from each parameter."""
     penalty: float = 0.0
     """Weight of the parameters' mean square in the loss."""
     clip_norm: float = 0.0
     """Largest norm of the gradient; a larger one is scaled down to it; 0 does not clip."""
     ema_decay: float = 0.0
-    """Decay of an exponential moving average of the parameters; 0 keeps no average."""
+    """Decay of an exponential moving average of the parameters, which is then evaluated, saved and
+    sampled from; 0 keeps no average."""
+    beta1: float = 0.9
+    """Momentum, and decay of the mean of gradients in adamw, nadamw, lion and muon."""
+    beta2: float = 0.99
+    """Decay of the mean of squared gradients in adamw, nadamw and muon; the second decay of lion."""
+    early_stopping: bool = False
+    """Stop when the validation loss has stopped improving, and keep the weights that had the
+    lowest."""
+    patience: int = 5
+    """Stop early after this many measurements of the validation loss without a lower one."""
 
     def __post_init__(self):
         """Raise `InputError` if a number is out of range or a name is unknown."""
@@ -60,6 +72,9 @@ class Recipe:
             penalty=(0.0, 1e6),
             clip_norm=(0.0, 1e6),
             ema_decay=(0.0, 1.0),
+            beta1=(0.0, 1.0),
+            beta2=(0.0, 1.0),
+            patience=(1, 2**31 - 1),
         )
         for name, known in (
             ("data", DATASETS),
@@ -70,7 +85,7 @@ class Recipe:
             require(value in known, f"{name} must be one of {', '.join(known)}, not {value!r}")
         require(
             self.weight_decay == 0 or self.optimizer != "sgd",
-            "sgd has no weight decay; give a weight_decay of 0, or adamw or nadamw as the optimizer",
+            "sgd has no weight decay; give a weight_decay of 0, or another optimizer",
         )
 
 
