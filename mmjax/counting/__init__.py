@@ -1,0 +1,20 @@
+"""Counted language models: Kneser-Ney smoothing, and mixtures of models."""
+
+from mmjax.counting.fitting import geometric, linear
+from mmjax.counting.kneser_ney import KneserNey, fit, of_tree
+from mmjax.counting.mixture import Mixture
+from mmjax.counting.tree import Tree, grow
+from mmjax.counting.tuning import tune, tune_tree
+
+__all__ = [
+    "KneserNey",
+    "Mixture",
+    "Tree",
+    "fit",
+    "geometric",
+    "grow",
+    "linear",
+    "of_tree",
+    "tune",
+    "tune_tree",
+]
