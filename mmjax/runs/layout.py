@@ -17,6 +17,7 @@ REPORT = "report.html"
 FIGURES = "figures"
 LOSSES = "losses.svg"  # the losses of several seeds
 MEMBER = "seed-"  # prefix of the folders of several seeds
+PARTS = ("train", "val", "test", "val_unseen", "test_unseen")  # of a list
 
 
 def make_folder(path: Path) -> None:
