@@ -91,12 +91,20 @@ def as_typed(
         option, default = name.replace("_", "-"), known[name].default
         if not known[name].metadata.get("inherited", True) or value is None or value is default:
             continue
-        switch = isinstance(default, bool)
-        require(
-            isinstance(value, bool) == switch and not isinstance(value, list),
-            f"{path}: {name} is {value!r}; give {'true or false' if switch else 'a number or text'}",
+        switch, several = isinstance(default, bool), isinstance(default, tuple)
+        wanted = (
+            "a list of numbers" if several else "true or false" if switch else "a number or text"
         )
-        if isinstance(value, bool):
+        numbers = isinstance(value, list) and all(isinstance(each, int) for each in value)
+        require(
+            numbers
+            if several
+            else isinstance(value, bool) == switch and not isinstance(value, list),
+            f"{path}: {name} is {value!r}; give {wanted}",
+        )
+        if several:
+            typed += [f"--{option}", *map(str, value)]
+        elif isinstance(value, bool):
             typed.append(f"--{option}" if value else f"--no-{option}")
         else:
             typed.append(f"--{option}={value}")
