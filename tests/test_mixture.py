@@ -1,11 +1,13 @@
 """Mixtures of models, counted and trained."""
 
+import json
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tampered import rewrite
 
 from mmjax import (
     InputError,
@@ -219,6 +221,41 @@ def test_a_mixture_of_mixtures_with_probabilities_of_0_is_saved(tmp_path):
     weights.save(tmp_path / "x", outer, letters)
     loaded, _ = weights.load(tmp_path / "x")
     jax.tree.map(np.testing.assert_array_equal, loaded, outer)
+
+
+BIGRAM = {"model": "bigram", "config": {"vocab_size": 27}}
+COUNTED = {"model": "kneser-ney", "config": {"vocab_size": 27, "block_size": 1, "nodes": [1, 27]}}
+
+
+@pytest.mark.parametrize(
+    ("components", "message"),
+    [
+        (
+            [BIGRAM, {**BIGRAM, "model": "gpt"}],
+            "the model 'gpt' is not one of bigram, mlp, kneser-",
+        ),
+        ([BIGRAM, {**BIGRAM, "model": []}], "unusable metadata"),
+        ([BIGRAM, {**BIGRAM, "config": []}], "unusable metadata"),
+        ([BIGRAM, 1], "the int 1 is not a model"),
+        ([BIGRAM] * 101, "a mixture has from 1 to 100 models, not 101"),
+        (BIGRAM, "unusable metadata"),
+        (7, "unusable metadata"),
+        ([BIGRAM, {**COUNTED, "config": {**COUNTED["config"], "nodes": 9}}], "unusable metadata"),
+        (
+            [BIGRAM, {**COUNTED, "config": {**COUNTED["config"], "nodes": "ab"}}],
+            "unusable metad|nodes",
+        ),
+        ([BIGRAM, {**COUNTED, "config": {**COUNTED["config"], "nodes": [1, 10**9]}}], "too large"),
+        ([BIGRAM, COUNTED], "is missing"),
+    ],
+)
+def test_a_file_that_describes_no_mixture_is_refused(tmp_path, letters, components, message):
+    one = Predictor(bigram.Bigram(27), bigram.from_counts(np.ones((27, 27))), ())
+    weights.save(tmp_path / "x", mixed([one, one], "linear", [[0.5, 0.5]]), letters)
+    config = json.dumps({"components": components, "kind": "linear", "positions": 1})
+    rewrite(tmp_path / "x", metadata={"config": config})
+    with pytest.raises(InputError, match=message):
+        weights.load(tmp_path / "x")
 
 
 @pytest.mark.parametrize(
