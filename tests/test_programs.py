@@ -363,18 +363,18 @@ def test_counting_leaves_a_run_that_is_sampled_and_repeated(
     mlp_run, monkeypatch, capsys, tmp_path, names
 ):
     out = tmp_path / "run"
-    options = ("--names", names, "--orders", 2, 3, "--mixture", "linear", "--unique", "--out", out)
-    status, output, err = run(monkeypatch, capsys, "counting", *options)
+    options = ("--names", names, "--orders", 2, 3, "--unique", "--no-tune")
+    linear = ("--mixture", "linear", "--out", out)
+    status, output, err = run(monkeypatch, capsys, "counting", *options, *linear)
     assert (status, err) == (0, "")
     assert {path.name for path in out.iterdir()} == {
         *("config.json", "metrics.jsonl", "summary.json", "samples.txt", "model.safetensors"),
     }
     figures = summary(out)
     assert figures["names"] == 11
-    keys = [f"order_{n}_{by}" for n in (2, 3) for by in ("formula", "tuned")]
-    val = {key: figures[f"{key}_loss_val"] for key in (*keys, "linear_mixture_tuned")}
+    keys = ("order_2_formula", "order_3_formula", "linear_mixture_formula")
+    val = {key: figures[f"{key}_loss_val"] for key in keys}
     assert figures["loss_val"] == min(val.values())
-    assert val["order_2_tuned"] < val["order_2_formula"]
     for key, loss in val.items():
         assert f"{loss:.4f}" in output, key
     predictor, letters = weights.load(out / "model.safetensors")
@@ -386,8 +386,8 @@ def test_counting_leaves_a_run_that_is_sampled_and_repeated(
     assert status == 2
     assert "run: is no run of experiments.mlp or experiments.bigram; give one" in err
     # The same options again, without the mixture.
-    again = ("--config", out / "config.json", "--mixture", "none", "--no-tune")
-    status, output, _ = run(monkeypatch, capsys, "counting", *again, "--out", tmp_path / "again")
+    again = ("--config", out / "config.json", "--mixture", "none", "--out", tmp_path / "again")
+    status, output, _ = run(monkeypatch, capsys, "counting", *again)
     assert status == 0
     assert "tuned:" not in output
     figures = summary(tmp_path / "again")
@@ -400,6 +400,17 @@ def test_counting_leaves_a_run_that_is_sampled_and_repeated(
     status, _, err = run(monkeypatch, capsys, "compare", out, tmp_path / "again")
     assert status == 2
     assert "have no metrics to compare; train with --steps of 1 or more" in err
+
+
+def test_counting_tunes_on_the_validation_part(monkeypatch, capsys, tmp_path, names):
+    out = tmp_path / "run"
+    options = ("--names", names, "--orders", 2, "--mixture", "none", "--out", out)
+    status, output, err = run(monkeypatch, capsys, "counting", *options)
+    assert (status, err) == (0, "")
+    figures = summary(out)
+    assert figures["best"] == "order 2, tuned"
+    assert figures["order_2_tuned_loss_val"] < figures["order_2_formula_loss_val"]
+    assert f"{figures['order_2_tuned_loss_test']:.4f}" in output
 
 
 def test_references_take_no_more_steps_than_were_asked_for():

@@ -20,7 +20,7 @@ from mmjax.train import cross_entropy, minimize
 
 EM_STEPS = 1_000
 EM_GAIN = 1e-9  # EM ends when a step gains less than this many nats per character
-STEPS = 60  # of L-BFGS; on the lecture's list the loss then falls by less than 1e-6 a step
+STEPS = 150  # of L-BFGS; on the lecture's list the loss then falls by less than 1e-6 a step
 SPREAD = 1.0  # standard deviation of a normal prior on each weight, around the start
 
 
