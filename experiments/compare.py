@@ -26,8 +26,8 @@ class Options:
     """
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Compare these run folders of experiments.mlp, experiments.bigram or experiments.counting, two or
-    more. The picture has the runs that were trained."""
+    """Compare these run folders of experiments.mlp, experiments.bigram or experiments.counting, two
+    or more. The picture has the runs that were trained."""
     out: Path = Path("runs/compare.svg")
     """Write the picture to this file, .svg or .png."""
 
@@ -97,7 +97,8 @@ def losses(runs: Mapping[str, Path]) -> dict[str, dict[str, np.ndarray]]:
     records = {label: read_metrics(run) for label, run in runs.items()}
     require(
         any(records.values()),
-        f"{', '.join(map(str, runs.values()))}: have no metrics to compare; train with --steps of 1 or more",
+        f"{', '.join(map(str, runs.values()))}: have no metrics to compare; train with --steps of 1 "
+        "or more",
     )
     return {label: curves(lines) for label, lines in records.items() if lines}
 

@@ -100,8 +100,8 @@ def show(losses: Mapping[tuple[str, str], Mapping[str, float]]) -> None:
     header = [title for kind in kinds for title in (f"{kind}: val", "test", "unseen")]
     print(Table(["Kneser-Ney, discounts by", *header], rows))
     print(
-        "\nLoss in nats per character; unseen: validation names that do not occur in the training part.\n"
-        "Tuned discounts and the weights of a mixture are those with the lowest validation loss."
+        "\nLoss in nats per character; unseen: validation names that do not occur in the training "
+        "part.\nTuned discounts and the weights of a mixture are those with the lowest validation loss."
     )
 
 

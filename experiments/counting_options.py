@@ -32,8 +32,8 @@ class Options:
     tune: bool = True
     """With --no-tune, use the discounts of the formula only; saves a few seconds."""
     mixture: Literal["none", "linear", "geometric"] = "geometric"
-    """Mix the models of all orders, with weights fitted on the validation part: linear has one weight for
-    each model, geometric one for each model and position in the name."""
+    """Mix the models of all orders, with weights fitted on the validation part: linear has one
+    weight for each model, geometric one for each model and position in the name."""
     seed: int = 0
     """Seed of the samples."""
     split_seed: int = 42

@@ -20,8 +20,8 @@ errors       The error that programs show to the user as one line
 static       Functions as constants of a compiled program: equal ones compile once
 version      The version, readable without importing the library
 
-The modules of the packages data, models, train, counting, generate and runs that you need most are here too:
-`from mmjax import bigram, mlp, train, sample`.
+The modules of the packages data, models, train, counting, generate and runs that you need most are
+here too: `from mmjax import bigram, mlp, train, sample`.
 """
 
 from mmjax import counting, counts, data, diagnostics, evaluate, metrics, models, train

@@ -150,6 +150,8 @@ def test_em_never_lowers_the_likelihood(components, held_out):
         assert mix.sum() == pytest.approx(1)
     assert (np.diff(found) >= -1e-15).all()
     assert found[0] == pytest.approx(np.log(probs @ [0.01, 0.01, 0.98]).mean())
+    same, _ = fitting.em_step(mix, np.zeros((5, 3)))  # no component can produce these
+    np.testing.assert_array_equal(same, mix)
 
 
 def test_em_of_two_components_finds_what_brute_force_finds(components, held_out):

@@ -56,7 +56,8 @@ def em_step(
     # An example that no component can produce says nothing of the weights.
     total = np.maximum(joint.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
     share = (joint / total).mean(axis=0)
-    return share / share.sum(), float(np.log(total).mean())
+    better = share / share.sum() if share.any() else weights
+    return better, float(np.log(total).mean())
 
 
 def geometric(

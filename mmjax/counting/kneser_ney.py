@@ -40,7 +40,7 @@ class KneserNey:
     def __post_init__(self):
         """Raise `InputError` if a size is out of range."""
         require_ranges(self, vocab_size=(2, 65_536), block_size=(1, MAX_ORDER))
-        nodes = tuple(self.nodes)  # a list, as JSON has it, is not hashable
+        nodes = tuple(self.nodes)  # JSON's lists are not hashable
         object.__setattr__(self, "nodes", nodes)
         require(
             all(type(size) is int and size >= 1 for size in nodes)

@@ -44,7 +44,7 @@ class Mixture:
 
     def __post_init__(self):
         """Raise `InputError` if a field is out of range or the vocabularies differ."""
-        components = tuple(self.components)  # a list, as JSON has it, is not hashable
+        components = tuple(self.components)  # JSON's lists are not hashable
         object.__setattr__(self, "components", components)
         require(self.kind in KINDS, f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}")
         require_ranges(self, positions=(1, 1_000))
