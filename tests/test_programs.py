@@ -386,6 +386,11 @@ def test_counting_leaves_a_run_that_is_sampled_and_repeated(
     assert status == 2
     assert "run: is no run of experiments.mlp or experiments.bigram; give one" in err
     # The same options again, without the mixture.
+    for orders in (3, "3", ["--out=x"], True):
+        (tmp_path / "config.json").write_text(json.dumps({"orders": orders}))
+        status, _, err = run(monkeypatch, capsys, "counting", "--config", tmp_path / "config.json")
+        assert status == 2
+        assert "; give a list of numbers" in err
     again = ("--config", out / "config.json", "--mixture", "none", "--out", tmp_path / "again")
     status, output, _ = run(monkeypatch, capsys, "counting", *again)
     assert status == 0

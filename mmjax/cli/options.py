@@ -78,8 +78,9 @@ def as_typed(
 ) -> list[str]:
     """Return the options in a run's config.json as command-line arguments.
 
-    Those that are not inherited are left out. Raises `InputError` if the file cannot be read, has an
-    unknown option, or has an option of the wrong kind (true or false, or a figure or text).
+    Those that are not inherited are left out. Raises `InputError` if the file cannot be read, has
+    an unknown option, or has an option of the wrong kind (true or false, a list, or a figure or
+    text).
     """
     content = read_object(path)
     recipe = content.get("recipe", "")
@@ -92,16 +93,13 @@ def as_typed(
         if not known[name].metadata.get("inherited", True) or value is None or value is default:
             continue
         switch, several = isinstance(default, bool), isinstance(default, tuple)
-        wanted = (
-            "a list of numbers" if several else "true or false" if switch else "a number or text"
-        )
-        numbers = isinstance(value, list) and all(isinstance(each, int) for each in value)
-        require(
-            numbers
-            if several
-            else isinstance(value, bool) == switch and not isinstance(value, list),
-            f"{path}: {name} is {value!r}; give {wanted}",
-        )
+        listed = isinstance(value, list)
+        if several:
+            fits, wanted = listed and all(isinstance(n, int) for n in value), "a list of numbers"
+        else:
+            fits = isinstance(value, bool) == switch and not listed
+            wanted = "true or false" if switch else "a number or text"
+        require(fits, f"{path}: {name} is {value!r}; give {wanted}")
         if several:
             typed += [f"--{option}", *map(str, value)]
         elif isinstance(value, bool):
