@@ -61,14 +61,16 @@ def show(results: Mapping[int, RunResult], rows: Sequence[Row]) -> None:
 
 def _show_one(result: RunResult) -> None:
     figures = result.figures
-    print(Table(["part", "names", "examples", "loss", "perplexity", "bigram +1"], result.losses()))
+    header = ["part", "names", "examples", "loss", "perplexity", "bigram +1", "Kneser-Ney"]
+    print(Table(header, result.losses()))
     passed = figures["bigram_check_passed"]
     noise = figures["bigram_check_kl_reference"]
     limit = None if noise is None else MAX_KL + noise
     verdict = "agrees with counting" if passed else "DOES NOT AGREE WITH COUNTING"
     print(
         "\nLoss in nats per character with running statistics; unseen: names that do not occur in "
-        "the\ntraining part; bigram +1: the loss of counting letter pairs in the training part.\n"
+        "the\ntraining part; bigram +1: the loss of counting letter pairs in the training part;\n"
+        "Kneser-Ney: of counting contexts as long as the network's (blank where they are too many).\n"
         "\nBigrams against the training part's table: KL "
         f"{_number(figures['bigram_check_kl'])} nats predicted, "
         f"{_number(figures['bigram_check_kl_sampled'])} in {CHECKED_SAMPLES:,} samples"

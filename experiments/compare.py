@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
-from mmjax import InputError, plots
+from mmjax import plots
 from mmjax.cli.program import main
 from mmjax.errors import require
 from mmjax.io.text import Cell, Table
@@ -26,7 +26,8 @@ class Options:
     """
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Compare these run folders of experiments.mlp or experiments.bigram, two or more."""
+    """Compare these run folders of experiments.mlp, experiments.bigram or experiments.counting, two
+    or more. The picture has the runs that were trained."""
     out: Path = Path("runs/compare.svg")
     """Write the picture to this file, .svg or .png."""
 
@@ -43,7 +44,7 @@ def program(options: Options) -> int:
     runs = dict(zip(labels(options.runs), options.runs, strict=True))
     settings = {label: shown(read_config(run)) for label, run in runs.items()}
     summaries = {label: read_summary(run) for label, run in runs.items()}
-    lines = {label: losses(run) for label, run in runs.items()}
+    lines = losses(runs)
     # The folder of a run does not affect its training.
     different = [
         row
@@ -88,15 +89,18 @@ def shown(settings: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def losses(run: Path) -> dict[str, np.ndarray]:
-    """Return a run's losses over steps and seconds.
+def losses(runs: Mapping[str, Path]) -> dict[str, dict[str, np.ndarray]]:
+    """Return the losses over steps and seconds of each run that has any.
 
-    Raises `InputError` if it has none.
+    Raises `InputError` if no run has any.
     """
-    records = read_metrics(run)
-    if not records:
-        raise InputError(f"{run}: has no metrics to compare; train with --steps of 1 or more")
-    return curves(records)
+    records = {label: read_metrics(run) for label, run in runs.items()}
+    require(
+        any(records.values()),
+        f"{', '.join(map(str, runs.values()))}: have no metrics to compare; train with --steps of 1 "
+        "or more",
+    )
+    return {label: curves(lines) for label, lines in records.items() if lines}
 
 
 if __name__ == "__main__":

@@ -8,11 +8,12 @@ import jax
 import jax.numpy as jnp
 import tyro
 
-from mmjax import Predictor, Vocab, corpus, counts, data, mlp, report, train, weights
+from mmjax import Predictor, Vocab, bigram, corpus, counts, data, mlp, report, train, weights
 from mmjax.cli.program import main
 from mmjax.diagnostics import snapshot
+from mmjax.errors import require
 from mmjax.report.snapshot import health_lines
-from mmjax.runs.layout import FIGURES, REPORT
+from mmjax.runs.layout import FIGURES, PARTS, REPORT
 from mmjax.runs.lists import split_and_encode
 from mmjax.runs.reading import model_of, read_config, read_metrics, read_summary
 from mmjax.runs.result import BigramResult, RunResult
@@ -31,7 +32,7 @@ BIGRAM_FIGURES = (
 MLP_FIGURES = (
     *("parameters", "examples_train", "steps", "training_seconds"),
     *("initial_loss", "final_loss", "stopped_at_step"),
-    *(f"loss_{part}" for part in ("train", "val", "test", "val_unseen", "test_unseen")),
+    *(f"loss_{part}" for part in PARTS),
     *("bigram_check_kl", "bigram_check_kl_sampled", "bigram_check_passed"),
     *("bigram_check_kl_reference", "bigram_check_kl_val"),
 )
@@ -60,6 +61,8 @@ def program(options: Options) -> int:
         result = read_mlp(run, predictor, vocab, options.names)
         made = report.of_mlp(result)
     else:
+        is_bigram = isinstance(predictor.model, bigram.Bigram)
+        require(is_bigram, f"{run}: is no run of experiments.mlp or experiments.bigram; give one")
         made = report.of_bigram(read_bigram(run, predictor, vocab, options.names))
     tables = [table for section in made.sections[:-1] for table in section.tables.items()]
     print("\n\n".join(f"{title}\n{table}" for title, table in tables))

@@ -93,6 +93,7 @@ def run(
         saver.end(fitted)
         if recipe.early_stopping:
             fitted = best.restored(fitted)
+        counted = outcome.counted_losses(known, model.block_size)
         results = {}
         for member, seed in enumerate(seeds):
             trained = outcome.trained(model, recipe, fitted, member, examples)
@@ -101,7 +102,7 @@ def run(
             folders.of_seed[seed].write_model(trained.predictor, known.vocab)
             settings = plain(replace(options, seed=seed))
             results[seed] = outcome.result_of(
-                trained, known, examples, settings, folders.records[seed]
+                trained, known, examples, settings, folders.records[seed], counted
             )
             folders.write(seed, results[seed])
         closing.show(results, folders.write_together(results))

@@ -6,6 +6,7 @@ counts       Counting: bigram tables, their probabilities and their entropy
 train        Training: recipes, optimizers, one step, jitted runs, the loop
 metrics      Metrics for `train.fit`: functions of a chunk, one record per member
 evaluate     Evaluation: losses, the check against counting, recalibration
+counting     Counted language models: Kneser-Ney smoothing, and mixtures of models
 generate     Generation: new names from any model
 diagnostics  Diagnostics: activations, gradients, update ratios and findings
 plots        Plots: arrays in, a matplotlib Figure out; nothing is shown or saved
@@ -19,11 +20,12 @@ errors       The error that programs show to the user as one line
 static       Functions as constants of a compiled program: equal ones compile once
 version      The version, readable without importing the library
 
-The modules of the packages data, models, train, generate and runs that you need most are here too:
-`from mmjax import bigram, mlp, train, sample`.
+The modules of the packages data, models, train, counting, generate and runs that you need most are
+here too: `from mmjax import bigram, mlp, train, sample`.
 """
 
-from mmjax import counts, data, diagnostics, evaluate, metrics, models, train
+from mmjax import counting, counts, data, diagnostics, evaluate, metrics, models, train
+from mmjax.counting import kneser_ney, mixture
 from mmjax.data import corpus, vocab
 from mmjax.data.vocab import Vocab
 from mmjax.errors import InputError
@@ -42,15 +44,18 @@ __all__ = [
     "bigram",
     "checkpoint",
     "corpus",
+    "counting",
     "counts",
     "data",
     "diagnostics",
     "evaluate",
     "folding",
+    "kneser_ney",
     "layers",
     "lookup",
     "members",
     "metrics",
+    "mixture",
     "mlp",
     "models",
     "sample",

@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 from conftest import QUICKLY, ROOT
 
-from experiments import bigram, compare, diagnose, mlp, rates, sample
+from experiments import bigram, compare, counting, diagnose, mlp, rates, sample
 from mmjax.cli.program import main
 from mmjax.runs import outcome
 
@@ -21,6 +21,7 @@ NAMES = "ann\nbob\nzoe\nneil\nanna\nives\nlili\nbo\ncy\ndee\neve\nfay\n"
 PROGRAMS = {
     "bigram": (bigram.Options, bigram.program),
     "mlp": (mlp.of_recipe, mlp.program),
+    "counting": (counting.Options, counting.program),
     "sample": (sample.Options, sample.program),
     "diagnose": (diagnose.Options, diagnose.program),
     "compare": (compare.Options, compare.program),

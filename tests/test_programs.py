@@ -77,6 +77,8 @@ def test_mlp_leaves_a_whole_run_folder(mlp_run):
     for part in ("train", "val", "test", "val_unseen", "test_unseen"):
         assert 2.2 < figures[f"loss_{part}"] < 2.5
         assert f"{figures[f'loss_{part}']:.4f}" in output
+        assert f"{figures[f'kneser_ney_loss_{part}']:.4f}" in output
+    assert figures["kneser_ney_loss_train"] < figures["kneser_ney_loss_val"] < figures["loss_val"]
     assert figures["perplexity_val"] == pytest.approx(math.exp(figures["loss_val"]))
     assert 0 < figures["bigram_check_kl"] < figures["bigram_check_kl_val"] < 0.2
     assert 0 < figures["bigram_check_kl_reference"] < figures["bigram_check_kl_sampled"] < 0.2
@@ -366,6 +368,65 @@ def test_the_table_without_smoothing_is_drawn_from(monkeypatch, capsys, tmp_path
     assert all(re.match(r"(ab)+c?\t", line) for line in drawn.splitlines())
 
 
+def test_counting_leaves_a_run_that_is_sampled_and_repeated(
+    mlp_run, monkeypatch, capsys, tmp_path, names
+):
+    out = tmp_path / "run"
+    options = ("--names", names, "--orders", 2, 3, "--unique", "--no-tune")
+    linear = ("--mixture", "linear", "--out", out)
+    status, output, err = run(monkeypatch, capsys, "counting", *options, *linear)
+    assert (status, err) == (0, "")
+    assert {path.name for path in out.iterdir()} == {
+        *("config.json", "metrics.jsonl", "summary.json", "samples.txt", "model.safetensors"),
+    }
+    figures = summary(out)
+    assert figures["names"] == 11
+    keys = ("order_2_formula", "order_3_formula", "linear_mixture_formula")
+    val = {key: figures[f"{key}_loss_val"] for key in keys}
+    assert figures["loss_val"] == min(val.values())
+    for key, loss in val.items():
+        assert f"{loss:.4f}" in output, key
+    predictor, letters = weights.load(out / "model.safetensors")
+    listed = corpus.read_names(names, unique=True)
+    tokens = corpus.encode(letters, corpus.split(listed).test)
+    assert evaluate.loss(predictor, tokens) == pytest.approx(figures["loss_test"], rel=1e-5)
+    assert run(monkeypatch, capsys, "sample", out, "-n", 7)[1].count("\n") == 7
+    status, _, err = run(monkeypatch, capsys, "diagnose", out)
+    assert status == 2
+    assert "run: is no run of experiments.mlp or experiments.bigram; give one" in err
+    # The same options again, without the mixture.
+    for orders in (3, "3", ["--out=x"], True):
+        (tmp_path / "config.json").write_text(json.dumps({"orders": orders}))
+        status, _, err = run(monkeypatch, capsys, "counting", "--config", tmp_path / "config.json")
+        assert status == 2
+        assert "; give a list of numbers" in err
+    again = ("--config", out / "config.json", "--mixture", "none", "--out", tmp_path / "again")
+    status, output, _ = run(monkeypatch, capsys, "counting", *again)
+    assert status == 0
+    assert "tuned:" not in output
+    figures = summary(tmp_path / "again")
+    assert figures["loss_val"] == min(val["order_2_formula"], val["order_3_formula"])
+    both = (out, mlp_run[0], "--out", tmp_path / "both.svg")
+    status, output, err = run(monkeypatch, capsys, "compare", *both)
+    assert (status, err) == (0, "")
+    rows = {line.split()[0]: line.split()[1:] for line in output.splitlines() if line}
+    assert rows["loss_val"] == [f"{summary(run)['loss_val']:.4f}" for run in both[:2]]
+    status, _, err = run(monkeypatch, capsys, "compare", out, tmp_path / "again")
+    assert status == 2
+    assert "have no metrics to compare; train with --steps of 1 or more" in err
+
+
+def test_counting_tunes_on_the_validation_part(monkeypatch, capsys, tmp_path, names):
+    out = tmp_path / "run"
+    options = ("--names", names, "--orders", 2, "--mixture", "none", "--out", out)
+    status, output, err = run(monkeypatch, capsys, "counting", *options)
+    assert (status, err) == (0, "")
+    figures = summary(out)
+    assert figures["best"] == "order 2, tuned"
+    assert figures["order_2_tuned_loss_val"] < figures["order_2_formula_loss_val"]
+    assert f"{figures['order_2_tuned_loss_test']:.4f}" in output
+
+
 def test_references_take_no_more_steps_than_were_asked_for():
     def steps(asked):
         return [recipe.steps for recipe in bigram_fits.references(asked).values()]
@@ -399,6 +460,7 @@ def test_mlp_on_a_list_of_many_characters(monkeypatch, capsys, tmp_path):
     assert (status, err) == (0, "")
     figures = summary(tmp_path / "run")
     assert figures["loss_val"] == pytest.approx(math.log(9_001), abs=1)
+    assert figures["kneser_ney_loss_val"] is None  # its table would be too large
     assert figures["bigram_check_passed"] is False
     assert (tmp_path / "run/report.html").exists()
 
@@ -488,6 +550,14 @@ BAD = [
     ("bigram", ["--names", "{tmp}/names.txt", "--out", "/proc/x"], r"cannot be made: "),
     ("bigram", ["--names", "{tmp}/names.txt", "--spell", "xyz"], r"has the character 'x'"),
     ("bigram", ["--smoothing", "-1"], r"smoothing must be"),
+    ("counting", ["--names", "{tmp}/one"], r"a list of 1 name is too short"),
+    ("counting", ["--orders", "3", "0"], r"orders must be whole numbers from 1 to 1,000, such as"),
+    ("counting", ["--orders", "3", "3"], r"an order is given twice"),
+    (
+        "counting",
+        ["--names", "{tmp}/large"],
+        r"contexts of up to 6 characters, at least .* too many",
+    ),
     ("sample", ["{tmp}/nothing"], r"nothing: no such file"),
     ("sample", ["{tmp}"], r"model\.safetensors: no such file"),
     ("sample", ["{tmp}/garbage"], r"garbage: not a complete safetensors file"),
@@ -521,7 +591,7 @@ def test_bad_input_is_one_line_and_status_2(
     large = "\n".join(chr(0x4E00 + i) for i in range(9_000))
     (tmp_path / "large").write_text(large, encoding="utf-8")
     options = [option.format(tmp=tmp_path, run=mlp_run[0]) for option in options]
-    if program in ("mlp", "bigram") and "--out" not in options:
+    if program in ("mlp", "bigram", "counting") and "--out" not in options:
         options += ["--out", str(tmp_path / "out")]
     before = sorted(tmp_path.rglob("*"))
     status, out, err = run(monkeypatch, capsys, program, *options)

@@ -257,7 +257,7 @@ def test_a_model_of_ones_own_is_loaded_by_giving_it(tmp_path, predictor):
     loaded, _ = weights.load(tmp_path / "x", model=Own(**fields))
     assert loaded.model == Own(**fields)
     jax.tree.map(np.testing.assert_array_equal, loaded.params, predictor.params)
-    with pytest.raises(InputError, match=r"model 'Own' is not one of bigram, mlp; .*model=\.\.\."):
+    with pytest.raises(InputError, match=r"model 'Own' is not one of bigram, mlp, .*model=\.\.\."):
         weights.load(tmp_path / "x")
     with pytest.raises(
         InputError, match="holds another model: model Own, not mlp; give the model that was saved"

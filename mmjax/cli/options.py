@@ -84,8 +84,9 @@ def as_typed(
 ) -> list[str]:
     """Return the options in a run's config.json as command-line arguments.
 
-    Those that are not inherited are left out. Raises `InputError` if the file cannot be read, has an
-    unknown option, or has an option of the wrong kind (true or false, or a figure or text).
+    Those that are not inherited are left out. Raises `InputError` if the file cannot be read, has
+    an unknown option, or has an option of the wrong kind (true or false, a list, or a figure or
+    text).
     """
     content = read_object(path)
     recipe = content.get("recipe", "")
@@ -97,11 +98,15 @@ def as_typed(
         option, default = name.replace("_", "-"), known[name].default
         if not known[name].metadata.get("inherited", True) or value is None or value is default:
             continue
-        kind = bool if isinstance(default, bool) else list if isinstance(default, tuple) else None
-        given = next((known for known in (bool, list) if isinstance(value, known)), None)
-        wanted = {bool: "true or false", list: "a list", None: "a number or text"}[kind]
-        require(given is kind, f"{path}: {name} is {value!r}; give {wanted}")
-        if isinstance(value, list):
+        switch, several = isinstance(default, bool), isinstance(default, tuple)
+        listed = isinstance(value, list)
+        if several:
+            fits, wanted = listed and all(isinstance(n, int) for n in value), "a list of numbers"
+        else:
+            fits = isinstance(value, bool) == switch and not listed
+            wanted = "true or false" if switch else "a number or text"
+        require(fits, f"{path}: {name} is {value!r}; give {wanted}")
+        if several:
             typed += [f"--{option}", *map(str, value)] if value else []
         elif isinstance(value, bool):
             typed.append(f"--{option}" if value else f"--no-{option}")

@@ -1,6 +1,6 @@
 """Checks of tensors: names, shapes, types and numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -45,18 +45,20 @@ def require_match(
         )
 
 
-def require_numbers(where: str, arrays: Mapping[str, np.ndarray], log_probs: str | None) -> None:
+def require_numbers(
+    where: str, arrays: Mapping[str, np.ndarray], log_probs: Collection[str]
+) -> None:
     """Raise `InputError` if an array holds a forbidden number.
 
-    That is NaN in an optimizer's arrays; NaN, plus infinity or a row of only minus infinity in the
-    array `log_probs`; and any non-finite number in every other array.
+    That is NaN in an optimizer's arrays; NaN, plus infinity or a row of only minus infinity in an
+    array of `log_probs`; and any non-finite number in every other array.
     """
     for name, array in arrays.items():
         if array.dtype.name not in FLOATS:
             continue
         if name.startswith(OPTIMIZER):  # for example, a best loss so far starts at infinity
             bad, what = np.isnan(array), "NaN"
-        elif name == log_probs:
+        elif name in log_probs:
             impossible = np.isneginf(array).all(axis=-1, keepdims=True)
             bad, what = (
                 ~(array < np.inf) | impossible,

@@ -6,7 +6,7 @@ runs no code from the file.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,8 +39,8 @@ class Expected(NamedTuple):
 
     shapes: Mapping[str, Any]
     """By name, anything with shape and dtype. Any floating type matches any other."""
-    log_probs: str | None = None
-    """Name of the tensor in which minus infinity is allowed, as a probability of 0."""
+    log_probs: Collection[str] = ()
+    """Names of the tensors in which minus infinity is allowed, as a probability of 0."""
 
 
 def write(

@@ -60,7 +60,7 @@ def loss_curve(
             drop_step, color="black", linewidth=1, linestyle=":", label="learning rate drops"
         )
     for i, (name, loss) in enumerate((yardsticks or {}).items()):
-        style = {"linewidth": 1, "linestyle": ("--", "-.")[i % 2]}
+        style = {"linewidth": 1, "linestyle": ("--", "-.", ":")[i % 3]}
         axes.axhline(loss, color="#777777", label=f"{name} {loss:.3f}", **style)
     axes.set_title(
         "Loss: falling smoothly, validation close to training, below what counting pairs can do"

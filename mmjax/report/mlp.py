@@ -32,6 +32,8 @@ def of_mlp(result: RunResult) -> Report:
         f"uniform, ln {vocab.size}:": math.log(vocab.size),
         "counted pairs, validation:": counted["val"],
     }
+    if (beside := summary.get("kneser_ney_loss_val")) is not None:
+        yardsticks["Kneser-Ney, validation:"] = beside
     agree = "agree with" if summary["bigram_check_passed"] else "do NOT agree with"
     by_step = result.settings.get("schedule") == "step"
     drop_step = result.settings["drop_step"] if by_step else None
@@ -52,10 +54,13 @@ def of_mlp(result: RunResult) -> Report:
             Section(
                 "Losses",
                 "In nats per character, with BatchNorm's running statistics. Unseen: names that do not occur in "
-                "the training part. Bigram + 1: counting letter pairs in the training part, every count + 1.",
+                "the training part. Bigram + 1: counting letter pairs in the training part, every count + 1. "
+                "Kneser-Ney: counting contexts as long as the network's in the training part, smoothed by "
+                "modified Kneser-Ney; blank if there are too many.",
                 {
                     "Loss on each part of the list": Table(
-                        ["part", "examples", "loss", "perplexity", "bigram + 1"], losses
+                        ["part", "examples", "loss", "perplexity", "bigram + 1", "Kneser-Ney"],
+                        losses,
                     ),
                     "A counted bigram beside this MLP": comparison(
                         counted_side(vocab.size, len(result.tokens["train"]) - 1, counted),

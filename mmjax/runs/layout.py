@@ -18,6 +18,7 @@ FIGURES = "figures"
 LOSSES = "losses.svg"  # the losses of several seeds
 MEMBER = "seed-"  # prefix of the folders of several seeds
 INTERRUPTED = "interrupted"  # the reason for which Ctrl-C ends training
+PARTS = ("train", "val", "test", "val_unseen", "test_unseen")  # of a list
 
 
 def make_folder(path: Path) -> None:

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 import jax
 
 from mmjax import evaluate, train
+from mmjax.counting import smoothing, tree
 from mmjax.data import Dataset, corpus
 from mmjax.diagnostics import divergence, snapshot
+from mmjax.errors import InputError
 from mmjax.evaluate import CountCheck
 from mmjax.generate import sample
 from mmjax.generate.sample import Sample
@@ -24,6 +26,7 @@ from mmjax.runs.samples import marked
 from mmjax.train import Fitted, Progress, Recipe, TrainState
 
 CHECKED_SAMPLES = 20_000
+MOST_COUNTED = 2**22  # numbers in the table of Kneser-Ney beside a network; half a second to count
 SHOWN_SAMPLES = 20
 
 
@@ -66,14 +69,33 @@ def calibrated(trained: Trained, lists: Lists) -> Trained:
     return trained._replace(predictor=predictor)
 
 
+def counted_losses(lists: Lists, block_size: int) -> dict[str, float]:
+    """Return the losses of counting contexts as long as a network's.
+
+    They are those of Kneser-Ney with the formula's discounts, counted from the training part, for
+    each part of the list. The dict is empty if the contexts are too many for a small table.
+    """
+    train = lists.tokens["train"]
+    try:
+        grown = tree.grow(train, lists.vocab.size, block_size, most=MOST_COUNTED)
+    except InputError:
+        return {}
+    probs = smoothing.table(grown)
+    return {part: smoothing.nll(grown, probs, tokens) for part, tokens in lists.tokens.items()}
+
+
 def result_of(
     trained: Trained,
     lists: Lists,
     examples: Dataset,
     settings: Mapping[str, Any],
     records: Sequence[Mapping[str, Any]],
+    counted: Mapping[str, float],
 ) -> RunResult:
-    """Evaluate a network, compare it with counting, sample and inspect it."""
+    """Evaluate a network, compare it with counting, sample and inspect it.
+
+    `counted` is what `counted_losses` returns.
+    """
     predictor, progress, member = trained.predictor, trained.progress, trained.member
     key = jax.random.key(settings["seed"])
     samples = list(islice(sample.stream(predictor, lists.vocab, key), CHECKED_SAMPLES))
@@ -92,6 +114,7 @@ def result_of(
         "initial_loss": progress.initial_loss[member],
         "final_loss": progress.final_loss[member],
         **{f"loss_{part}": loss for part, loss in losses.items()},
+        **{f"kneser_ney_loss_{part}": counted.get(part) for part in losses},
         "perplexity_val": evaluate.perplexity(losses["val"]),
         "bigram_check_kl": check.kl_predicted,
         "bigram_check_kl_sampled": check.kl_sampled,

@@ -7,7 +7,7 @@ from typing import Any
 from mmjax.errors import InputError, said
 from mmjax.io import files
 from mmjax.io.json import parsed, read_object
-from mmjax.runs.layout import CONFIG, INTERRUPTED, MEMBER, METRICS, MODEL, SUMMARY
+from mmjax.runs.layout import CONFIG, INTERRUPTED, MEMBER, METRICS, MODEL, PARTS, SUMMARY
 
 # Types of the entries in a run's files. Every other entry is a figure, which may be None.
 CONFIG_KINDS = {
@@ -21,6 +21,7 @@ SUMMARY_KINDS = {
     **dict.fromkeys(("names", "bigrams", "parameters", "steps", "examples_train"), int),
     **{"training_seconds": int | float, "seconds": int | float, "bigram_check_passed": bool},
     **{"stopped_at_step": int | list | None, "stopped_because": str | None, "findings": list},
+    **{f"kneser_ney_loss_{part}": int | float | None for part in PARTS},
 }
 
 

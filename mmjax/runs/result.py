@@ -43,6 +43,8 @@ class Loss(NamedTuple):
     perplexity: float | None
     counted: float
     """Loss on this part of the bigram counted on the training part, with 1 added to every count."""
+    kneser_ney: float | None
+    """Loss of counted contexts as long as the network's, or None if they are too many."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class RunResult(Result):
                 loss := self.figures[f"loss_{part}"],
                 None if loss is None else evaluate.perplexity(loss),
                 counts.pair_nll(self.pairs[part], self.pairs["train"], smoothing=1),
+                self.figures.get(f"kneser_ney_loss_{part}"),
             )
             for part, tokens in self.tokens.items()
         ]

@@ -5,14 +5,16 @@ Tensors are arrays named by their path in the trees, such as `params.hidden.0.li
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from mmjax.counting.kneser_ney import KneserNey
+from mmjax.counting.mixture import Mixture
 from mmjax.data.vocab import Vocab
 from mmjax.errors import require
 from mmjax.io import tensors
@@ -22,9 +24,18 @@ from mmjax.models.bigram import Bigram
 from mmjax.models.mlp import MLP
 
 # The models that a file can name. Load a model of your own with `load(path, model=...)`.
-MODELS: dict[str, Any] = {"bigram": Bigram, "mlp": MLP}
+MODELS: dict[str, Any] = {
+    "bigram": Bigram,
+    "mlp": MLP,
+    "kneser-ney": KneserNey,
+    "mixture": Mixture,
+}
 # Their logits may be minus infinity, a probability of 0.
-LOG_PROBS: dict[type, str] = {Bigram: "params.weight", lookup.Table: "params.logits"}
+LOG_PROBS: dict[type, str] = {
+    Bigram: "weight",
+    lookup.Table: "logits",
+    KneserNey: "log_probs",
+}
 
 
 def save(path: str | Path, predictor: Predictor, vocab: Vocab) -> None:
@@ -73,7 +84,7 @@ def expected(model: Model, vocab: Vocab, members: tuple[int, ...] = ()) -> tenso
         name: jax.ShapeDtypeStruct((*members, *leaf.shape), leaf.dtype)
         for name, leaf in named(_shapes(model)).items()
     }
-    return tensors.Expected(shapes, LOG_PROBS.get(type(model)))
+    return tensors.Expected(shapes, frozenset(_log_probs(model, "params")))
 
 
 def describe(model: Model, vocab: Vocab) -> dict[str, str]:
@@ -81,13 +92,9 @@ def describe(model: Model, vocab: Vocab) -> dict[str, str]:
 
     It holds the model's name, its fields as JSON and the vocabulary.
     """
-    names = [name for name, known in MODELS.items() if type(model) is known]
-    fields = asdict(model) if is_dataclass(model) and not isinstance(model, type) else {}
-    return {
-        "model": names[0] if names else type(model).__name__,
-        "config": json.dumps(fields, default=repr),
-        "vocab": vocab.characters,
-    }
+    about = _about(model)
+    config = json.dumps(about["config"], default=_about)
+    return {"model": about["model"], "config": config, "vocab": vocab.characters}
 
 
 def described(metadata: Mapping[str, str], model: Model | None = None) -> tuple[Model, Vocab]:
@@ -97,7 +104,7 @@ def described(metadata: Mapping[str, str], model: Model | None = None) -> tuple[
     KeyError, TypeError, ValueError or `InputError` if the metadata describes no known model, or
     another one than `model`.
     """
-    name, vocab = metadata["model"], Vocab(metadata["vocab"])
+    vocab = Vocab(metadata["vocab"])
     if model is not None:
         require_model(model)
         given, saved = (
@@ -115,14 +122,45 @@ def described(metadata: Mapping[str, str], model: Model | None = None) -> tuple[
         )
         found: Model = model
     else:
-        require(
-            name in MODELS,
-            f"the model {name!r} is not one of {', '.join(MODELS)}; "
-            "if it is your own, give it: load(path, model=...)",
-        )
-        fields = dict(json.loads(metadata["config"])).items()
-        found = MODELS[name](**{k: tuple(v) if isinstance(v, list) else v for k, v in fields})
+        config = json.loads(metadata["config"], object_hook=_made)
+        found = _made({"model": metadata["model"], "config": config})
     return found, vocab
+
+
+def _about(value: Any) -> Any:
+    """Return a model as a dict of its name and fields.
+
+    A field may be a model too. Any other dataclass is a dict of its fields, anything else is text.
+    """
+    if not isinstance(value, Model):
+        return asdict(value) if is_dataclass(value) and not isinstance(value, type) else repr(value)
+    names = [name for name, known in MODELS.items() if type(value) is known]
+    own = fields(value) if is_dataclass(value) else ()
+    config = {field.name: getattr(value, field.name) for field in own}
+    return {"model": names[0] if names else type(value).__name__, "config": config}
+
+
+def _made(about: dict[str, Any]) -> Any:
+    """Return the model that `_about` describes, or another dict as it is."""
+    if about.keys() != {"model", "config"}:
+        return about
+    name = about["model"]
+    require(
+        name in MODELS,
+        f"the model {name!r} is not one of {', '.join(MODELS)}; "
+        "if it is your own, give it: load(path, model=...)",
+    )
+    config = {**about["config"]}.items()
+    return MODELS[name](**{k: tuple(v) if isinstance(v, list) else v for k, v in config})
+
+
+def _log_probs(model: Model, path: str) -> Iterator[str]:
+    """Yield the names of the tensors in which minus infinity is allowed."""
+    if isinstance(model, Mixture):
+        for i, component in enumerate(model.components):
+            yield from _log_probs(component, f"{path}.components.{i}")
+    elif type(model) in LOG_PROBS:
+        yield f"{path}.{LOG_PROBS[type(model)]}"
 
 
 def _shapes(model: Model) -> Predictor:

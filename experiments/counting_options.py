@@ -1,0 +1,51 @@
+"""Options of the counting program."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from experiments.name_list import NameList
+from mmjax.cli.options import option
+from mmjax.counting.tree import MAX_ORDER
+from mmjax.errors import require, require_ranges
+
+
+@dataclass(frozen=True)
+class Options:
+    """Count which letter follows each context, smooth by Kneser-Ney, and mix the models.
+
+    Counts contexts of several lengths in the training part, with discounts by formula and tuned on
+    the validation part, and scores them on parts of the list. Writes its figures, samples and the
+    model with the lowest validation loss to the run folder.
+    """
+
+    name_list: NameList
+    config: Path | None = option(None, inherited=False)
+    """Take the options, except --out and --overwrite, from this config.json of a run;
+    options on the command line take precedence."""
+    out: Path = option(Path("runs/counting"), inherited=False)
+    """Run folder to write to; a finished run in it is overwritten."""
+    overwrite: bool = option(False, inherited=False)
+    """Overwrite an unfinished run in the run folder."""
+    orders: tuple[int, ...] = (3, 4, 5, 6)
+    """Lengths of context to count: the number of previous characters."""
+    tune: bool = True
+    """With --no-tune, use the discounts of the formula only; saves a few seconds."""
+    mixture: Literal["none", "linear", "geometric"] = "geometric"
+    """Mix the models of all orders, with weights fitted on the validation part: linear has one
+    weight for each model, geometric one for each model and position in the name."""
+    seed: int = 0
+    """Seed of the samples."""
+    split_seed: int = 42
+    """Seed of the shuffles before the list is split 80 : 10 : 10."""
+    shuffles: int = 2
+    """Shuffle this many times before the split: 2 gives the split of docs/REPRODUCTION.md,
+    1 that of the lecture's later parts."""
+
+    def __post_init__(self):
+        require_ranges(self, seed=(0, 2**32 - 1), split_seed=(0, 2**63 - 1), shuffles=(0, 1_000))
+        require(
+            all(1 <= order <= MAX_ORDER for order in self.orders) and bool(self.orders),
+            f"orders must be whole numbers from 1 to {MAX_ORDER:,}, such as --orders 3 4",
+        )
+        require(len({*self.orders}) == len(self.orders), "an order is given twice; give each once")

@@ -1,0 +1,22 @@
+"""Counted language models: Kneser-Ney smoothing, and mixtures of models."""
+
+from mmjax.counting.fitting import geometric, linear
+from mmjax.counting.kneser_ney import KneserNey, fit, of_tree
+from mmjax.counting.mixture import Mixture
+from mmjax.counting.smoothing import Discounts
+from mmjax.counting.tree import Tree, grow
+from mmjax.counting.tuning import tune, tune_tree
+
+__all__ = [
+    "Discounts",
+    "KneserNey",
+    "Mixture",
+    "Tree",
+    "fit",
+    "geometric",
+    "grow",
+    "linear",
+    "of_tree",
+    "tune",
+    "tune_tree",
+]
