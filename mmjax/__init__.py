@@ -8,6 +8,7 @@ metrics      Metrics for `train.fit`: functions of a chunk, one record per membe
 evaluate     Evaluation: losses, the check against counting, recalibration
 counting     Counted language models: Kneser-Ney smoothing, and mixtures of models
 generate     Generation: new names from any model
+distillation Distillation: a dataset of what a teacher predicts, for a student to learn
 diagnostics  Diagnostics: activations, gradients, update ratios and findings
 plots        Plots: arrays in, a matplotlib Figure out; nothing is shown or saved
 runs         Runs: the files of a training run, and its results as values
@@ -24,7 +25,17 @@ The modules of the packages data, models, train, counting, generate and runs tha
 here too: `from mmjax import bigram, mlp, train, sample`.
 """
 
-from mmjax import counting, counts, data, diagnostics, evaluate, metrics, models, train
+from mmjax import (
+    counting,
+    counts,
+    data,
+    diagnostics,
+    distillation,
+    evaluate,
+    metrics,
+    models,
+    train,
+)
 from mmjax.counting import kneser_ney, mixture
 from mmjax.data import corpus, vocab
 from mmjax.data.vocab import Vocab
@@ -48,6 +59,7 @@ __all__ = [
     "counts",
     "data",
     "diagnostics",
+    "distillation",
     "evaluate",
     "folding",
     "kneser_ney",

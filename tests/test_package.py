@@ -72,6 +72,7 @@ ROOMS = (
         "evaluate",
         "counting",
         "generate",
+        "distillation",
         "metrics",
         "plots",
         "runs",

@@ -200,6 +200,7 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_state(
     assert len((out / "metrics.jsonl").read_text().splitlines()) == 2
 
 
+@pytest.mark.slow
 def test_each_of_several_seeds_is_its_own_single_run(monkeypatch, capsys, tmp_path, names):
     out = tmp_path / "run"
     options = ("--names", names, "--steps", 60, *SMALL)
@@ -244,6 +245,7 @@ def test_each_of_several_seeds_is_its_own_single_run(monkeypatch, capsys, tmp_pa
                 assert value == pytest.approx(member_line[key], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_fast_recipe_leaves_the_same_kind_of_run(monkeypatch, capsys, tmp_path, names):
     out = tmp_path / "run"
     options = ("--names", names, "--out", out, "--steps", 200, *SMALL)

@@ -87,7 +87,8 @@ OVERFITTED = ("--embedding-dim", 7, "--hidden-size", 31, "--hidden-layers", 2, "
 EARLY = ("--recipe", "fast", "--batch-size", 8, "--early-stopping", "--patience", 2)
 
 
-@pytest.mark.parametrize("seeds", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [1, 2])
 def test_a_program_stops_early_and_resumes_as_if_uninterrupted(
     monkeypatch, capsys, tmp_path, seeds
 ):

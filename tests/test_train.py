@@ -79,7 +79,7 @@ ODD = [[1] * 24, [7, 7, 7, 3]]
 
 @pytest.mark.parametrize(
     "pieces",
-    [*EVEN[::2], ODD[1], *(pytest.param(p, marks=pytest.mark.slow) for p in (*EVEN[1::2], ODD[0]))],
+    [EVEN[0], ODD[1], *(pytest.param(p, marks=pytest.mark.slow) for p in (*EVEN[1:], ODD[0]))],
 )
 def test_chunk_boundaries_change_nothing(tokens, pieces):
     """Even pieces give bitwise the same run; odd pieces differ by rounding.

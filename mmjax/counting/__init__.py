@@ -1,6 +1,6 @@
 """Counted language models: Kneser-Ney smoothing, and mixtures of models."""
 
-from mmjax.counting.fitting import geometric, linear
+from mmjax.counting.fitting import ensemble, geometric, linear
 from mmjax.counting.kneser_ney import KneserNey, fit, of_tree
 from mmjax.counting.mixture import Mixture
 from mmjax.counting.smoothing import Discounts
@@ -12,6 +12,7 @@ __all__ = [
     "KneserNey",
     "Mixture",
     "Tree",
+    "ensemble",
     "fit",
     "geometric",
     "grow",

@@ -24,6 +24,12 @@ STEPS = 150  # of L-BFGS; on the lecture's list the loss then falls by less than
 SPREAD = 1.0  # standard deviation of a normal prior on each weight, around the start
 
 
+def ensemble(predictors: Sequence[Predictor]) -> Predictor:
+    """Return the mean of the predictors' probabilities: a linear mixture with equal weights."""
+    count = len(predictors)
+    return _mixture("linear", predictors, np.full((1, count), 1 / max(1, count)))
+
+
 def linear(predictors: Sequence[Predictor], tokens: Integer[np.ndarray, "tokens"]) -> Predictor:
     """Return the linear mixture that is likeliest on `tokens`.
 

@@ -124,6 +124,31 @@ def collect(
     )
 
 
+def weighted(
+    contexts: Integer[np.ndarray, "distinct block_size"],
+    weights: Float[np.ndarray, "distinct"],
+    next_probs: Float[np.ndarray, "distinct vocab"],
+) -> ContextTable:
+    """Return a table whose contexts are drawn by any weights.
+
+    The weights are rounded to 2**-30 of their sum; contexts that round to 0 are left out.
+    """
+    ends = np.round(2.0**30 * np.cumsum(weights) / np.sum(weights)).astype(np.int64)
+    kept = np.diff(ends, prepend=0) > 0
+    return ContextTable(
+        jnp.asarray(contexts[kept]),
+        jnp.asarray(ends[kept], jnp.int32),
+        jnp.asarray(next_probs[kept], jnp.float32),
+    )
+
+
+def examples(
+    tokens: Integer[np.ndarray, "tokens"], block_size: int
+) -> Integer[np.ndarray, "examples block_size_and_1"]:
+    """Return all examples of a flat array: the context, and the next token as the last column."""
+    return _rows(tokens, 0, len(tokens) - 1, block_size)
+
+
 def _rows(tokens: np.ndarray, start: int, end: int, block_size: int) -> np.ndarray:
     """Return the examples from `start` up to, but not including, `end`.
 
