@@ -735,3 +735,21 @@ def test_rates_proposes_a_rate_and_draws_it(monkeypatch, capsys, tmp_path):
     assert found["proposed"] == pytest.approx(found["lowest_at"] / 10)
     assert len(found["rates"]) == len(found["losses"]) == 200
     assert "<svg" in (tmp_path / "out/rates.svg").read_text()
+
+
+@pytest.mark.slow
+def test_distill_teaches_a_network_and_leaves_a_run(monkeypatch, capsys, tmp_path, names):
+    options = ("--names", names, "--hidden-size", 17, "--hidden-layers", 2, "--steps", 200)
+    options = (*options, "--teachers", 2, "--seeds", 2, "--out", tmp_path / "out")
+    with jax.numpy_dtype_promotion("standard"):
+        status, out, _ = run(monkeypatch, capsys, "distill", *options)
+    assert status == 0
+    figures = summary(tmp_path / "out")
+    assert f"{figures['loss_val']:.4f}" in out
+    assert figures["teacher_loss_val"] <= figures["kneser-ney_loss_val"] + 1e-3
+    student, _ = weights.load(tmp_path / "out/model.safetensors")
+    teacher, _ = weights.load(tmp_path / "out/teacher.safetensors")
+    assert type(student.model).__name__ == "MLP"
+    assert type(teacher.model).__name__ == "Mixture"
+    status, out, _ = run(monkeypatch, capsys, "sample", tmp_path / "out", "-n", 3)
+    assert (status, len(out.splitlines())) == (0, 3)

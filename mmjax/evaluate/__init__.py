@@ -3,15 +3,19 @@
 from mmjax.evaluate.calibration import calibrate
 from mmjax.evaluate.counting import MAX_KL, CountCheck, count_check, expected_bigrams
 from mmjax.evaluate.losses import loss, perplexity
+from mmjax.evaluate.paired import Difference, name_losses, paired_difference
 from mmjax.evaluate.pieces import chunk_size
 
 __all__ = [
     "MAX_KL",
     "CountCheck",
+    "Difference",
     "calibrate",
     "chunk_size",
     "count_check",
     "expected_bigrams",
     "loss",
+    "name_losses",
+    "paired_difference",
     "perplexity",
 ]

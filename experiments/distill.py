@@ -1,0 +1,102 @@
+"""Teach one network what many models know: `python -m experiments.distill --help`."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from itertools import islice
+
+import jax
+
+from experiments.distill_models import TEACHERS_SEED, scored, taught_by, trained
+from experiments.distill_options import Options, of_student
+from mmjax import (
+    distillation,
+    evaluate,
+    mlp,
+    sample,
+)
+from mmjax.cli.devices import a_device_for_each_core
+from mmjax.cli.program import main
+from mmjax.io.text import Table
+from mmjax.model import parameter_count
+from mmjax.runs import lists, seeds
+from mmjax.runs.environment import environment
+from mmjax.runs.folder import RunFolder, claimed
+from mmjax.runs.layout import PARTS
+from mmjax.runs.lists import Lists
+from mmjax.runs.samples import marked, sample_lines
+
+SHOWN_SAMPLES = 20
+
+
+def program(options: Options) -> int:
+    """Train the teachers and the students, save and show; return the exit status."""
+    a_device_for_each_core(max(options.teachers, options.seeds))
+    names = options.name_list.read()
+    known = lists.split_and_encode(names, seed=options.split_seed, shuffles=options.shuffles)
+    model = mlp.MLP(**asdict(replace(options.model, vocab_size=known.vocab.size)))
+    jax.devices()  # without a device, fail here, before anything is written
+    with claimed(options.out):
+        return run(options, model, known)
+
+
+def run(options: Options, model: mlp.MLP, known: Lists) -> int:
+    """Run the program after it has read the list and claimed the run folder."""
+    started = time.perf_counter()
+    folder = RunFolder(options.out, options, overwrite=options.overwrite)
+    models = taught_by(options, model, known)
+    folder.write_model(models["teacher"], known.vocab, "teacher.safetensors")
+    key = jax.random.key(TEACHERS_SEED)
+    lessons = distillation.of_teacher(
+        *(models["teacher"], model, known.tokens["train"], known.vocab, key),
+        share=options.share,
+        names=options.drawn,
+    )
+    first = range(options.seed, options.seed + options.seeds)
+    students = trained(model, options.recipe.plain(), first, lessons, folder)
+    folder.write_model(students[0], known.vocab)
+    drawn = sample.stream(students[0], known.vocab, jax.random.key(options.seed))
+    samples = marked(list(islice(drawn, SHOWN_SAMPLES)), frozenset(known.names))
+    folder.write_samples(samples)
+
+    losses = {name: scored(predictor, known) for name, predictor in models.items()}
+    summary, spread = seeds.summarised([scored(student, known) for student in students])
+    gap = evaluate.paired_difference(students[0], models["Kneser-Ney"], known.tokens["val"])
+    figures = {
+        "names": len(known.names),
+        "parameters": parameter_count(students[0].params),
+        **summary,
+        **{
+            f"{name.replace(' ', '_').lower()}_{part}": loss
+            for name, found in losses.items()
+            for part, loss in found.items()
+        },
+        "minus_kneser_ney_val": gap.mean,
+        "seconds": round(time.perf_counter() - started, 3),
+        **environment(),
+    }
+    folder.write_summary(figures)
+    show({**losses, "student": summary}, spread, gap)
+    print("\n" + "\n".join(sample_lines(samples)).expandtabs(24))
+    print(f"\n{folder.contents()}")
+    return 0
+
+
+def show(
+    losses: Mapping[str, Mapping[str, float]], spread: list[seeds.Row], gap: evaluate.Difference
+) -> None:
+    """Print the losses of all models, and the spread of the students."""
+    rows = [[name, *(found[f"loss_{part}"] for part in PARTS)] for name, found in losses.items()]
+    print(Table(["", *(part.replace("_", ", ") for part in PARTS)], rows))
+    if len(spread) > 1 and spread[0][2]:
+        print()
+        print(Table(["students", "mean", "std", "lowest", "highest"], spread))
+    print(
+        "\nLoss in nats per character; unseen: names that do not occur in the training part.\n"
+        f"Student minus Kneser-Ney, on the validation names: {gap.mean:+.4f}, 95 % interval "
+        f"{gap.low:+.4f} to {gap.high:+.4f}."
+    )
+
+
+if __name__ == "__main__":
+    main("experiments.distill", of_student, program)

@@ -1,0 +1,62 @@
+"""The teachers and students of the distillation program."""
+
+import jax
+import numpy as np
+
+from experiments.distill_options import Options
+from mmjax import Predictor, counting, data, evaluate, members, metrics, mlp, train
+from mmjax.cli.progress import progress_bar
+from mmjax.data import Dataset
+from mmjax.runs import seeds
+from mmjax.runs.folder import RunFolder
+from mmjax.runs.layout import PARTS
+from mmjax.runs.lists import Lists
+from mmjax.train import Recipe
+
+TEACHERS_SEED = 2**31 + 1  # the seed of the first teacher; the students' are smaller
+CHUNK = 1_000  # steps between two lines of metrics
+
+
+def taught_by(options: Options, model: mlp.MLP, known: Lists) -> dict[str, Predictor]:
+    """Return the models that teach, and their mixture."""
+    recipe, tokens, val = train.RECIPES["fast"], known.tokens["train"], known.tokens["val"]
+    examples = data.of(recipe.data, tokens, model)
+    first = range(TEACHERS_SEED, TEACHERS_SEED + options.teachers)
+    networks = trained(model, recipe, first, examples)
+    grown = counting.grow(tokens, known.vocab.size, model.block_size)
+    counted = counting.of_tree(grown, counting.tune_tree(grown, val))
+    together = counting.ensemble(networks)
+    mixed = counting.geometric([together, counted], val, positions=model.block_size + 1)
+    return {
+        "one network": networks[0],
+        f"{options.teachers} networks": together,
+        "Kneser-Ney": counted,
+        "teacher": mixed,
+    }
+
+
+def trained(
+    model: mlp.MLP,
+    recipe: Recipe,
+    numbers: range,
+    examples: Dataset,
+    folder: RunFolder | None = None,
+) -> list[Predictor]:
+    """Return networks with these seeds, trained by a recipe; write the metrics to a folder."""
+    keys = jax.vmap(jax.random.key)(np.array(numbers, np.uint32))
+    states = members.init(model, recipe, keys)
+    title = "students" if folder else "teachers"
+    with progress_bar(recipe, None, title) as move_bar:
+        log = [lambda records, _: folder.add_metrics(seeds.mean_of(records))] if folder else []
+        fitted = train.fit(
+            *(model, recipe, states, examples),
+            chunk=CHUNK,
+            metrics=[metrics.losses(recipe)],
+            sinks=[*log, move_bar],
+        )
+    return [train.predictor(model, state) for state in fitted.states]
+
+
+def scored(predictor: Predictor, known: Lists) -> dict[str, float]:
+    """Return the loss of a model on each part of the list."""
+    return {f"loss_{part}": evaluate.loss(predictor, known.tokens[part]) for part in PARTS}

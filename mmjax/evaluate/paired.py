@@ -1,0 +1,69 @@
+"""Two models on the same names: the difference of their losses and its error."""
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Integer
+
+from mmjax.data.vocab import BOUNDARY
+from mmjax.errors import require
+from mmjax.evaluate.pieces import examples_of, pieces
+from mmjax.model import Predictor
+from mmjax.models import lookup
+
+DRAWS = 2_000  # resampled lists
+
+
+class Difference(NamedTuple):
+    """The loss of one model minus that of another, in nats per character."""
+
+    mean: float
+    low: float
+    """The lower end of the 95 % interval."""
+    high: float
+
+
+def name_losses(
+    predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]
+) -> Float[np.ndarray, "names"]:
+    """Return the negative log-likelihood of each name, with its end, in nats.
+
+    `tokens` is a flat array as `corpus.encode` returns it.
+    """
+    predictor = lookup.for_many(predictor, len(tokens) - 1)
+    parts = [
+        np.asarray(_nll(predictor, piece), np.float64)[:size]
+        for piece, size in pieces(tokens, predictor.model)
+    ]
+    name = np.cumsum(tokens[:-1] == BOUNDARY) - 1
+    return np.bincount(name, np.concatenate(parts))
+
+
+def paired_difference(
+    one: Predictor, other: Predictor, tokens: Integer[np.ndarray, "tokens"], *, seed: int = 0
+) -> Difference:
+    """Return how much higher the loss of `one` is than that of `other`.
+
+    The interval is that of a bootstrap over names: lists of equal length are drawn from the names of
+    `tokens`, with replacement. Both models are scored on the same names, so the difference has a
+    much smaller error than either loss. Raises `InputError` if there is no name. Source: Efron and
+    Tibshirani, An Introduction to the Bootstrap, chapter 13.
+    """
+    require(len(tokens) > 1, "there is no name to compare on; encode at least one")
+    gaps = name_losses(one, tokens) - name_losses(other, tokens)
+    sizes = np.diff(np.flatnonzero(tokens == BOUNDARY))
+    rng = np.random.default_rng(seed)
+    drawn = []
+    for _ in range(DRAWS):
+        index = rng.integers(len(gaps), size=len(gaps))
+        drawn.append(gaps[index].sum() / sizes[index].sum())
+    low, high = np.quantile(drawn, [0.025, 0.975]).tolist()
+    return Difference(float(gaps.sum() / sizes.sum()), low, high)
+
+
+@jax.jit
+def _nll(predictor: Predictor, piece: Array) -> Array:
+    contexts, targets = examples_of(predictor, piece)
+    return optax.softmax_cross_entropy_with_integer_labels(predictor.logits(contexts), targets)
