@@ -16,7 +16,18 @@ from pathlib import Path
 import atheris  # pyright: ignore[reportMissingImports, reportMissingModuleSource]
 
 with atheris.instrument_imports(include=["mmjax", "experiments"]):  # pyright: ignore
-    from mmjax import InputError, bigram, checkpoint, corpus, counts, mlp, train, vocab, weights
+    from mmjax import (
+        InputError,
+        bigram,
+        checkpoint,
+        corpus,
+        counting,
+        counts,
+        mlp,
+        train,
+        vocab,
+        weights,
+    )
     from mmjax.io import tensors
 
 import jax
@@ -81,6 +92,9 @@ def seeds(folder: Path) -> None:
     table = bigram.init(small, jax.random.key(0))
     weights.save(folder / "bigram", weights.Predictor(small, *table), letters)
     weights.save(folder / "mlp", weights.Predictor(config, state.params, state.stats), letters)
+    counted = counting.fit(corpus.encode(letters, ["ab", "cab", "dad"]), 5, 2)
+    weights.save(folder / "counted", counted, letters)
+    weights.save(folder / "mixture", counting.ensemble([counted, counted]), letters)
     run = checkpoint.Checkpoint(config, recipe, letters, "0", state, {})
     checkpoint.save(folder / "run", run)
     (folder / "names").write_text("ann\nbob\nZoë\nO'Neil\nli-li\nbo\ncy\n")
@@ -90,6 +104,8 @@ def seeds(folder: Path) -> None:
     for name, choices in {
         "bigram": (0, 0x80),
         "mlp": (0, 0x80),
+        "counted": (0, 0x80),
+        "mixture": (0, 0x80),
         "run": (1, 0x81, 0),
         "names": (2,),
         "json": (3, 4, 5, 6),

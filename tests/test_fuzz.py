@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tampered import JSON, contents, rewrite
 
-from mmjax import InputError, Predictor, Vocab, checkpoint, mlp, train, weights
+from mmjax import InputError, Predictor, Vocab, checkpoint, corpus, counting, mlp, train, weights
 
 EXAMPLES = int(os.environ.get("MMJAX_FUZZ", "50"))  # per test
 MANY = settings(
@@ -24,7 +24,7 @@ MANY = settings(
 )
 MODEL = mlp.MLP(vocab_size=5, block_size=2, embedding_dim=3, hidden_size=7, hidden_layers=2)
 RECIPE = train.Recipe(steps=40, batch_size=5)
-LOADERS = {"weights": weights.load, "checkpoint": checkpoint.load}
+LOADERS = {"weights": weights.load, "checkpoint": checkpoint.load, "mixture": weights.load}
 
 
 class Saved:
@@ -46,6 +46,8 @@ def saved(tmp_path_factory):
     weights.save(folder / "weights", Predictor(MODEL, state.params, state.stats), vocab)
     run = checkpoint.Checkpoint(MODEL, RECIPE, vocab, "0", state, {})
     checkpoint.save(folder / "checkpoint", run)
+    counted = counting.fit(corpus.encode(vocab, ["ab", "cab", "dad"]), 5, 2)
+    weights.save(folder / "mixture", counting.ensemble([counted, counted]), vocab)
     return Saved({kind: (folder / kind).read_bytes() for kind in LOADERS}, folder / "mutated")
 
 
