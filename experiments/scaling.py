@@ -278,8 +278,8 @@ def show(
         print(f"{Table([axis, 'µs a step', 'its products', 'ratio'], rows)}\n")
     alone = side_by_side["alone"]
     rows = [(name, f"{us:,.0f}", f"{alone / us:.2f}") for name, us in side_by_side.items()]
-    print(f"{Table(['models', 'µs a model and step', 'times as fast'], rows)}\n")
-    header = ["names", "read, s", "split, s", "encode, s", "peak, MB", "bytes an example"]
+    print(f"{Table(['models', 'µs per model and step', 'times as fast'], rows)}\n")
+    header = ["names", "read, s", "split, s", "encode, s", "peak, MB", "bytes per example"]
     rows = []
     for cost, us in zip(lists, steps, strict=True):
         times = (f"{cost.read:.2f}", f"{cost.split:.2f}", f"{cost.encode:.2f}")

@@ -97,7 +97,7 @@ def pairs(tokens: Integer[np.ndarray, "tokens"], vocab_size: int) -> Pairs:
 
 
 def pair_nll(pairs: Pairs, model: Pairs, *, smoothing: float = 0.0) -> float:
-    """Return the NLL of `pairs` under the smoothed frequencies of `model`.
+    """Return the NLL of `pairs` under the smoothed frequencies of `model`, counted pairs too.
 
     In nats per character, as in `nll`; `smoothing` is added to every count of `model`.
     """

@@ -55,10 +55,12 @@ DATASETS: dict[str, Callable[[Any, Model], Dataset]] = {
 
 
 def of(name: str, data: Data, model: Model) -> Dataset:
-    """Return `data` as a dataset of the kind `name`: windows, contexts or all-contexts.
+    """Return `data` as a dataset of the kind `name`.
 
-    `data` is a flat array of tokens; a dataset is returned unchanged. Raises `InputError` if there
-    is no example, or the data does not fit the model.
+    windows: examples, drawn with replacement. contexts: distinct contexts with the distribution of
+    the next token, drawn by frequency. all-contexts: all of these in every step. `data` is a flat
+    array of tokens; a dataset is returned unchanged, whatever the `name`. Raises `InputError` if
+    there is no example, or the data does not fit the model.
     """
     if not isinstance(data, Dataset):
         data = DATASETS[name](data, model)

@@ -41,7 +41,7 @@ def read_names(path: str | Path, *, unique: bool = False) -> list[str]:
     if `files.read` does, if the file is not UTF-8 text or has a NUL character (the message names
     line and byte), or if it holds no name.
     """
-    data = files.read(path, "give a text file with one name a line", weight=MEMORY)
+    data = files.read(path, "give a text file with one name per line", weight=MEMORY)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

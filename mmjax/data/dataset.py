@@ -22,7 +22,8 @@ class Dataset(Protocol):
     """A pytree that draws batches in two calls.
 
     `draw` returns small arrays, because the scan calls it for many steps at once. `batch` turns
-    them into the examples of one step.
+    them into the examples of one step. A dataset may also have `require_fit(model)`, which raises
+    `InputError` if it does not fit; `data.of` calls it.
     """
 
     def draw(self, key: PRNGKeyArray, batch_size: int, /) -> Any:

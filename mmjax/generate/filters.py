@@ -21,7 +21,9 @@ def filter_logits(
     the probabilities of these tokens are scaled to sum to 1 again, and `top_p` keeps the smallest
     set of likeliest tokens with at least that probability together; a set that reaches it exactly,
     up to rounding, is enough. Both also keep the tokens that tie with the last one kept: of four
-    equal tokens, a `top_p` of 0.5 keeps all four. It computes in float32 or wider.
+    equal tokens, a `top_p` of 0.5 keeps all four. It computes in float32 or wider. `temperature`
+    must be above 0, `top_k` at least 1, and `top_p` above 0 and at most 1; `sample.stream` checks
+    that.
 
     Nucleus sampling: Holtzman et al., The Curious Case of Neural Text Degeneration, section 3.1
     (https://arxiv.org/abs/1904.09751).

@@ -113,7 +113,8 @@ def stream(
     require(top_p is None or 0 < top_p <= 1, f"top_p must be above 0 and at most 1, not {top_p}")
     require(
         len(prefix) < max_length,
-        f"the prefix has {len(prefix)} characters, and max_length is {max_length}",
+        f"the prefix has {len(prefix)} characters, but must be shorter than max_length, {max_length}; give a "
+        "shorter prefix or a larger max_length",
     )
     start = vocabulary.encode(vocab, prefix)
     if lookup.fits(predictor.model):

@@ -62,9 +62,7 @@ def loss_curve(
     for i, (name, loss) in enumerate((yardsticks or {}).items()):
         style = {"linewidth": 1, "linestyle": ("--", "-.", ":")[i % 3]}
         axes.axhline(loss, color="#777777", label=f"{name} {loss:.3f}", **style)
-    axes.set_title(
-        "Loss: falling smoothly, validation close to training, below what counting pairs can do"
-    )
+    axes.set_title("Loss over the steps: training and validation, nats per character")
     axes.set_xlabel("step")
     axes.set_ylabel("nats per character")
     axes.legend(fontsize=8)

@@ -88,6 +88,7 @@ class Fitted(NamedTuple):
         return members.states(self.state)
 
 
+# Figures of a chunk, one record per member; then what is done with them; then a reason to stop.
 Metric = Callable[[Chunk], Sequence[Record]]
 Sink = Callable[[Sequence[Record], Chunk], object]
 Stop = Callable[[Sequence[Record]], str | None]
