@@ -14,9 +14,9 @@ from mmjax.train import Recipe
 class Options:
     """Learn which letter follows which, by counting and by gradient descent.
 
-    The neural network learns the table that counting gives. Every step
-    trains on the whole list. Compares the lecture's settings, better settings, and counting. Writes its
-    figures, samples and weights to the run folder.
+    The neural network learns the table that counting gives. Every step trains on the whole list.
+    Compares the lecture's settings, better settings, and counting. Writes its figures, samples and
+    weights to the run folder.
     """
 
     name_list: NameList

@@ -26,8 +26,8 @@ STUDENT = Recipe(
 class Options:
     """Teach one network what several networks and counting know together.
 
-    The teachers are networks of the same kind, trained by --recipe fast, and Kneser-Ney with the same
-    context. Their mixture has weights fitted on the validation part. The student learns the
+    The teachers are networks of the same kind, trained by --recipe fast, and Kneser-Ney with the
+    same context. Their mixture has weights fitted on the validation part. The student learns the
     distribution that the mixture predicts after each context.
     """
 

@@ -1,25 +1,25 @@
 """makemore, the character-level language models of the lecture, as pure JAX functions.
 
-data         Data: lists of names, vocabularies, and the datasets that training draws batches from
-models       Models: their layers, activations and norms, and one file for each kind
-counts       Counting: bigram tables, their probabilities and their entropy
-train        Training: recipes, optimizers, one step, jitted runs, the loop
-metrics      Metrics for `train.fit`: functions of a chunk, one record per member
-evaluate     Evaluation: losses, the check against counting, recalibration
-counting     Counted language models: Kneser-Ney smoothing, and mixtures of models
-generate     Generation: new names from any model
-distillation Distillation: a dataset of what a teacher predicts, for a student to learn
-diagnostics  Diagnostics: activations, gradients, update ratios and findings
-plots        Plots: arrays in, a matplotlib Figure out; nothing is shown or saved
-runs         Runs: the files of a training run, and its results as values
-report       The report: a run as one HTML page, with its pictures
-cli          The command line: options, errors, interruption and progress, the same in every program
-model        The protocol of models, and the trained model as a predictor
-keys         Random keys: a stream of its own for each use, and maps that give each key its own numbers
-io           The system: files, JSON, text for the terminal, and memory
-errors       The error that programs show to the user as one line
-static       Functions as constants of a compiled program: equal ones compile once
-version      The version, readable without importing the library
+data          Data: lists of names, vocabularies, and the datasets that training draws batches from
+models        Models: their layers, activations and norms, and one file for each kind
+counts        Counting: bigram tables, their probabilities and their entropy
+train         Training: recipes, optimizers, one step, jitted runs, the loop
+metrics       Metrics for `train.fit`: functions of a chunk, one record per member
+evaluate      Evaluation: losses, the check against counting, recalibration
+counting      Counted language models: Kneser-Ney smoothing, and mixtures of models
+generate      Generation: new names from any model
+distillation  Distillation: a dataset of what a teacher predicts, for a student to learn
+diagnostics   Diagnostics: activations, gradients, update ratios and findings
+plots         Plots: arrays in, a matplotlib Figure out; nothing is shown or saved
+runs          Runs: the files of a training run, and its results as values
+report        The report: a run as one HTML page, with its pictures
+cli           The command line: options, errors, interruption and progress
+model         The protocol of models, and the trained model as a predictor
+keys          Random keys: a stream of its own for each use
+io            The system: files, JSON, text for the terminal, and memory
+errors        The error that programs show to the user as one line
+static        Functions as constants of a compiled program: equal ones compile once
+version       The version, readable without importing the library
 
 The modules of the packages data, models, train, counting, generate and runs that you need most are
 here too: `from mmjax import bigram, mlp, train, sample`.

@@ -31,8 +31,8 @@ def said(error: Exception) -> str:
 def require_ranges(config: object, **ranges: tuple[float, float]) -> None:
     """Raise `InputError` unless each named attribute is in its range.
 
-    Both ends belong to the range. If the lower end is an int, the value must be an int, too. A NumPy
-    scalar is replaced by the Python number that it holds, also in a frozen dataclass.
+    Both ends belong to the range. If the lower end is an int, the value must be an int, too. A
+    NumPy scalar is replaced by the Python number that it holds, also in a frozen dataclass.
     """
     for name, (low, high) in ranges.items():
         value = getattr(config, name)

@@ -1,4 +1,7 @@
-"""Random keys: a stream of its own for each use, and maps that give each key its own numbers."""
+"""Random keys: a stream of its own for each use.
+
+Maps give each key its own numbers.
+"""
 
 from collections.abc import Callable
 from typing import Any

@@ -16,9 +16,9 @@ from mmjax.train.loop import Chunk, Metric, Record
 def losses(recipe: Recipe) -> Metric:
     """Return the metric of step, seconds, learning rate and batch losses.
 
-    `loss_batch` is the mean loss of the chunk's batches in nats per character, with the recipe's penalty; `loss_batch_low` and
-    `loss_batch_high` are the lowest and the highest. `lr` is the recipe's learning rate at the chunk's
-    last step; it ignores `hyper` and your own optimizer.
+    `loss_batch` is the mean loss of the chunk's batches in nats per character, with the recipe's
+    penalty; `loss_batch_low` and `loss_batch_high` are the lowest and the highest. `lr` is the
+    recipe's learning rate at the chunk's last step; it ignores `hyper` and your own optimizer.
     """
     schedule = schedule_of(recipe)
 
@@ -78,8 +78,8 @@ def saturations(model: Model, contexts: Integer[Array, "batch block_size"]) -> M
 def validation(model: Model, tokens: Integer[np.ndarray, "tokens"], every: int) -> Metric:
     """Return the metric `loss_val`, the loss over `tokens`.
 
-    It is measured at the end of a chunk if its step is a multiple of `every`, in nats per character. So
-    `every` should be a multiple of the chunk of `train.fit`.
+    It is measured at the end of a chunk if its step is a multiple of `every`, in nats per
+    character. So `every` should be a multiple of the chunk of `train.fit`.
     """
 
     def metric(chunk: Chunk) -> Sequence[Record]:

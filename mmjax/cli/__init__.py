@@ -1,1 +1,4 @@
-"""The command line: options, errors, interruption and progress, the same in every program."""
+"""The command line: options, errors, interruption and progress.
+
+It is the same in every program.
+"""

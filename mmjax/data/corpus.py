@@ -67,8 +67,8 @@ def split(names: Sequence[str], *, seed: int = 42, shuffles: int = 2) -> Splits:
 
     Every shuffle starts anew from `random.Random(seed)`. Seed 42 with 2 shuffles gives the split
     that this library follows (see docs/REPRODUCTION.md); seed 42 with 1 shuffle gives the split of
-    the lecture's later parts. Python's generator is used because the lecture uses it; its shuffle is the same on
-    every platform.
+    the lecture's later parts. Python's generator is used because the lecture uses it; its shuffle
+    is the same on every platform.
 
     Raises `InputError` if `shuffles` is negative or there are fewer than 6 names.
     """

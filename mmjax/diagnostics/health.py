@@ -45,11 +45,11 @@ def health(
 ) -> list[Finding]:
     """Return all findings, the most serious grade first.
 
-    An empty list means that no check failed. Figures that are not given are not checked. `update_ratios`
-    are log10 of update:data for each weight matrix, a mean over the steps of one chunk. `initial_loss` and
-    `final_loss` are of training batches, `loss_train` and `loss_val` over the whole parts, in nats
-    per character. A layer counts as saturated if it is above the limit by more than two standard
-    errors, so that another batch usually gives the same finding.
+    An empty list means that no check failed. Figures that are not given are not checked.
+    `update_ratios` are log10 of update:data for each weight matrix, a mean over the steps of one
+    chunk. `initial_loss` and `final_loss` are of training batches, `loss_train` and `loss_val` over
+    the whole parts, in nats per character. A layer counts as saturated if it is above the limit by
+    more than two standard errors, so that another batch usually gives the same finding.
 
     A fault means that training has failed. A warning means that its remedy is worth a try. A note
     is worth knowing, and a good network may have some.

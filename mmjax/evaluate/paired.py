@@ -46,8 +46,8 @@ def paired_difference(
 ) -> Difference:
     """Return how much higher the loss of `one` is than that of `other`.
 
-    The interval is that of a bootstrap over names: lists of equal length are drawn from the names of
-    `tokens`, with replacement. Both models are scored on the same names, so the difference has a
+    The interval is that of a bootstrap over names: lists of equal length are drawn from the names
+    of `tokens`, with replacement. Both models are scored on the same names, so the difference has a
     much smaller error than either loss. Raises `InputError` if there is no name. Source: Efron and
     Tibshirani, An Introduction to the Bootstrap, chapter 13.
     """

@@ -13,7 +13,8 @@ def categorical(key: PRNGKeyArray, logits: Float[Array, "batch vocab"]) -> Int[A
 
     It inverts the row's cumulative distribution at one uniform number. `jax.random.categorical`
     adds noise to every logit, which takes a random number and two logarithms per logit; this takes
-    one random number per row. A token with a probability below about 1e-7 may never be drawn, since float32 resolves no less.
+    one random number per row. A token with a probability below about 1e-7 may never be drawn, since
+    float32 resolves no less.
     """
     probs = jax.nn.softmax(logits)
     uniform = jax.random.uniform(key, (len(logits), 1), probs.dtype)

@@ -92,9 +92,9 @@ def stream(
     The key may be the one that the model was trained with: sampling uses random numbers of its own.
 
     `temperature` below 1 makes likely letters likelier, 0 always takes the likeliest (one of them
-    at random if several tie), above 1 makes names stranger. Then `top_k` is applied, then `top_p` to
-    the remaining tokens: see `filter_logits`. A name is cut at `max_length` characters; a cut name counts
-    as a name, and its `Sample` has `ended` False.
+    at random if several tie), above 1 makes names stranger. Then `top_k` is applied, then `top_p`
+    to the remaining tokens: see `filter_logits`. A name is cut at `max_length` characters; a cut
+    name counts as a name, and its `Sample` has `ended` False.
 
     Raises `InputError` if the vocabulary has another size than the model, a number is out of range,
     or the prefix has an unknown character or is not shorter than `max_length`.

@@ -37,8 +37,8 @@ def _flat(output: Any) -> Any:
     return (output <= 0) & (output > FLAT)
 
 
-# docs/REPRODUCTION.md quotes 10 to 15 % for tanh. The lecture's network, trained here, ends at 14 to
-# 18 % in the layers after a BatchNorm, so 20 leaves room. relu passes half of a centred input.
+# docs/REPRODUCTION.md quotes 10 to 15 % for tanh. The lecture's network, trained here, ends at 14
+# to 18 % in the layers after a BatchNorm, so 20 leaves room. relu passes half of a centred input.
 ACTIVATIONS = {
     "tanh": Activation(
         jnp.tanh,

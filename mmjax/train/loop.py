@@ -111,7 +111,8 @@ def fit(
 ) -> Fitted:
     """Train until the last step, a stop or a non-finite number.
 
-    The loss, the parameters, the statistics and the optimizer's state of every member must be finite.
+    The loss, the parameters, the statistics and the optimizer's state of every member must be
+    finite.
 
     After every `chunk` of steps (an even number, see `advance`) each of `metrics` returns figures,
     one record per member. Then each of `sinks` gets the records and the chunk, to write, draw or

@@ -18,8 +18,8 @@ def mesh(devices: int) -> Mesh:
 def spread(states: TrainState, devices: int) -> TrainState:
     """Return the states spread over the devices.
 
-    The functions of `members` take and return states placed in this way. If the devices cannot take equal numbers of
-    members, each holds all states.
+    The functions of `members` take and return states placed in this way. If the devices cannot take
+    equal numbers of members, each holds all states.
     """
     even = len(states.step) % devices == 0
     each = PartitionSpec("members") if even else PartitionSpec()

@@ -1,7 +1,7 @@
 """Learning-rate schedules by their names in a recipe.
 
-To add one, write a function of the recipe and add it to `SCHEDULES`. The recipe's numbers in `HYPER`
-may be traced arrays, so a function must not branch on them.
+To add one, write a function of the recipe and add it to `SCHEDULES`. The recipe's numbers in
+`HYPER` may be traced arrays, so a function must not branch on them.
 """
 
 from collections.abc import Callable
@@ -18,8 +18,8 @@ RISE = 1e6  # factor from the first to the last rate of the rising schedule
 def step_decay(recipe: Recipe) -> optax.Schedule:
     """Return the lecture's schedule, with one drop of the learning rate.
 
-    From `drop_step` on, the rate is multiplied by `drop_factor`. In the first `warmup_steps` it rises
-    from 0.
+    From `drop_step` on, the rate is multiplied by `drop_factor`. In the first `warmup_steps` it
+    rises from 0.
     """
     before, after = recipe.learning_rate, recipe.learning_rate * recipe.drop_factor
     return _warmed_up(recipe, lambda step: jnp.where(step < recipe.drop_step, before, after))

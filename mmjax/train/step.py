@@ -43,8 +43,8 @@ def init(
     """Return the state before the first step.
 
     Parameters and batches both follow from `key`. `hyper` replaces numbers of the recipe, by their
-    names in `HYPER`. An `optimizer` replaces the recipe's, and every later step needs it, too. Raises `InputError` if `model` does not follow
-    the protocol `model.Model`.
+    names in `HYPER`. An `optimizer` replaces the recipe's, and every later step needs it, too.
+    Raises `InputError` if `model` does not follow the protocol `model.Model`.
     """
     require_model(model)
     return _init(model, recipe, key, hyper or {}, optimizer=Static(optimizer))

@@ -32,10 +32,10 @@ def run(
 ) -> tuple[TrainState, Float[Array, "steps"]]:
     """Train from the first step to the last.
 
-    Returns (final state, losses [steps]), which depend on nothing but the arguments. A loss is in nats
-    per character, plus the recipe's penalty. `data` is
-    a flat array of tokens, from which the recipe draws, or a `data.Dataset`. An optax `optimizer`
-    replaces the recipe's. For many runs at once, on all devices, see `members`.
+    Returns (final state, losses [steps]), which depend on nothing but the arguments. A loss is in
+    nats per character, plus the recipe's penalty. `data` is a flat array of tokens, from which the
+    recipe draws, or a `data.Dataset`. An optax `optimizer` replaces the recipe's. For many runs at
+    once, on all devices, see `members`.
 
     Raises `InputError` if `data` has no example, or does not fit the model.
     """
@@ -57,10 +57,11 @@ def advance(
 ) -> tuple[TrainState, Any]:
     """Train for `steps` more steps.
 
-    Returns (new state, losses [steps]). A loss is in nats per character, plus the recipe's penalty. With `observe`, the second value is
-    (losses, observed), where `observed` is what `observe(params, updates)` returns for every step,
-    with a leading axis of steps. `params` are those after the step, as in the lecture, and
-    `updates` are what the step added to them. Observing does not change the training.
+    Returns (new state, losses [steps]). A loss is in nats per character, plus the recipe's penalty.
+    With `observe`, the second value is (losses, observed), where `observed` is what
+    `observe(params, updates)` returns for every step, with a leading axis of steps. `params` are
+    those after the step, as in the lecture, and `updates` are what the step added to them.
+    Observing does not change the training.
 
     The state is donated: the new state takes over its buffers. So use the returned state, and keep
     an older one with `copied(state)`. A run in pieces of even numbers of steps is bitwise equal to
