@@ -18,10 +18,10 @@ def update_ratios(steps: np.ndarray, ratios: Mapping[str, np.ndarray]) -> Plot:
         axes.plot(steps, ratio, label=name, **line(i))
     axes.axhline(-3, color="black", linewidth=1)
     axes.annotate(
-        "-3: about right", (1, -3), xycoords=("axes fraction", "data"), ha="right", va="bottom"
+        "about right ", (1, -3), xycoords=("axes fraction", "data"), ha="right", va="bottom"
     )
     axes.set_title(
-        "How far each step moves the weights: about a thousandth is right, all alike is best"
+        "Size of each update relative to its weights: near -3, and alike for all, is right"
     )
     axes.set_xlabel("step")
     axes.set_ylabel("log10(update / weights)")
