@@ -44,8 +44,13 @@ class Options:
 
     def __post_init__(self):
         require_ranges(self, seed=(0, 2**32 - 1), split_seed=(0, 2**63 - 1), shuffles=(0, 1_000))
-        require(
-            all(1 <= order <= MAX_ORDER for order in self.orders) and bool(self.orders),
-            f"orders must be whole numbers from 1 to {MAX_ORDER:,}, such as --orders 3 4",
-        )
-        require(len({*self.orders}) == len(self.orders), "an order is given twice; give each once")
+        require_orders(self.orders)
+
+
+def require_orders(orders: tuple[int, ...]) -> None:
+    """Raise `InputError` unless `orders` are distinct lengths of context, at least one."""
+    require(
+        all(1 <= order <= MAX_ORDER for order in orders) and bool(orders),
+        f"orders must be whole numbers from 1 to {MAX_ORDER:,}, such as --orders 3 4",
+    )
+    require(len({*orders}) == len(orders), "an order is given twice; give each once")

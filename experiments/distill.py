@@ -8,7 +8,7 @@ from itertools import islice
 import jax
 
 from experiments.distill_models import TEACHERS_SEED, scored, taught_by, trained
-from experiments.distill_options import Options, of_student
+from experiments.distill_options import Options, of_lesson
 from mmjax import (
     distillation,
     evaluate,
@@ -61,7 +61,11 @@ def run(options: Options, model: mlp.MLP, known: Lists) -> int:
 
     losses = {name: scored(predictor, known) for name, predictor in models.items()}
     summary, spread = seeds.summarised([scored(student, known) for student in students])
-    gap = evaluate.paired_difference(students[0], models["Kneser-Ney"], known.tokens["val"])
+    nearest = min(
+        (name for name in models if name.startswith("Kneser-Ney")),
+        key=lambda n: losses[n]["loss_val"],
+    )
+    gap = evaluate.paired_difference(students[0], models[nearest], known.tokens["val"])
     figures = {
         "names": len(known.names),
         "parameters": parameter_count(students[0].params),
@@ -76,27 +80,25 @@ def run(options: Options, model: mlp.MLP, known: Lists) -> int:
         **environment(),
     }
     folder.write_summary(figures)
-    show({**losses, "student": summary}, spread, gap)
+    show({**losses, "student": summary}, spread)
+    print(
+        "\nLoss in nats per character; unseen: names that do not occur in the training part.\n"
+        f"Student minus {nearest}, on the validation names: {gap.mean:+.4f}, 95 % interval "
+        f"{gap.low:+.4f} to {gap.high:+.4f}."
+    )
     print("\n" + "\n".join(sample_lines(samples)).expandtabs(24))
     print(f"\n{folder.contents()}")
     return 0
 
 
-def show(
-    losses: Mapping[str, Mapping[str, float]], spread: list[seeds.Row], gap: evaluate.Difference
-) -> None:
+def show(losses: Mapping[str, Mapping[str, float]], spread: list[seeds.Row]) -> None:
     """Print the losses of all models, and the spread of the students."""
     rows = [[name, *(found[f"loss_{part}"] for part in PARTS)] for name, found in losses.items()]
     print(Table(["", *(part.replace("_", ", ") for part in PARTS)], rows))
     if len(spread) > 1 and spread[0][2]:
         print()
         print(Table(["students", "mean", "std", "lowest", "highest"], spread))
-    print(
-        "\nLoss in nats per character; unseen: names that do not occur in the training part.\n"
-        f"Student minus Kneser-Ney, on the validation names: {gap.mean:+.4f}, 95 % interval "
-        f"{gap.low:+.4f} to {gap.high:+.4f}."
-    )
 
 
 if __name__ == "__main__":
-    main("experiments.distill", of_student, program)
+    main("experiments.distill", of_lesson, program)

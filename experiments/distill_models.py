@@ -1,9 +1,12 @@
 """The teachers and students of the distillation program."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 
 from experiments.distill_options import Options
+from experiments.lessons import LESSONS
 from mmjax import Predictor, counting, data, evaluate, members, metrics, mlp, train
 from mmjax.cli.progress import progress_bar
 from mmjax.data import Dataset
@@ -19,18 +22,28 @@ CHUNK = 1_000  # steps between two lines of metrics
 
 def taught_by(options: Options, model: mlp.MLP, known: Lists) -> dict[str, Predictor]:
     """Return the models that teach, and their mixture."""
-    recipe, tokens, val = train.RECIPES["fast"], known.tokens["train"], known.tokens["val"]
+    recipe, tokens, val = (
+        LESSONS[options.lesson].teachers,
+        known.tokens["train"],
+        known.tokens["val"],
+    )
     examples = data.of(recipe.data, tokens, model)
     first = range(TEACHERS_SEED, TEACHERS_SEED + options.teachers)
-    networks = trained(model, recipe, first, examples)
-    grown = counting.grow(tokens, known.vocab.size, model.block_size)
-    counted = counting.of_tree(grown, counting.tune_tree(grown, val))
+    teacher = replace(model, dropout=options.teacher_dropout)
+    networks = trained(teacher, recipe, first, examples)
+    grown = counting.grow(tokens, known.vocab.size, max(options.orders))
+    cuts = {order: grown.cut(order) for order in options.orders}
+    counted = {
+        f"Kneser-Ney {order}": counting.of_tree(cut, counting.tune_tree(cut, val))
+        for order, cut in cuts.items()
+    }
     together = counting.ensemble(networks)
-    mixed = counting.geometric([together, counted], val, positions=model.block_size + 1)
+    positions = model.block_size + 1
+    mixed = counting.geometric([together, *counted.values()], val, positions=positions)
     return {
         "one network": networks[0],
         f"{options.teachers} networks": together,
-        "Kneser-Ney": counted,
+        **counted,
         "teacher": mixed,
     }
 

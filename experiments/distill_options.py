@@ -3,32 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
+from experiments.counting_options import require_orders
+from experiments.lessons import LESSONS
 from experiments.mlp_options import Model, Settings
 from experiments.name_list import NameList
-from mmjax.cli.options import option, with_defaults
+from mmjax.cli.options import chosen, option, with_defaults
 from mmjax.errors import require_ranges
-from mmjax.train import Recipe
 
-# Of the student. Distributions have no noise of single letters, so no weight decay is needed.
-STUDENT = Recipe(
-    steps=20_000,
-    batch_size=512,
-    data="contexts",
-    optimizer="nadamw",
-    schedule="linear",
-    learning_rate=0.01,
-    warmup_steps=100,
-)
+LessonName = Literal[tuple(LESSONS)]  # pyright: ignore[reportInvalidTypeForm]
 
 
 @dataclass(frozen=True)
 class Options:
     """Teach one network what several networks and counting know together.
 
-    The teachers are networks of the same kind, trained by --recipe fast, and Kneser-Ney with the
-    same context. Their mixture has weights fitted on the validation part. The student learns the
-    distribution that the mixture predicts after each context.
+    The teachers are networks like the student and counted models. Their mixture has weights fitted
+    on the validation part. The student learns the distribution that the mixture predicts after each
+    context.
     """
 
     name_list: NameList
@@ -38,8 +31,15 @@ class Options:
     """Run folder to write to; a finished run in it is overwritten."""
     overwrite: bool = option(False, inherited=False)
     """Overwrite an unfinished run in the run folder."""
+    lesson: LessonName = "lecture"  # pyright: ignore[reportInvalidTypeForm]
+    """Teach this: lecture (the lecture's network, in a minute or two) or large (three layers of 300
+    units that see eight letters, in a quarter of an hour); it sets the other defaults."""
     teachers: int = 6
     """Number of networks that teach."""
+    teacher_dropout: float = 0.0
+    """The teachers' dropout."""
+    orders: tuple[int, ...] = (3,)
+    """Lengths of context of the counted models that teach, too."""
     share: float = 0.5
     """Draw this part of the contexts as often as the training part has them, the others as often as
     the teacher comes to them."""
@@ -59,6 +59,7 @@ class Options:
         require_ranges(
             self,
             teachers=(1, 100),
+            teacher_dropout=(0.0, 0.99),
             share=(0.0, 1.0),
             drawn=(1, 100_000_000),
             seed=(0, 2**31),
@@ -67,8 +68,20 @@ class Options:
             shuffles=(0, 1_000),
         )
 
+        require_orders(self.orders)
 
-def of_student(arguments: Sequence[str]) -> type[Options]:
-    """Return the options, with the defaults of the student's recipe."""
-    del arguments
-    return with_defaults(Options, recipe=with_defaults(Settings, **asdict(STUDENT)))
+
+def of_lesson(arguments: Sequence[str]) -> type[Options]:
+    """Return the options, with the defaults of the lesson that a command line names."""
+    name = chosen("lesson", arguments)
+    name = name if name in LESSONS else "lecture"  # parsing the options reports an unknown one
+    lesson = LESSONS[name]
+    return with_defaults(
+        Options,
+        lesson=name,
+        recipe=with_defaults(Settings, **asdict(lesson.recipe)),
+        model=with_defaults(Model, **lesson.student),
+        teachers=lesson.networks,
+        teacher_dropout=lesson.teacher_dropout,
+        orders=lesson.orders,
+    )

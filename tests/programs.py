@@ -26,7 +26,7 @@ PROGRAMS = {
     "diagnose": (diagnose.Options, diagnose.program),
     "compare": (compare.Options, compare.program),
     "rates": (rates.of_recipe, rates.program),
-    "distill": (distill.of_student, distill.program),
+    "distill": (distill.of_lesson, distill.program),
 }
 
 

@@ -1,0 +1,75 @@
+"""Lessons of the distillation program: what is taught to what, and how."""
+
+from typing import Any, NamedTuple
+
+from mmjax.train import RECIPES, Recipe
+
+
+class Lesson(NamedTuple):
+    """What is taught to what, and how."""
+
+    student: dict[str, Any]
+    """Fields of the student's network that differ from the lecture's."""
+    recipe: Recipe
+    """The student's recipe."""
+    networks: int
+    """Number of networks that teach."""
+    teachers: Recipe
+    """Their recipe."""
+    teacher_dropout: float
+    """The teachers' dropout; apart from it, they have the student's architecture."""
+    orders: tuple[int, ...]
+    """Lengths of context of the counted models that teach, too."""
+
+
+# Distributions have no noise of single letters, so a student needs hardly any weight decay.
+LESSONS = {
+    "lecture": Lesson(
+        student={},
+        recipe=Recipe(
+            steps=20_000,
+            batch_size=512,
+            data="contexts",
+            optimizer="nadamw",
+            schedule="linear",
+            learning_rate=0.01,
+            warmup_steps=100,
+        ),
+        networks=6,
+        teachers=RECIPES["fast"],
+        teacher_dropout=0.0,
+        orders=(3,),
+    ),
+    "large": Lesson(
+        student={
+            "block_size": 8,
+            "embedding_dim": 32,
+            "hidden_size": 300,
+            "hidden_layers": 3,
+            "norm_input": True,
+            "position": True,
+        },
+        recipe=Recipe(
+            steps=3_500,
+            batch_size=512,
+            data="contexts",
+            optimizer="muon",
+            schedule="linear",
+            learning_rate=0.02,
+            weight_decay=0.01,
+            warmup_steps=100,
+        ),
+        networks=4,
+        teachers=Recipe(
+            steps=5_000,
+            batch_size=512,
+            optimizer="muon",
+            schedule="linear",
+            learning_rate=0.02,
+            weight_decay=0.05,
+            warmup_steps=100,
+        ),
+        teacher_dropout=0.2,
+        orders=(3, 4, 5, 6),
+    ),
+}
