@@ -10,6 +10,7 @@ from experiments.lessons import LESSONS
 from mmjax import Predictor, counting, data, evaluate, members, metrics, mlp, train
 from mmjax.cli.progress import progress_bar
 from mmjax.data import Dataset
+from mmjax.errors import require
 from mmjax.runs import seeds
 from mmjax.runs.folder import RunFolder
 from mmjax.runs.layout import PARTS
@@ -55,7 +56,10 @@ def trained(
     examples: Dataset,
     folder: RunFolder | None = None,
 ) -> list[Predictor]:
-    """Return networks with these seeds, trained by a recipe; write the metrics to a folder."""
+    """Return networks with these seeds, trained by a recipe; write the metrics to a folder.
+
+    Raises `InputError` if a number is not finite.
+    """
     keys = jax.vmap(jax.random.key)(np.array(numbers, np.uint32))
     states = members.init(model, recipe, keys)
     title = "students" if folder else "teachers"
@@ -67,6 +71,11 @@ def trained(
             metrics=[metrics.losses(recipe)],
             sinks=[*log, move_bar],
         )
+    remedy = "give a lower --learning-rate" if folder else "give another --lesson"
+    require(
+        fitted.reason is None,
+        f"the training of the {title} is not finite after step {fitted.progress.step:,}; {remedy}",
+    )
     return [train.predictor(model, state) for state in fitted.states]
 
 
