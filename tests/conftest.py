@@ -33,7 +33,7 @@ gc.set_threshold(200_000, 20, 50)
 if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker has that of the session that started it
     _cache = tempfile.TemporaryDirectory()
     os.environ["XDG_CACHE_HOME"] = _cache.name
-settings.register_profile("mmjax", deadline=None, max_examples=50)
+settings.register_profile("mmjax", deadline=None, max_examples=30)
 settings.load_profile("mmjax")
 
 ROOT = Path(__file__).parent.parent

@@ -149,6 +149,7 @@ def test_update_ratios_are_nearly_the_lectures(tokens):
         assert float(ratio[0]) == pytest.approx(lecture[name], abs=0.02)
 
 
+@pytest.mark.slow
 def test_a_healthy_run_is_silent(tokens):
     assert symptoms(mlp.MLP(gain=1.0), RECIPE, tokens, steps=1_000) == set()
 
@@ -238,7 +239,11 @@ def test_a_learning_rate_of_a_hundred_diverges_and_kills_units(tokens):
 
 
 @pytest.mark.parametrize(
-    ("learning_rate", "symptom"), [(1e-4, "updates too small"), (3.0, "updates too large")]
+    ("learning_rate", "symptom"),
+    [
+        (1e-4, "updates too small"),
+        pytest.param(3.0, "updates too large", marks=pytest.mark.slow),
+    ],
 )
 def test_learning_rates_show_in_the_update_ratios(tokens, learning_rate, symptom):
     recipe = train.Recipe(learning_rate=learning_rate)

@@ -40,7 +40,7 @@ def weights_of(table):
     return np.diff(np.asarray(table.ends, np.float64), prepend=0) / 2**30
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3])
+@pytest.mark.parametrize("share", [pytest.param(0.0, marks=pytest.mark.slow), 0.3])
 def test_all_contexts_have_the_teachers_distribution_and_their_weight(share):
     teacher = counting.fit(TOKENS, 5, 2)
     table = distillation.of_teacher(teacher, STUDENT, TOKENS, LETTERS, KEY, share=share)

@@ -188,7 +188,8 @@ def many_characters(size, names):
     return made
 
 
-@pytest.mark.parametrize("size", [100, pytest.param(900, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [100, 900])
 def test_on_a_large_alphabet_counting_passes_and_broken_models_fail(size):
     names = many_characters(size, 8_000)
     letters = vocab.build(names)

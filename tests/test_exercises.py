@@ -46,6 +46,7 @@ def test_a_trigram_is_better_than_a_bigram(parts):
     assert gain == pytest.approx(0.22, abs=0.01)
 
 
+@pytest.mark.slow
 def test_a_trained_trigram_is_the_counted_one(letters, shipped_names):
     """Gradient descent over all contexts comes to the frequencies."""
     tokens = corpus.encode(letters, shipped_names[:300])

@@ -86,7 +86,10 @@ def by_hand(components, kind, table, tokens):
     return np.array(rows)
 
 
-@pytest.mark.parametrize(("kind", "positions"), [("geometric", 5), ("linear", 1), ("linear", 5)])
+@pytest.mark.parametrize(
+    ("kind", "positions"),
+    [("geometric", 5), pytest.param("linear", 1, marks=pytest.mark.slow), ("linear", 5)],
+)
 def test_it_is_the_formula_at_every_position(components, held_out, kind, positions):
     tokens = held_out[:307]
     table = np.random.default_rng(0).normal(0.4, 0.5, (positions, 3))

@@ -257,9 +257,9 @@ def test_other_errors_stay_what_they_are(monkeypatch, error):
 @pytest.mark.parametrize(
     ("module", "platforms"),
     [
-        ("mlp", "nonsense"),
         ("mlp", "cpu,nonsense"),
-        ("bigram", "nonsense"),
+        pytest.param("mlp", "nonsense", marks=pytest.mark.slow),
+        pytest.param("bigram", "nonsense", marks=pytest.mark.slow),
         *(pytest.param(m, "nonsense", marks=pytest.mark.slow) for m in ("race", "scaling")),
         pytest.param("benchmark", "nonsense", marks=pytest.mark.slow),
     ],

@@ -149,6 +149,7 @@ def test_diagnose_shows_the_lectures_tables_and_rebuilds_the_report(mlp_run, mon
     assert "config.json: no such file; give a run folder" in err
 
 
+@pytest.mark.slow
 def test_metrics_are_written_and_handed_over(tmp_path, names):
     seen = []
     options = Options(
@@ -308,6 +309,7 @@ def test_a_bigrams_report_is_rebuilt_too(monkeypatch, capsys, tmp_path, names):
     assert (out / "report.html").read_bytes() == written
 
 
+@pytest.mark.slow
 def test_compare_shows_what_differs(mlp_run, monkeypatch, capsys, tmp_path, names):
     other = tmp_path / "other"
     run(monkeypatch, capsys, "mlp", "--names", names, "--out", other, "--steps", 20, "--seed", 5)
@@ -443,6 +445,7 @@ def test_bigram_shows_the_lecture_beside_counting(monkeypatch, capsys, tmp_path)
     assert "\naj" in output
 
 
+@pytest.mark.slow
 def test_mlp_on_a_list_of_ones_own(monkeypatch, capsys, tmp_path, names):
     options = ("--names", names, "--out", tmp_path / "run", "--steps", 50, *SMALL)
     status, _, err = run(monkeypatch, capsys, "mlp", *options, "--block-size", 5, "--calibrate")
@@ -724,6 +727,7 @@ def test_a_closed_pipe_is_no_error(mlp_run):
         assert process.wait(timeout=60) == 0
 
 
+@pytest.mark.slow
 def test_rates_proposes_a_rate_and_draws_it(monkeypatch, capsys, tmp_path):
     (tmp_path / "names.txt").write_text("ann\nbob\nzoe\nneil\nanna\nives\nlili\n")
     options = ("--names", tmp_path / "names.txt", "--hidden-size", 17, "--hidden-layers", 2)

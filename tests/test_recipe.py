@@ -46,8 +46,16 @@ def weight(recipe, tokens, **settings):
         ),
         ({"clip_norm": 0.01}, optax.chain(optax.clip_by_global_norm(0.01), optax.sgd(0.1))),
         ({"optimizer": "momentum", "beta1": 0.7}, optax.sgd(0.1, momentum=0.7)),
-        ({"optimizer": "nesterov"}, optax.sgd(0.1, momentum=0.9, nesterov=True)),
-        ({"optimizer": "lion", "weight_decay": 0.3}, optax.lion(0.1, weight_decay=0.3)),
+        pytest.param(
+            {"optimizer": "nesterov"},
+            optax.sgd(0.1, momentum=0.9, nesterov=True),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            {"optimizer": "lion", "weight_decay": 0.3},
+            optax.lion(0.1, weight_decay=0.3),
+            marks=pytest.mark.slow,
+        ),
         (
             {"optimizer": "muon", "weight_decay": 0.3, "beta2": 0.999},
             optax.contrib.muon(0.1, weight_decay=0.3, adam_weight_decay=0.3),
