@@ -16,7 +16,7 @@ from tampered import JSON, contents, rewrite
 
 from mmjax import InputError, Predictor, Vocab, checkpoint, corpus, counting, mlp, train, weights
 
-EXAMPLES = int(os.environ.get("MMJAX_FUZZ", "50"))  # per test
+EXAMPLES = int(os.environ.get("MMJAX_FUZZ", "30"))  # per test
 MANY = settings(
     max_examples=EXAMPLES,
     deadline=None,

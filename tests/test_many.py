@@ -30,7 +30,7 @@ def test_there_are_devices_to_spread_over():
 # On two devices: 1 uses one of them, 4 divide evenly, 5 do not. True trains as on an accelerator.
 @pytest.mark.parametrize(
     ("count", "at_once"),
-    [(1, False), pytest.param(4, False, marks=pytest.mark.slow), (5, False), (5, True)],
+    [(5, False), (5, True), *(pytest.param(n, False, marks=pytest.mark.slow) for n in (1, 4))],
 )
 def test_each_member_is_its_own_single_run(tokens, monkeypatch, count, at_once):
     monkeypatch.setattr(members, "_at_once", lambda: at_once)

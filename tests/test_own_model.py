@@ -189,6 +189,7 @@ def test_a_checkpoint_resumes_as_if_never_stopped(tmp_path, tokens, letters):
         checkpoint.load(tmp_path / "c")
 
 
+@pytest.mark.slow
 def test_every_layers_output_and_gradient_is_seen(predictor, tokens):
     batch = corpus.windows(jnp.asarray(tokens), jnp.arange(31), MODEL.block_size)
     inside = diagnostics.inspect(MODEL, predictor.params, (), Batch(*batch))

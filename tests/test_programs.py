@@ -336,6 +336,7 @@ def test_runs_of_the_same_name_are_told_apart_by_their_paths():
     assert compare.labels([Path("a/x"), Path("b/x"), Path("b/y")]) == ["a/x", "b/x", "y"]
 
 
+@pytest.mark.slow
 def test_bigram_on_a_list_of_ones_own(monkeypatch, capsys, tmp_path, names):
     out = tmp_path / "run"
     options = ("--names", names, "--out", out, "--spell", "Zoë", "--steps", 2_000)
@@ -372,6 +373,7 @@ def test_the_table_without_smoothing_is_drawn_from(monkeypatch, capsys, tmp_path
     assert all(re.match(r"(ab)+c?\t", line) for line in drawn.splitlines())
 
 
+@pytest.mark.slow
 def test_counting_leaves_a_run_that_is_sampled_and_repeated(
     mlp_run, monkeypatch, capsys, tmp_path, names
 ):

@@ -116,11 +116,11 @@ def test_the_moving_average_is_the_formula(tokens):
     ("name", "optimizer", "values"),
     [
         ("learning_rate", "sgd", [0.05, 0.7]),
-        ("drop_step", "sgd", [2, 6]),
+        pytest.param("drop_step", "sgd", [2, 6], marks=pytest.mark.slow),
         pytest.param("drop_factor", "sgd", [0.5, 0.0], marks=pytest.mark.slow),
         pytest.param("penalty", "sgd", [0.0, 3.0], marks=pytest.mark.slow),
         pytest.param("learning_rate", "nadamw", [0.05, 0.7], marks=pytest.mark.slow),
-        ("weight_decay", "nadamw", [0.0, 0.5]),
+        pytest.param("weight_decay", "nadamw", [0.0, 0.5], marks=pytest.mark.slow),
     ],
 )
 def test_a_members_own_number_is_that_of_a_recipe_with_it(name, optimizer, values, tokens):

@@ -85,7 +85,7 @@ def nadamw():
 @pytest.mark.parametrize(
     ("recipe", "seeds"),
     [
-        ("lecture", 1),
+        pytest.param("lecture", 1, marks=pytest.mark.slow),
         pytest.param("fast", 1, marks=pytest.mark.slow),
         pytest.param("lecture", 2, marks=pytest.mark.slow),
         pytest.param("fast", 3, marks=pytest.mark.slow),
@@ -231,6 +231,7 @@ def test_another_list_is_refused_and_the_same_elsewhere_is_not(
     assert run(monkeypatch, capsys, "mlp", *arguments(other, copy, "--resume"))[0] == 0
 
 
+@pytest.mark.slow
 def test_an_unfinished_run_is_not_overwritten_by_mistake(monkeypatch, capsys, names, copy):
     before = contents(copy)
     for program in (("mlp", *TINY), ("bigram",)):

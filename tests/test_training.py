@@ -49,6 +49,7 @@ def test_the_layer_whose_output_is_the_first_to_overflow_is_named(name):
     assert there in (f"{name}.linear", f"{name}.norm")
 
 
+@pytest.mark.slow
 def test_an_update_that_overflows_is_named():
     """The gradients are finite, but the learning rate times them is not."""
     recipe = train.Recipe(steps=40, batch_size=5, learning_rate=1e6)
