@@ -495,9 +495,8 @@ def test_a_second_run_leaves_nothing_of_the_first(monkeypatch, capsys, tmp_path,
     assert (out / "notes.txt").read_text() == "mine"
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_training_is_saved(tmp_path, number):
     out = tmp_path / "run"
     process = command("experiments.mlp", "--steps", 2_000_000, "--out", out, *SMALL, "--no-report")

@@ -56,9 +56,10 @@ def weight(recipe, tokens, **settings):
             optax.lion(0.1, weight_decay=0.3),
             marks=pytest.mark.slow,
         ),
-        (
+        pytest.param(
             {"optimizer": "muon", "weight_decay": 0.3, "beta2": 0.999},
             optax.contrib.muon(0.1, weight_decay=0.3, adam_weight_decay=0.3),
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["sgd", "adamw", "nadamw", "clip", "momentum", "nesterov", "lion", "muon"],

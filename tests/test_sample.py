@@ -146,7 +146,7 @@ def test_a_token_is_the_inverse_of_the_cumulative_distribution(size):
     assert (uniform[:, 0] <= after + 1e-5).all()
 
 
-@pytest.mark.parametrize("size", [97, 1_001])
+@pytest.mark.parametrize("size", [97, pytest.param(1_001, marks=pytest.mark.slow)])
 def test_what_has_no_probability_is_never_drawn(size):
     """Rounding of the sums never selects an impossible token.
 
