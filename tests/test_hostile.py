@@ -240,7 +240,7 @@ def numeric(kind):
 
 
 # Numbers that the fast recipe uses and the lecture's does not.
-OF_FAST = ("--warmup-steps", "--weight-decay", "--clip-norm", "--ema-decay")
+OF_FAST = ("--warmup-steps", "--weight-decay", "--clip-norm", "--ema-decay", "--beta1", "--beta2")
 OPTIONS = [
     *(("mlp", "lecture", option) for option in numeric(mlp.of_recipe([]))),
     *(("mlp", "fast", option) for option in OF_FAST),
@@ -301,9 +301,22 @@ ENDS = {
     "--momentum": ("0", "1"),
     "--eps": ("1e-12", "1"),
     "--ema-decay": ("0", "1"),
+    "--beta1": ("0", "1"),
+    "--beta2": ("0", "1"),
+    "--patience": ("1", "1000000"),
+    "--dropout": ("0", "0.99"),
+    "--embedded": ("0", "1"),
 }
 # These options do not affect each other, so one run tries them all.
-APART = ("--split-seed", "--seed", "--keep", "--shuffles", "--drop-step")
+APART = (
+    "--split-seed",
+    "--seed",
+    "--keep",
+    "--shuffles",
+    "--drop-step",
+    "--patience",
+    "--embedded",
+)
 # A size and a number that do not hide each other.
 PAIRS = [
     ("--batch-size", "--learning-rate"),
