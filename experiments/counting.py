@@ -8,14 +8,13 @@ import jax
 from tqdm import tqdm
 
 from experiments.counting_options import Options
-from mmjax import Predictor, counting, evaluate, sample
+from mmjax import Predictor, counting, sample
 from mmjax.cli.program import main
 from mmjax.counting import Tree
 from mmjax.io.text import Table
 from mmjax.runs import lists
 from mmjax.runs.environment import environment
 from mmjax.runs.folder import RunFolder, claimed
-from mmjax.runs.layout import PARTS
 from mmjax.runs.lists import Lists
 from mmjax.runs.samples import marked, sample_lines
 
@@ -41,12 +40,9 @@ def run(options: Options, known: Lists, tree: Tree) -> int:
     started = time.perf_counter()
     folder = RunFolder(options.out, options, overwrite=options.overwrite)
     models = fitted(options, known, tree)
-    losses = {
-        key: {part: evaluate.loss(predictor, known.tokens[part]) for part in PARTS}
-        for key, predictor in models.items()
-    }
+    losses = {key: lists.losses(known, predictor) for key, predictor in models.items()}
     # The test part is scored, but nothing is chosen by it.
-    best = min(models, key=lambda key: losses[key]["val"])
+    best = min(models, key=lambda key: losses[key]["loss_val"])
     folder.write_model(models[best], known.vocab)
     drawn = sample.stream(models[best], known.vocab, jax.random.key(options.seed))
     samples = marked(list(islice(drawn, SHOWN_SAMPLES)), frozenset(known.names))
@@ -55,11 +51,11 @@ def run(options: Options, known: Lists, tree: Tree) -> int:
         "names": len(known.names),
         **{f"examples_{part}": len(known.tokens[part]) - 1 for part in ("train", "val", "test")},
         "best": ", ".join(best),
-        **{f"loss_{part}": loss for part, loss in losses[best].items()},
+        **losses[best],
         **{
-            f"{'_'.join([title, discounts]).replace(' ', '_')}_loss_{part}": loss
+            f"{'_'.join([title, discounts]).replace(' ', '_')}_{name}": loss
             for (title, discounts), scored in losses.items()
-            for part, loss in scored.items()
+            for name, loss in scored.items()
         },
         "seconds": round(time.perf_counter() - started, 3),
         **environment(),
@@ -94,7 +90,14 @@ def show(losses: Mapping[tuple[str, str], Mapping[str, float]]) -> None:
     """Print the losses: a row for each order and the mixture, columns by discounts."""
     kinds = dict.fromkeys(discounts for _, discounts in losses)
     rows = [
-        [title, *(losses.get((title, kind), {}).get(part) for kind in kinds for part in SHOWN)]
+        [
+            title,
+            *(
+                losses.get((title, kind), {}).get(f"loss_{part}")
+                for kind in kinds
+                for part in SHOWN
+            ),
+        ]
         for title in dict.fromkeys(title for title, _ in losses)
     ]
     header = [title for kind in kinds for title in (f"{kind}: val", "test", "unseen")]

@@ -7,14 +7,9 @@ from itertools import islice
 
 import jax
 
-from experiments.distill_models import TEACHERS_SEED, scored, taught_by, trained
+from experiments.distill_models import TEACHERS_SEED, taught_by, trained
 from experiments.distill_options import Options, of_lesson
-from mmjax import (
-    distillation,
-    evaluate,
-    mlp,
-    sample,
-)
+from mmjax import distillation, evaluate, mlp, sample
 from mmjax.cli.devices import a_device_for_each_core
 from mmjax.cli.program import main
 from mmjax.io.text import Table
@@ -59,8 +54,8 @@ def run(options: Options, model: mlp.MLP, known: Lists) -> int:
     samples = marked(list(islice(drawn, SHOWN_SAMPLES)), frozenset(known.names))
     folder.write_samples(samples)
 
-    losses = {name: scored(predictor, known) for name, predictor in models.items()}
-    summary, spread = seeds.summarised([scored(student, known) for student in students])
+    losses = {name: lists.losses(known, predictor) for name, predictor in models.items()}
+    summary, spread = seeds.summarised([lists.losses(known, student) for student in students])
     nearest = min(
         (name for name in models if name.startswith("Kneser-Ney")),
         key=lambda n: losses[n]["loss_val"],
@@ -69,6 +64,7 @@ def run(options: Options, model: mlp.MLP, known: Lists) -> int:
     figures = {
         "names": len(known.names),
         "parameters": parameter_count(students[0].params),
+        "steps": options.recipe.steps,
         **summary,
         **{
             f"{name.replace(' ', '_').lower()}_{part}": loss
@@ -95,7 +91,7 @@ def show(losses: Mapping[str, Mapping[str, float]], spread: list[seeds.Row]) -> 
     """Print the losses of all models, and the spread of the students."""
     rows = [[name, *(found[f"loss_{part}"] for part in PARTS)] for name, found in losses.items()]
     print(Table(["", *(part.replace("_", ", ") for part in PARTS)], rows))
-    if len(spread) > 1 and spread[0][2]:
+    if spread:
         print()
         print(Table(["students", "mean", "std", "lowest", "highest"], spread))
 

@@ -7,13 +7,12 @@ import numpy as np
 
 from experiments.distill_options import Options
 from experiments.lessons import LESSONS
-from mmjax import Predictor, counting, data, evaluate, members, metrics, mlp, train
+from mmjax import Predictor, counting, data, members, metrics, mlp, train
 from mmjax.cli.progress import progress_bar
 from mmjax.data import Dataset
 from mmjax.errors import require
 from mmjax.runs import seeds
 from mmjax.runs.folder import RunFolder
-from mmjax.runs.layout import PARTS
 from mmjax.runs.lists import Lists
 from mmjax.train import Recipe
 
@@ -23,11 +22,8 @@ CHUNK = 1_000  # steps between two lines of metrics
 
 def taught_by(options: Options, model: mlp.MLP, known: Lists) -> dict[str, Predictor]:
     """Return the models that teach, and their mixture."""
-    recipe, tokens, val = (
-        LESSONS[options.lesson].teachers,
-        known.tokens["train"],
-        known.tokens["val"],
-    )
+    recipe = LESSONS[options.lesson].teachers
+    tokens, val = known.tokens["train"], known.tokens["val"]
     examples = data.of(recipe.data, tokens, model)
     first = range(TEACHERS_SEED, TEACHERS_SEED + options.teachers)
     teacher = replace(model, dropout=options.teacher_dropout)
@@ -77,8 +73,3 @@ def trained(
         f"the training of the {title} is not finite after step {fitted.progress.step:,}; {remedy}",
     )
     return [train.predictor(model, state) for state in fitted.states]
-
-
-def scored(predictor: Predictor, known: Lists) -> dict[str, float]:
-    """Return the loss of a model on each part of the list."""
-    return {f"loss_{part}": evaluate.loss(predictor, known.tokens[part]) for part in PARTS}

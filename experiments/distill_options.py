@@ -62,12 +62,11 @@ class Options:
             teacher_dropout=(0.0, 0.99),
             share=(0.0, 1.0),
             drawn=(1, 100_000_000),
-            seed=(0, 2**31),
+            seed=(0, 2**31 - 1_000),  # all below the seeds of the teachers
             seeds=(1, 1_000),
             split_seed=(0, 2**63 - 1),
             shuffles=(0, 1_000),
         )
-
         require_orders(self.orders)
 
 

@@ -1,5 +1,6 @@
 """Lessons of the distillation program: what is taught to what, and how."""
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from mmjax.train import RECIPES, Recipe
@@ -23,18 +24,14 @@ class Lesson(NamedTuple):
 
 
 # Distributions have no noise of single letters, so a student needs hardly any weight decay.
+STUDENT = replace(
+    RECIPES["fast"], steps=20_000, batch_size=512, learning_rate=0.01, weight_decay=0.0
+)
+LARGE = replace(RECIPES["fast"], batch_size=512, optimizer="muon", data="windows")
 LESSONS = {
     "lecture": Lesson(
         student={},
-        recipe=Recipe(
-            steps=20_000,
-            batch_size=512,
-            data="contexts",
-            optimizer="nadamw",
-            schedule="linear",
-            learning_rate=0.01,
-            warmup_steps=100,
-        ),
+        recipe=STUDENT,
         networks=6,
         teachers=RECIPES["fast"],
         teacher_dropout=0.0,
@@ -49,26 +46,9 @@ LESSONS = {
             "norm_input": True,
             "position": True,
         },
-        recipe=Recipe(
-            steps=3_500,
-            batch_size=512,
-            data="contexts",
-            optimizer="muon",
-            schedule="linear",
-            learning_rate=0.02,
-            weight_decay=0.01,
-            warmup_steps=100,
-        ),
+        recipe=replace(LARGE, steps=3_500, data="contexts", weight_decay=0.01),
         networks=4,
-        teachers=Recipe(
-            steps=5_000,
-            batch_size=512,
-            optimizer="muon",
-            schedule="linear",
-            learning_rate=0.02,
-            weight_decay=0.05,
-            warmup_steps=100,
-        ),
+        teachers=replace(LARGE, steps=5_000, weight_decay=0.05),
         teacher_dropout=0.2,
         orders=(3, 4, 5, 6),
     ),

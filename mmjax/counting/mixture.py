@@ -15,7 +15,7 @@ from mmjax.model import Model, Tap, no_tap, require_model
 
 KINDS = ("linear", "geometric")
 MAX_COMPONENTS = 100
-# A geometric mixture takes a probability of 0 as exp(-100), since 0 * -infinity is no number.
+# A geometric mixture takes a probability of 0 as exp(-100), since 0 * -infinity is NaN.
 LEAST = -100.0
 
 

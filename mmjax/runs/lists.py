@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmjax import counts
+from mmjax import counts, evaluate
 from mmjax.data import corpus, vocab
 from mmjax.data.vocab import Vocab
+from mmjax.model import Predictor
 
 
 class Lists(NamedTuple):
@@ -47,3 +48,10 @@ def split_and_encode(
     tokens = {part: corpus.encode(letters, names) for part, names in parts.items()}
     pairs = {part: counts.pairs(flat, letters.size) for part, flat in tokens.items()}
     return Lists(names, letters, tokens, pairs)
+
+
+def losses(lists: Lists, predictor: Predictor) -> dict[str, float]:
+    """Return the loss of a model on each part of the list, by `loss_train`, `loss_val` and so on."""
+    return {
+        f"loss_{part}": evaluate.loss(predictor, tokens) for part, tokens in lists.tokens.items()
+    }

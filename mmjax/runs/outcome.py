@@ -21,6 +21,7 @@ from mmjax.model import Model, Predictor, parameter_count
 from mmjax.runs.environment import environment
 from mmjax.runs.layout import finite
 from mmjax.runs.lists import Lists
+from mmjax.runs.lists import losses as losses_of
 from mmjax.runs.result import RunResult
 from mmjax.runs.samples import marked
 from mmjax.train import Fitted, Progress, Recipe, TrainState
@@ -100,7 +101,7 @@ def result_of(
     key = jax.random.key(settings["seed"])
     samples = list(islice(sample.stream(predictor, lists.vocab, key), CHECKED_SAMPLES))
     check = check_of(predictor, lists, samples)
-    losses = {part: evaluate.loss(predictor, tokens) for part, tokens in lists.tokens.items()}
+    losses = losses_of(lists, predictor)
     seen = snapshot.take(predictor.model, trained.recipe, trained.state, examples)
     figures: dict[str, Any] = {
         "names": len(lists.names),
@@ -113,9 +114,9 @@ def result_of(
         "step_of_weights": int(trained.state.step),
         "initial_loss": progress.initial_loss[member],
         "final_loss": progress.final_loss[member],
-        **{f"loss_{part}": loss for part, loss in losses.items()},
-        **{f"kneser_ney_loss_{part}": counted.get(part) for part in losses},
-        "perplexity_val": evaluate.perplexity(losses["val"]),
+        **losses,
+        **{f"kneser_ney_{name}": counted.get(name.removeprefix("loss_")) for name in losses},
+        "perplexity_val": evaluate.perplexity(losses["loss_val"]),
         "bigram_check_kl": check.kl_predicted,
         "bigram_check_kl_sampled": check.kl_sampled,
         "bigram_check_kl_reference": check.kl_reference,
