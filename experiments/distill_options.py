@@ -10,7 +10,7 @@ from experiments.lessons import LESSONS
 from experiments.mlp_options import Model, Settings
 from experiments.name_list import NameList
 from mmjax.cli.options import chosen, option, with_defaults
-from mmjax.errors import require_ranges
+from mmjax.errors import require, require_ranges
 
 LessonName = Literal[tuple(LESSONS)]  # pyright: ignore[reportInvalidTypeForm]
 
@@ -68,6 +68,11 @@ class Options:
             shuffles=(0, 1_000),
         )
         require_orders(self.orders)
+        require(
+            self.recipe.data == "contexts" and not self.recipe.early_stopping,
+            "the student learns from the teacher's contexts to the last step; leave out "
+            "--data and --early-stopping",
+        )
 
 
 def of_lesson(arguments: Sequence[str]) -> type[Options]:

@@ -758,3 +758,12 @@ def test_distill_teaches_a_network_and_leaves_a_run(monkeypatch, capsys, tmp_pat
     assert type(teacher.model).__name__ == "Mixture"
     status, out, _ = run(monkeypatch, capsys, "sample", tmp_path / "out", "-n", 3)
     assert (status, len(out.splitlines())) == (0, 3)
+
+
+@pytest.mark.parametrize("option", ["--data=windows", "--early-stopping"])
+def test_distill_refuses_what_a_student_has_not(monkeypatch, capsys, tmp_path, names, option):
+    options = ("--names", names, "--out", tmp_path / "out", option)
+    status, _, err = run(monkeypatch, capsys, "distill", *options)
+    assert (status, len(err.splitlines())) == (2, 1)
+    assert "learns from the teacher's contexts to the last step" in err
+    assert not (tmp_path / "out").exists()
