@@ -8,6 +8,7 @@ Knowledge in a Neural Network (https://arxiv.org/abs/1503.02531).
 from itertools import islice
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Integer, PRNGKeyArray
 
@@ -52,21 +53,21 @@ def of_teacher(
     )
     if teacher.model.block_size == student.block_size and lookup.fits(student):
         return _of_all(teacher, tokens, share)
-    drawn = islice(sample.stream(teacher, vocab, key), names)
-    own = corpus.encode(vocab, [each.name for each in drawn if each.ended])
-    lists = [(tokens, share), (own, 1 - share)]
-    return _of_some(teacher, student, [each for each in lists if each[1]])
+    lists = [(tokens, share)] if share else []
+    if share < 1:
+        drawn = islice(sample.stream(teacher, vocab, key), names)
+        own = corpus.encode(vocab, [each.name for each in drawn if each.ended])
+        lists.append((own, 1 - share))
+    return _of_some(teacher, student, lists)
 
 
 def _of_all(teacher: Predictor, tokens: np.ndarray, share: float) -> ContextTable:
     model = teacher.model
-    size, length = model.vocab_size, model.block_size
     probs = np.asarray(jax.nn.softmax(lookup.tabulate(teacher).params.logits), np.float64)
-    contexts = np.stack(np.unravel_index(np.arange(len(probs)), (size,) * length), axis=1)
-    places = size ** np.arange(length - 1, -1, -1)
-    rows = context_table.examples(tokens, length)[:, :-1].astype(np.int64) @ places
-    counted = np.bincount(rows, minlength=len(probs))
-    visits = expected_visits(probs, size)
+    contexts = np.asarray(lookup.every_context(model))
+    rows = jnp.asarray(context_table.examples(tokens, model.block_size)[:, :-1])
+    counted = np.bincount(np.asarray(lookup.index(model, rows)), minlength=len(probs))
+    visits = expected_visits(probs, model.vocab_size)
     weights = share * counted / counted.sum() + (1 - share) * visits / visits.sum()
     return context_table.weighted(contexts.astype(tokens.dtype), weights, probs)
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Integer
+from jaxtyping import Array, Float, Integer
 
 from mmjax.evaluate.pieces import examples_of, pieces
 from mmjax.model import Predictor
@@ -40,7 +40,13 @@ def perplexity(nll: float) -> float:
 
 
 @jax.jit
-def _nll_sum(predictor: Predictor, piece: Array, size: int | Array) -> Array:
+def piece_nll(predictor: Predictor, piece: Array) -> Float[Array, "examples"]:
+    """Return the negative log-likelihood of each example of a piece, in nats."""
     contexts, targets = examples_of(predictor, piece)
-    nll = optax.softmax_cross_entropy_with_integer_labels(predictor.logits(contexts), targets)
+    return optax.softmax_cross_entropy_with_integer_labels(predictor.logits(contexts), targets)
+
+
+@jax.jit
+def _nll_sum(predictor: Predictor, piece: Array, size: int | Array) -> Array:
+    nll = piece_nll(predictor, piece)
     return jnp.sum(nll, where=jnp.arange(len(nll)) < size)

@@ -2,14 +2,13 @@
 
 from typing import NamedTuple
 
-import jax
 import numpy as np
-import optax
-from jaxtyping import Array, Float, Integer
+from jaxtyping import Float, Integer
 
 from mmjax.data.vocab import BOUNDARY
 from mmjax.errors import require
-from mmjax.evaluate.pieces import examples_of, pieces
+from mmjax.evaluate.losses import piece_nll
+from mmjax.evaluate.pieces import pieces
 from mmjax.model import Predictor
 from mmjax.models import lookup
 
@@ -34,7 +33,7 @@ def name_losses(
     """
     predictor = lookup.for_many(predictor, len(tokens) - 1)
     parts = [
-        np.asarray(_nll(predictor, piece), np.float64)[:size]
+        np.asarray(piece_nll(predictor, piece), np.float64)[:size]
         for piece, size in pieces(tokens, predictor.model)
     ]
     name = np.cumsum(tokens[:-1] == BOUNDARY) - 1
@@ -61,9 +60,3 @@ def paired_difference(
         drawn.append(gaps[index].sum() / sizes[index].sum())
     low, high = np.quantile(drawn, [0.025, 0.975]).tolist()
     return Difference(float(gaps.sum() / sizes.sum()), low, high)
-
-
-@jax.jit
-def _nll(predictor: Predictor, piece: Array) -> Array:
-    contexts, targets = examples_of(predictor, piece)
-    return optax.softmax_cross_entropy_with_integer_labels(predictor.logits(contexts), targets)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import jax
+from jaxtyping import Array
 
 from mmjax.errors import require
 from mmjax.model import Predictor
@@ -27,12 +28,15 @@ def fold_batchnorm(predictor: Predictor) -> Predictor:
     )
     assert isinstance(model, MLP)
 
+    def scale_of(norm: Any, running: Moments) -> Array:
+        return (norm.gamma * jax.lax.rsqrt(running.var + model.eps))[None, :]
+
     def folded(linear: Linear, norm: Any, running: Any) -> Linear:
         if not isinstance(running, Moments):
             return linear
-        scale = norm.gamma * jax.lax.rsqrt(running.var + model.eps)
-        bias = (linear.bias - running.mean) * scale + norm.beta
-        return Linear(linear.weight * scale[None, :], bias)
+        scale = scale_of(norm, running)
+        bias = (linear.bias - running.mean) * scale[0] + norm.beta
+        return Linear(linear.weight * scale, bias)
 
     output = params.output.linear
     if model.tied:
@@ -40,8 +44,7 @@ def fold_batchnorm(predictor: Predictor) -> Predictor:
     first = folded(params.input, params.input_norm, stats.input)
     position = params.position
     if model.position and model.norm_input:
-        scale = params.input_norm.gamma * jax.lax.rsqrt(stats.input.var + model.eps)
-        position = position * scale[None, :]
+        position = position * scale_of(params.input_norm, stats.input)
     plain = replace(model, norm="none", tied=False)
     hidden = tuple(
         Block(folded(block.linear, block.norm, running), ())

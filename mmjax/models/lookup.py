@@ -81,6 +81,12 @@ def index(model: Model, contexts: Integer[Array, "batch block_size"]) -> Int[Arr
     return contexts.astype(jnp.int32) @ places
 
 
+def every_context(model: Model) -> Int[Array, "contexts block_size"]:
+    """Return all possible contexts in the order of `index`."""
+    digits = jnp.unravel_index(jnp.arange(size(model)), (model.vocab_size,) * model.block_size)
+    return jnp.stack(digits, axis=1)
+
+
 def for_many(predictor: Predictor, examples: int) -> Predictor:
     """Return the predictor as a table if that saves work.
 
@@ -97,5 +103,4 @@ def tabulate(predictor: Predictor) -> Predictor:
     Raises `InputError` if `fits` is false.
     """
     model = Table(predictor.model.vocab_size, predictor.model.block_size)
-    digits = jnp.unravel_index(jnp.arange(size(model)), (model.vocab_size,) * model.block_size)
-    return Predictor(model, Params(predictor.logits(jnp.stack(digits, axis=1))), ())
+    return Predictor(model, Params(predictor.logits(every_context(model))), ())
