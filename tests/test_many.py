@@ -33,7 +33,7 @@ def test_there_are_devices_to_spread_over():
     [(5, False), (5, True), *(pytest.param(n, False, marks=pytest.mark.slow) for n in (1, 4))],
 )
 def test_each_member_is_its_own_single_run(tokens, monkeypatch, count, at_once):
-    monkeypatch.setattr(members, "_at_once", lambda: at_once)
+    monkeypatch.setattr(members, "at_once", lambda: at_once)
     states = members.init(MODEL, RECIPE, KEYS[:count])
     states, losses = members.advance(MODEL, RECIPE, states, tokens, steps=12)
     states, more = members.advance(MODEL, RECIPE, states, tokens, steps=12)

@@ -3,6 +3,7 @@
 from mmjax.evaluate.calibration import calibrate
 from mmjax.evaluate.counting import MAX_KL, CountCheck, count_check, expected_bigrams
 from mmjax.evaluate.losses import loss, perplexity
+from mmjax.evaluate.members import member_losses
 from mmjax.evaluate.paired import Difference, name_losses, paired_difference
 from mmjax.evaluate.pieces import chunk_size
 
@@ -15,6 +16,7 @@ __all__ = [
     "count_check",
     "expected_bigrams",
     "loss",
+    "member_losses",
     "name_losses",
     "paired_difference",
     "perplexity",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, ClassVar
 
 from mmjax.errors import require, require_ranges
 from mmjax.models.activations import ACTIVATIONS
@@ -11,6 +12,9 @@ from mmjax.models.norms import NORMS
 @dataclass(frozen=True)
 class Architecture:
     """Sizes and options of the MLP; the defaults are the lecture's."""
+
+    HYPER: ClassVar = ("dropout", "gain", "output_gamma", "momentum")
+    """Numbers that may differ between the members of a population (`train.members`)."""
 
     vocab_size: int = 27
     """Number of tokens, including the boundary."""
@@ -82,6 +86,12 @@ class Architecture:
             not self.residual or any(a == b for a, b in pairwise(self.layer_sizes[1:-1])),
             "residual needs two hidden layers of the same size in a row; give more hidden_layers",
         )
+
+    @property
+    def drops(self) -> bool:
+        """Whether training needs a key for dropout; a traced rate counts as one above 0."""
+        rate: Any = self.dropout
+        return not isinstance(rate, int | float) or rate > 0
 
     @property
     def layer_sizes(self) -> tuple[int, ...]:

@@ -9,6 +9,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from mmjax.errors import require
 
+Number = float | Float[Array, ""]  # a constant, or a number that differs between members
+
 
 class Linear(NamedTuple):
     """Parameters of an affine map."""
@@ -34,7 +36,7 @@ class Moments(NamedTuple):
     var: Float[Array, "features"]
 
 
-def linear_init(key: PRNGKeyArray, fan_in: int, fan_out: int, *, gain: float = 1.0) -> Linear:
+def linear_init(key: PRNGKeyArray, fan_in: int, fan_out: int, *, gain: Number = 1.0) -> Linear:
     """Return weights from N(0, gain**2 / fan_in), and biases 0.
 
     With a gain of 1 the output has the variance of the input: He et al., Delving Deep into
@@ -74,7 +76,7 @@ def _linear_jvp(
 
 
 def dropout(
-    key: PRNGKeyArray, x: Float[Array, "batch features"], rate: float
+    key: PRNGKeyArray, x: Float[Array, "batch features"], rate: Number
 ) -> Float[Array, "batch features"]:
     """Return x with a random part `rate` set to 0, and the rest scaled up.
 
@@ -85,7 +87,7 @@ def dropout(
     return jnp.where(kept, x / (1 - rate), jnp.zeros_like(x))
 
 
-def batch_norm_init(features: int, *, gamma: float = 1.0) -> tuple[BatchNorm, Moments]:
+def batch_norm_init(features: int, *, gamma: Number = 1.0) -> tuple[BatchNorm, Moments]:
     """Return scale `gamma` and shift 0, and running mean 0 and variance 1."""
     params = BatchNorm(gamma * jnp.ones(features), jnp.zeros(features))
     return params, Moments(jnp.zeros(features), jnp.ones(features))
@@ -105,7 +107,7 @@ def batch_norm(
     x: Float[Array, "batch features"],
     *,
     train: bool,
-    momentum: float = 0.1,
+    momentum: Number = 0.1,
     eps: float = 1e-5,
 ) -> tuple[Float[Array, "batch features"], Moments]:
     """Return (normalised x, new running moments).

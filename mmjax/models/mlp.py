@@ -113,7 +113,7 @@ class MLP(Architecture):
         may change the output.
         """
         require(
-            not (train and self.dropout) or key is not None,
+            not (train and self.drops) or key is not None,
             "dropout needs a key in training: apply(..., train=True, key=key)",
         )
 
@@ -136,7 +136,7 @@ class MLP(Architecture):
 
         def activation(name: str, number: int, x: Array) -> Array:
             x = tap(f"{name}.{self.activation}", ACTIVATIONS[self.activation].function(x))
-            if not self.dropout:
+            if not self.drops:
                 return x
             if train and key is not None:
                 x = layers.dropout(jax.random.fold_in(key, number), x, self.dropout)

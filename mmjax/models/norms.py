@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from mmjax.models import layers
+from mmjax.models.layers import Number
 
 
 class LayerNorm(NamedTuple):
@@ -28,7 +29,7 @@ class RMSNorm(NamedTuple):
     gamma: Float[Array, "features"]
 
 
-def layer_norm_init(features: int, *, gamma: float = 1.0) -> tuple[LayerNorm, tuple[()]]:
+def layer_norm_init(features: int, *, gamma: Number = 1.0) -> tuple[LayerNorm, tuple[()]]:
     """Return scale `gamma` and shift 0, and no statistics."""
     return LayerNorm(gamma * jnp.ones(features), jnp.zeros(features)), ()
 
@@ -39,7 +40,7 @@ def layer_norm(
     x: Float[Array, "batch features"],
     *,
     train: bool,
-    momentum: float = 0.1,
+    momentum: Number = 0.1,
     eps: float = 1e-5,
 ) -> tuple[Float[Array, "batch features"], tuple[()]]:
     """Return (x normalised over the features of each example, unchanged stats).
@@ -54,7 +55,7 @@ def layer_norm(
     return scaled + params.beta[None, :], stats
 
 
-def rms_norm_init(features: int, *, gamma: float = 1.0) -> tuple[RMSNorm, tuple[()]]:
+def rms_norm_init(features: int, *, gamma: Number = 1.0) -> tuple[RMSNorm, tuple[()]]:
     """Return scale `gamma`, and no statistics."""
     return RMSNorm(gamma * jnp.ones(features)), ()
 
@@ -65,7 +66,7 @@ def rms_norm(
     x: Float[Array, "batch features"],
     *,
     train: bool,
-    momentum: float = 0.1,
+    momentum: Number = 0.1,
     eps: float = 1e-5,
 ) -> tuple[Float[Array, "batch features"], tuple[()]]:
     """Return (x divided by its root mean square over the features, unchanged stats).
@@ -85,7 +86,7 @@ class Norm(NamedTuple):
     apply: Callable[..., tuple[Any, Any]]
 
 
-def _nothing(features: int, *, gamma: float = 1.0) -> tuple[tuple[()], tuple[()]]:
+def _nothing(features: int, *, gamma: Number = 1.0) -> tuple[tuple[()], tuple[()]]:
     del features, gamma
     return (), ()
 

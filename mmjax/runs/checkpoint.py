@@ -140,7 +140,7 @@ def _shapes(
     require(isinstance(json.loads(metadata["notes"]), dict), "the notes are not a JSON object")
 
     hyper = dict.fromkeys(json.loads(metadata["hyper"]), jnp.zeros(()))
-    require_hyper(hyper)
+    require_hyper(hyper, found)
 
     def init(key: jax.Array) -> TrainState:
         return train.init(found, recipe, key, hyper=hyper, optimizer=optimizer)

@@ -12,7 +12,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import PartitionSpec
+import numpy as np
 from jaxtyping import Array, Key
 
 from mmjax import data as datasets
@@ -23,7 +23,7 @@ from mmjax.model import Model
 from mmjax.static import Static
 from mmjax.train import step
 from mmjax.train.optimizers import Optimizer
-from mmjax.train.placement import devices_for, mesh, spread
+from mmjax.train.placement import at_once, devices_for, for_each, spread
 from mmjax.train.placement import placed as placed
 from mmjax.train.placement import stack as stack
 from mmjax.train.placement import states as states
@@ -43,13 +43,13 @@ def init(
 ) -> TrainState:
     """Return the states of `train.init` for every key [members].
 
-    `hyper` replaces numbers of the recipe by one number per member, such as
-    `{"learning_rate": [0.1, 0.3]}`. Raises `InputError` if it names a number that is not in
-    `HYPER`, does not give one number per key, gives a weight decay to sgd, or comes with an
-    `optimizer`, which would ignore it.
+    `hyper` replaces numbers of the recipe or the model by one number per member, such as
+    `{"learning_rate": [0.1, 0.3]}`. `recipe.may_differ(model)` lists those that can. Raises
+    `InputError` if it names another one, does not give one number per key, gives a weight decay to
+    sgd, or comes with an `optimizer`, which would ignore it.
     """
     hyper = hyper or {}
-    require_hyper(hyper)
+    require_hyper(hyper, model)
     require(
         optimizer is None or not hyper,
         "hyper replaces numbers of the recipe, which your own optimizer does not "
@@ -61,8 +61,8 @@ def init(
     )
     for name, values in hyper.items():
         require(
-            jnp.shape(values) == keys.shape,
-            f"{name} has the shape {jnp.shape(values)}, not one number for each of {len(keys)} keys",
+            np.shape(values) == keys.shape,
+            f"{name} has the shape {np.shape(values)}, not one number for each of {len(keys)} keys",
         )
     numbers = {name: jnp.asarray(values, jnp.float32) for name, values in hyper.items()}
     devices = min(len(keys), jax.device_count())
@@ -107,15 +107,8 @@ def advance(
         optimizer=Static(optimizer),
         observe=Static(observe),
         devices=devices_for(states),
-        at_once=_at_once() and exact_under_vmap(states.key),
+        at_once=at_once() and exact_under_vmap(states.key),
     )
-
-
-def _at_once() -> bool:
-    # A CPU core has no idle arithmetic units: two networks of the lecture's size take 10 % longer
-    # with `vmap` than in turn, and 50 % longer with batches of 256. Only networks of about 20 units
-    # per layer gain from it on a CPU.
-    return jax.default_backend() != "cpu"
 
 
 @partial(
@@ -151,20 +144,5 @@ def _advance(
             observe=observe.value,
         )
 
-    def in_turn(states: TrainState, data: Any) -> tuple[TrainState, Any]:
-        return jax.lax.map(lambda state: run(state, data), states)
-
-    # Every device takes the same number of members; copies of the last one fill the gaps.
-    count = len(states.step)
-    missing = -count % devices
-    filled = jax.tree.map(lambda x: jnp.concatenate([x, *[x[-1:]] * missing]), states)
-    each, whole = PartitionSpec("members"), PartitionSpec()
-    out = jax.shard_map(
-        jax.vmap(run, in_axes=(0, None)) if at_once else in_turn,
-        mesh=mesh(devices),
-        in_specs=(each, whole),
-        out_specs=each,
-        check_vma=False,
-    )(filled, data)
-    states, said = jax.tree.map(lambda x: x[:count], out)
+    states, said = for_each(run, states, data, devices=devices, at_once=at_once)
     return spread(states, devices), said

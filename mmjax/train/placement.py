@@ -1,7 +1,8 @@
 """Where the members of a population lie: spread over the devices."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +25,47 @@ def spread(states: TrainState, devices: int) -> TrainState:
     even = len(states.step) % devices == 0
     each = PartitionSpec("members") if even else PartitionSpec()
     return jax.lax.with_sharding_constraint(states, NamedSharding(mesh(devices), each))
+
+
+def at_once() -> bool:
+    """Return whether the members of a device should train at once, not in turn.
+
+    A CPU core has no idle arithmetic units: two networks of the lecture's size take 10 % longer
+    with `vmap` than in turn, and 50 % longer with batches of 256. Only networks of about 20 units
+    per layer gain from it on a CPU.
+    """
+    return jax.default_backend() != "cpu"
+
+
+def for_each(
+    function: Callable[[TrainState, Any], Any],
+    states: TrainState,
+    shared: Any,
+    *,
+    devices: int,
+    at_once: bool,
+) -> Any:
+    """Return `function(state, shared)` of every member, with a leading axis of members.
+
+    The members are spread over the devices. Those of one device are mapped all at once, or in turn.
+    """
+
+    def in_turn(states: TrainState, shared: Any) -> Any:
+        return jax.lax.map(lambda state: function(state, shared), states)
+
+    # Every device takes the same number of members; copies of the last one fill the gaps.
+    count = len(states.step)
+    missing = -count % devices
+    filled = jax.tree.map(lambda x: jnp.concatenate([x, *[x[-1:]] * missing]), states)
+    each, whole = PartitionSpec("members"), PartitionSpec()
+    out = jax.shard_map(
+        jax.vmap(function, in_axes=(0, None)) if at_once else in_turn,
+        mesh=mesh(devices),
+        in_specs=(each, whole),
+        out_specs=each,
+        check_vma=False,
+    )(filled, shared)
+    return jax.tree.map(lambda x: x[:count], out)
 
 
 def placed(states: TrainState) -> TrainState:

@@ -3,14 +3,17 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 
 from mmjax.data import DATASETS
 from mmjax.errors import require, require_ranges
+from mmjax.model import Model
 from mmjax.train.optimizers import OPTIMIZERS
 from mmjax.train.schedules import SCHEDULES
+
+Config = TypeVar("Config")
 
 
 @jax.tree_util.register_static
@@ -104,20 +107,35 @@ RECIPES = {
 }
 
 # The numbers of a recipe that may be arrays, with one value per member of a population.
-HYPER = ("learning_rate", "drop_step", "drop_factor", "weight_decay", "penalty")
+HYPER = (
+    *("learning_rate", "drop_step", "drop_factor", "weight_decay", "penalty"),
+    *("beta1", "beta2"),
+)
 
 
-def with_hyper(recipe: Recipe, hyper: Mapping[str, Any]) -> Recipe:
-    """Return a copy of the recipe with the numbers in `hyper` replaced."""
-    new = copy.copy(recipe)
-    for name, value in hyper.items():
+def may_differ(model: Model) -> tuple[str, ...]:
+    """Return the names of the numbers that may differ between members.
+
+    They are the recipe's in `HYPER`, and those that the model lists in an attribute `HYPER`.
+    """
+    return (*HYPER, *getattr(model, "HYPER", ()))
+
+
+def with_hyper(config: Config, hyper: Mapping[str, Any]) -> Config:
+    """Return a copy of a recipe or a model with its numbers in `hyper` replaced."""
+    own = {name: value for name, value in hyper.items() if hasattr(config, name)}
+    if not own:
+        return config
+    new = copy.copy(config)
+    for name, value in own.items():
         object.__setattr__(new, name, value)
     return new
 
 
-def require_hyper(hyper: Mapping[str, Any]) -> None:
+def require_hyper(hyper: Mapping[str, Any], model: Model) -> None:
     """Raise `InputError` unless all numbers of `hyper` may differ between members."""
-    unknown = [name for name in hyper if name not in HYPER]
+    known = may_differ(model)
+    unknown = [name for name in hyper if name not in known]
     require(
-        not unknown, f"{', '.join(unknown)} cannot differ between members: {', '.join(HYPER)} can"
+        not unknown, f"{', '.join(unknown)} cannot differ between members: {', '.join(known)} can"
     )

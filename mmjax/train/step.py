@@ -43,7 +43,7 @@ def init(
     """Return the state before the first step.
 
     Parameters and batches both follow from `key`. `hyper` replaces numbers of the recipe, by their
-    names in `HYPER`. An `optimizer` replaces the recipe's, and every later step needs it, too.
+    names in `HYPER`, or the model's. An `optimizer` replaces the recipe's, and every later step needs it, too.
     Raises `InputError` if `model` does not follow the protocol `model.Model`.
     """
     require_model(model)
@@ -60,7 +60,7 @@ def _init(
     optimizer: Static[Optimizer | None],
 ) -> TrainState:
     init_key, batch_key = jax.random.split(key)
-    params, stats = model.init(init_key)
+    params, stats = with_hyper(model, hyper).init(init_key)
     rule = optimizer.value or optimizer_of(with_hyper(recipe, hyper))
     ema = jax.tree.map(jnp.copy, params) if recipe.ema_decay else None
     step = jnp.zeros((), jnp.int32)
@@ -112,7 +112,7 @@ def step_with_updates(
 
     Returns (new state, loss, updates); the updates are what was added to the parameters.
     """
-    recipe = with_hyper(recipe, state.hyper)
+    model, recipe = with_hyper(model, state.hyper), with_hyper(recipe, state.hyper)
     key = keys.of_layers(state.key, state.step)
 
     def loss(params: Any) -> tuple[Array, Any]:
