@@ -9,12 +9,12 @@ from markupsafe import Markup
 
 from mmjax.io import files
 from mmjax.report import drawing
-from mmjax.report.sections import Report
+from mmjax.report.sections import Page
 from mmjax.runs.layout import FIGURES, REPORT
 
 
-def write(report: Report, folder: Path) -> None:
-    """Write the pictures and the report into a run folder.
+def write(report: Page, folder: Path) -> None:
+    """Write the pictures and the page into a run folder.
 
     Raises `InputError` if a file cannot be written.
     """
@@ -23,8 +23,8 @@ def write(report: Report, folder: Path) -> None:
     files.write(folder / REPORT, render(report, {name: inline(name, svgs[name]) for name in svgs}))
 
 
-def render(report: Report, svgs: Mapping[str, Markup]) -> str:
-    """Return the report as HTML.
+def render(report: Page, svgs: Mapping[str, Markup]) -> str:
+    """Return the page as HTML.
 
     Everything is escaped here except the pictures, which matplotlib has escaped.
     """
@@ -35,7 +35,7 @@ def render(report: Report, svgs: Mapping[str, Markup]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    template = environment.get_template("report.html.j2")
+    template = environment.get_template(report.template)
     return template.render(report=report, svgs=svgs)
 
 

@@ -1,7 +1,7 @@
 """The parts of a report."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from mmjax.diagnostics import Finding
 from mmjax.io.text import Table
@@ -20,9 +20,25 @@ class Section(NamedTuple):
     pictures: Sequence[Picture] = ()
 
 
+@runtime_checkable
+class Page(Protocol):
+    """What every page has; its template, which extends `page.html.j2`, shows the rest."""
+
+    @property
+    def template(self) -> str:
+        """Return the file name of the template."""
+        ...
+
+    @property
+    def sections(self) -> "Sequence[Section]":
+        """Return the sections after the first part."""
+        ...
+
+
 class Report(NamedTuple):
     """The content of a report, from top to bottom."""
 
+    template = "report.html.j2"
     title: str
     lead: str
     findings: Sequence[Finding]
