@@ -12,6 +12,7 @@ distillation  Distillation: a dataset of what a teacher predicts, for a student 
 diagnostics   Diagnostics: activations, gradients, update ratios and findings
 plots         Plots: arrays in, a matplotlib Figure out; nothing is shown or saved
 runs          Runs: the files of a training run, and its results as values
+search        Search: many settings of network and recipe, compared by validation loss
 report        The report: a run as one HTML page, with its pictures
 cli           The command line: options, errors, interruption and progress
 model         The protocol of models, and the trained model as a predictor

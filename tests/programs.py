@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 from conftest import QUICKLY, ROOT
 
-from experiments import bigram, compare, counting, diagnose, distill, mlp, rates, sample
+from experiments import bigram, compare, counting, diagnose, distill, mlp, rates, sample, sweep
 from mmjax.cli.program import main
 from mmjax.runs import outcome
 
@@ -26,6 +26,7 @@ PROGRAMS = {
     "diagnose": (diagnose.Options, diagnose.program),
     "compare": (compare.Options, compare.program),
     "rates": (rates.of_recipe, rates.program),
+    "sweep": (sweep.Options, sweep.program),
     "distill": (distill.of_lesson, distill.program),
 }
 

@@ -56,7 +56,7 @@ def test_the_wheel_holds_the_library_alone_and_works_by_itself(tmp_path):
     }
     assert "mmjax/py.typed" in files
     sources = {str(path.relative_to(ROOT)) for path in (ROOT / "mmjax").rglob("*.py")}
-    sources |= {"mmjax/report/report.html.j2"}
+    sources |= {str(path.relative_to(ROOT)) for path in (ROOT / "mmjax").rglob("*.j2")}
     assert sources <= set(files)
     # The unpacked wheel comes first on the path, away from the repository.
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
@@ -76,6 +76,7 @@ ROOMS = (
         "metrics",
         "plots",
         "runs",
+        "search",
         "report",
         "cli",
     ),

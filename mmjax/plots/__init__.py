@@ -5,6 +5,7 @@ tell them apart.
 """
 
 from mmjax.plots.network import embedding, histograms, saturation
+from mmjax.plots.search import option_effect, pareto_front
 from mmjax.plots.style import COLOURS
 from mmjax.plots.tables import (
     MOST_LABELS,
@@ -32,6 +33,8 @@ __all__ = [
     "loss_curve",
     "losses_compared",
     "most_frequent",
+    "option_effect",
+    "pareto_front",
     "predicted_against_counted",
     "probability_tables",
     "race",

@@ -1,0 +1,106 @@
+"""What a search shows and writes at its end."""
+
+import csv
+import io
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from experiments.sweep_options import Options
+from mmjax import report
+from mmjax.io import files
+from mmjax.report.search import SHOWN, finalist_table, trial_table
+from mmjax.runs.environment import environment
+from mmjax.runs.folder import RunFolder
+from mmjax.runs.layout import plain
+from mmjax.search import Space, Study, findings, results
+from mmjax.search.analysis import Outcome, ranked
+
+TABLE = "table.csv"
+
+
+def close(options: Options, space: Space, study: Study, folder: RunFolder, seconds: float) -> None:
+    """Show and write the results of a search."""
+    outcomes, finalists = ranked(results.outcomes(study)), results.finalists(study)
+    found = findings(space.options, outcomes, finalists)
+    files.write(folder.path / TABLE, table(outcomes, [*space.options]))
+    print(trial_table(space.options, outcomes[:SHOWN]))
+    figures: dict[str, Any] = {"trials": len(outcomes), "network_steps": study.network_steps()}
+    command = ""
+    if finalists:
+        best = finalists[0]
+        command = mlp_command(options, space, best.trial.options)
+        figures |= {
+            "loss_val": best.mean,
+            "loss_val_std": best.std,
+            "winner": best.trial.number,
+            **best.trial.options,
+        }
+        print(f"\nThe best, trained again with {options.seeds} other seeds:\n")
+        print(finalist_table(space.options, finalists))
+        print(
+            "\nValidation loss in nats per character.",
+            *(f"\nNote: {f.what}; {f.remedy}." for f in found),
+        )
+        print(f"\nTrain the best: {command}")
+    else:
+        print("\nNo trial ended with a finite loss; lower the learning_rate")
+    figures |= {"seconds": round(seconds, 3), **environment()}
+    folder.write_summary(figures)
+    lead = (
+        f"{len(outcomes):,} trials of {len(space.options)} options in {seconds:.0f} s. "
+        f"Lowest mean validation loss {finalists[0].mean:.4f} nats per character."
+        if finalists
+        else "No trial ended with a finite loss."
+    )
+    page = report.of_search(
+        *(f"Search on {options.name_list.names.name}", lead, command, space.options),
+        *(outcomes, finalists, found, plain(options), figures),
+    )
+    report.write(page, folder.path)
+    print(f"\n{folder.contents()}")
+
+
+def table(outcomes: Sequence[Outcome], options: Sequence[str]) -> str:
+    """Return every trial as CSV, in the order of their numbers.
+
+    It has no times, so the same search gives the same bytes.
+    """
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["trial", *options, "steps", "loss_val", "parameters"])
+    for each in sorted(outcomes, key=lambda each: each.trial.number):
+        loss = repr(each.loss_val) if math.isfinite(each.loss_val) else ""
+        values = [_typed(each.trial.options[name]) for name in options]
+        rows.writerow([each.trial.number, *values, each.step, loss, each.parameters])
+    return text.getvalue()
+
+
+def mlp_command(options: Options, space: Space, best: Mapping[str, Any]) -> str:
+    """Return the command that trains the network of a trial."""
+    typed = ["python", "-m", "experiments.mlp", "--names", str(options.name_list.names)]
+    typed += ["--unique"] * options.name_list.unique
+    typed += ["--recipe", space.recipe]
+    for name, value in {**space.fixed, **best}.items():
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            typed += _switch(option, name, value)
+        elif value != ():
+            typed += [f"--{option}", *_typed(value).split()]
+    for name, default in (("split_seed", 42), ("shuffles", 2)):
+        if getattr(options, name) != default:
+            typed += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
+    return shlex.join([*typed, "--seeds", str(options.seeds)])
+
+
+def _switch(option: str, name: str, value: bool) -> list[str]:
+    """Return a switch as it is typed; one that is on by default has the form --no-x."""
+    on_by_default = name == "norm_output"
+    if value == on_by_default:
+        return []
+    return [f"--no-{option}" if on_by_default else f"--{option}"]
+
+
+def _typed(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
