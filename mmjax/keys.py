@@ -13,6 +13,7 @@ from jaxtyping import Array, Int, Key, PRNGKeyArray
 # They are far above the small numbers that `split` and step counters fold in.
 LAYERS = 0x6C617965  # random layers of a training step, such as dropout
 NAMES = 0x6E616D65  # drawing names
+NOISE = 0x6E6F6973  # noise in the contexts of a batch
 INSTRUMENTS = 0x6C6F6F6B  # examples on which a network in training is measured
 
 

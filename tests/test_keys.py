@@ -37,6 +37,8 @@ def streams(key):
     # Every place in this list has a different context, which shows that the place was drawn.
     places = data.of("windows", jnp.arange(2_001, dtype=jnp.uint16), BIGRAM)
     yield "batch", train.draw_batch(BIGRAM, RECIPE, state, places).contexts[:, 0]
+    noisy = data.noised(places, np.arange(2_001), BIGRAM, [1.0])
+    yield "noise", noisy.draw(jax.random.fold_in(state.key, 0), 1_024).letters[:, 0]
     yield "instrument", contexts_to_measure(BIGRAM, state, places, 1_024)[:, 0]
     layers = jax.random.fold_in(jax.random.fold_in(state.key, 0), keys.LAYERS)
     yield "layers", jax.random.uniform(layers, (1_024,))
@@ -54,7 +56,7 @@ def test_no_two_uses_of_a_key_see_the_same_numbers(seed):
     It exceeds five of these less than once in a million times.
     """
     found = dict(streams(jax.random.key(seed)))
-    assert len(found) == 9
+    assert len(found) == 10
     ranks = np.array([np.argsort(np.argsort(np.asarray(x))) for x in found.values()])
     correlations = np.corrcoef(ranks) - np.eye(len(ranks))
     worst = np.unravel_index(np.argmax(abs(correlations)), correlations.shape)

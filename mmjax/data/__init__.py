@@ -8,9 +8,10 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Integer
 
-from mmjax.data import context_table
+from mmjax.data import context_table, noising
 from mmjax.data.context_table import AllContexts, ContextTable
 from mmjax.data.dataset import Batch, Dataset, Targets
+from mmjax.data.noising import Noised, noised
 from mmjax.data.windows import Windows, require_known
 from mmjax.errors import require
 from mmjax.model import Model
@@ -22,9 +23,12 @@ __all__ = [
     "ContextTable",
     "Data",
     "Dataset",
+    "Noised",
     "Targets",
     "Windows",
     "context_table",
+    "noised",
+    "noising",
     "of",
 ]
 
