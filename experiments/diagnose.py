@@ -92,7 +92,8 @@ def read_mlp(run: Path, predictor: Predictor, vocab: Vocab, names: Path | None) 
         params=predictor.params,
         stats=predictor.stats,
     )
-    seen = snapshot.take(model, recipe, state, data.of(recipe.data, known.tokens["train"], model))
+    examples = data.of(recipe.data, known.tokens["train"], model, noise=recipe.noise)
+    seen = snapshot.take(model, recipe, state, examples)
     findings = snapshot.findings(seen, records, figures)
     return RunResult(
         *(saved, figures, records, read_samples(run), predictor, vocab),

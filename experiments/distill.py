@@ -40,6 +40,7 @@ def run(options: Options, model: mlp.MLP, known: Lists) -> int:
     started = time.perf_counter()
     folder = RunFolder(options.out, options, overwrite=options.overwrite)
     models = taught_by(options, model, known)
+    teacher_seconds = time.perf_counter() - started
     folder.write_model(models["teacher"], known.vocab, "teacher.safetensors")
     key = jax.random.key(TEACHERS_SEED)
     lessons = distillation.of_teacher(
@@ -60,7 +61,12 @@ def run(options: Options, model: mlp.MLP, known: Lists) -> int:
         (name for name in models if name.startswith("Kneser-Ney")),
         key=lambda n: losses[n]["loss_val"],
     )
-    gap = evaluate.paired_difference(students[0], models[nearest], known.tokens["val"])
+    gaps = {
+        "Student": evaluate.paired_difference(students[0], models[nearest], known.tokens["val"]),
+        "Teacher": evaluate.paired_difference(
+            models["teacher"], models[nearest], known.tokens["val"]
+        ),
+    }
     figures = {
         "names": len(known.names),
         "parameters": parameter_count(students[0].params),
@@ -71,17 +77,20 @@ def run(options: Options, model: mlp.MLP, known: Lists) -> int:
             for name, found in losses.items()
             for part, loss in found.items()
         },
-        "minus_kneser_ney_val": gap.mean,
+        "minus_kneser_ney_val": gaps["Student"].mean,
+        "teacher_minus_kneser_ney_val": gaps["Teacher"].mean,
+        "teacher_seconds": round(teacher_seconds, 3),
         "seconds": round(time.perf_counter() - started, 3),
         **environment(),
     }
     folder.write_summary(figures)
     show({**losses, "student": summary}, spread)
-    print(
-        "\nLoss in nats per character; unseen: names that do not occur in the training part.\n"
-        f"Student minus {nearest}, on the validation names: {gap.mean:+.4f}, 95 % interval "
-        f"{gap.low:+.4f} to {gap.high:+.4f}."
-    )
+    print("\nLoss in nats per character; unseen: names that do not occur in the training part.")
+    for who, gap in gaps.items():
+        print(
+            f"{who} minus {nearest}, on the validation names: {gap.mean:+.4f}, 95 % interval "
+            f"{gap.low:+.4f} to {gap.high:+.4f}."
+        )
     print("\n" + "\n".join(sample_lines(samples)).expandtabs(24))
     print(f"\n{folder.contents()}")
     return 0

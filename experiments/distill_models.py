@@ -22,11 +22,11 @@ CHUNK = 1_000  # steps between two lines of metrics
 
 def taught_by(options: Options, model: mlp.MLP, known: Lists) -> dict[str, Predictor]:
     """Return the models that teach, and their mixture."""
-    recipe = LESSONS[options.lesson].teachers
+    lesson = LESSONS[options.lesson]
+    recipe, teacher = lesson.teachers, replace(model, **lesson.teacher)
     tokens, val = known.tokens["train"], known.tokens["val"]
-    examples = data.of(recipe.data, tokens, model)
+    examples = data.of(recipe.data, tokens, teacher, noise=recipe.noise)
     first = range(TEACHERS_SEED, TEACHERS_SEED + options.teachers)
-    teacher = replace(model, dropout=options.teacher_dropout)
     networks = trained(teacher, recipe, first, examples)
     grown = counting.grow(tokens, known.vocab.size, max(options.orders))
     cuts = {order: grown.cut(order) for order in options.orders}

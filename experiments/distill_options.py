@@ -32,12 +32,11 @@ class Options:
     overwrite: bool = option(False, inherited=False)
     """Overwrite an unfinished run in the run folder."""
     lesson: LessonName = "lecture"  # pyright: ignore[reportInvalidTypeForm]
-    """Teach this: lecture (the lecture's network, in a minute or two) or large (three layers of 300
-    units that see eight letters, in a quarter of an hour); it sets the other defaults."""
+    """Teach this: lecture (the lecture's network, in minutes), small (fewer than 100,000 parameters that
+    see eight letters, in half an hour) or large (three layers of 300 units that see eight letters, in a
+    quarter of an hour). It sets the other defaults, and the network of the teachers."""
     teachers: int = 6
     """Number of networks that teach."""
-    teacher_dropout: float = 0.0
-    """The teachers' dropout."""
     orders: tuple[int, ...] = (3,)
     """Lengths of context of the counted models that teach, too."""
     share: float = 0.5
@@ -59,7 +58,6 @@ class Options:
         require_ranges(
             self,
             teachers=(1, 100),
-            teacher_dropout=(0.0, 0.99),
             share=(0.0, 1.0),
             drawn=(1, 100_000_000),
             seed=(0, 2**31 - 1_000),  # all below the seeds of the teachers
@@ -86,6 +84,5 @@ def of_lesson(arguments: Sequence[str]) -> type[Options]:
         recipe=with_defaults(Settings, **asdict(lesson.recipe)),
         model=with_defaults(Model, **lesson.student),
         teachers=lesson.networks,
-        teacher_dropout=lesson.teacher_dropout,
         orders=lesson.orders,
     )

@@ -15,10 +15,10 @@ class Lesson(NamedTuple):
     """The student's recipe."""
     networks: int
     """Number of networks that teach."""
+    teacher: dict[str, Any]
+    """Fields of their network that differ from the student's."""
     teachers: Recipe
     """Their recipe."""
-    teacher_dropout: float
-    """The teachers' dropout; apart from it, they have the student's architecture."""
     orders: tuple[int, ...]
     """Lengths of context of the counted models that teach, too."""
 
@@ -33,9 +33,31 @@ LESSONS = {
         student={},
         recipe=STUDENT,
         networks=6,
+        teacher={},
         teachers=RECIPES["fast"],
-        teacher_dropout=0.0,
         orders=(3,),
+    ),
+    "small": Lesson(
+        student={
+            "block_size": 8,
+            "embedding_dim": 16,
+            "hidden_size": 178,
+            "hidden_layers": 3,
+            "activation": "gelu",
+            "norm_input": True,
+            "position": True,
+        },
+        recipe=replace(LARGE, steps=8_000, data="contexts", learning_rate=0.04, weight_decay=0.01),
+        networks=6,
+        teacher={
+            "embedding_dim": 32,
+            "hidden_size": 300,
+            "hidden_layers": 4,
+            "residual": True,
+            "dropout": 0.15,
+        },
+        teachers=replace(LARGE, steps=12_000, optimizer="adamw", learning_rate=0.004, noise=0.2),
+        orders=(3, 4, 5, 6),
     ),
     "large": Lesson(
         student={
@@ -48,8 +70,8 @@ LESSONS = {
         },
         recipe=replace(LARGE, steps=3_500, data="contexts", weight_decay=0.01),
         networks=4,
+        teacher={"dropout": 0.2},
         teachers=replace(LARGE, steps=5_000, weight_decay=0.05),
-        teacher_dropout=0.2,
         orders=(3, 4, 5, 6),
     ),
 }

@@ -59,7 +59,7 @@ def run(
     checkpoints = Checkpoints(options.out, options.keep)
     start = resume.started(options, model, known, checkpoints) if options.resume else None
     folders = Folders(options, start.progress.step if start else None)
-    examples = data.of(recipe.data, known.tokens["train"], model)
+    examples = data.of(recipe.data, known.tokens["train"], model, noise=recipe.noise)
 
     best = start.best if start else training.new_best(recipe)
 

@@ -305,6 +305,7 @@ ENDS = {
     "--beta2": ("0", "1"),
     "--patience": ("1", "1000000"),
     "--dropout": ("0", "0.99"),
+    "--noise": ("0", "1"),
     "--embedded": ("0", "1"),
 }
 # These options do not affect each other, so one run tries them all.

@@ -58,7 +58,7 @@ def looks(steps: int) -> list[int]:
 def ours(course: Course, recipe: train.Recipe) -> Iterator[Point]:
     """Yield the points of this library with a recipe."""
     model, key = course.config, jax.random.key(course.seed)
-    examples = data.of(recipe.data, course.tokens, model)
+    examples = data.of(recipe.data, course.tokens, model, noise=recipe.noise)
     until = looks(recipe.steps)
     for size in {until[0], until[-1] - until[-2]}:  # compile
         state = train.init(model, recipe, key)

@@ -58,16 +58,28 @@ DATASETS: dict[str, Callable[[Any, Model], Dataset]] = {
 }
 
 
-def of(name: str, data: Data, model: Model) -> Dataset:
-    """Return `data` as a dataset of the kind `name`.
+def of(name: str, data: Data, model: Model, *, noise: float = 0.0) -> Dataset:
+    """Return `data` as a dataset of the kind `name`, with noise in its contexts.
 
     windows: examples, drawn with replacement. contexts: distinct contexts with the distribution of
-    the next token, drawn by frequency. all-contexts: all of these in every step. `data` is a flat
-    array of tokens; a dataset is returned unchanged, whatever the `name`. Raises `InputError` if
-    there is no example, or the data does not fit the model.
+    the next token, drawn by frequency. all-contexts: all of these in every step. With `noise`, the
+    oldest character of a context is replaced by a random letter with this probability, newer ones
+    less often, and the newest never (see `noising`).
+
+    `data` is a flat array of tokens; a dataset is returned unchanged, whatever the other arguments.
+    Raises `InputError` if there is no example, the data does not fit the model, or noise is asked
+    for all-contexts.
     """
     if not isinstance(data, Dataset):
-        data = DATASETS[name](data, model)
+        tokens, data = data, DATASETS[name](data, model)
+        if noise:
+            require(
+                not isinstance(tokens, Tracer),
+                "noise cannot be prepared inside jit or vmap; prepare the dataset before, with "
+                "data.of(recipe.data, tokens, model, noise=recipe.noise)",
+            )
+            rates = noising.falling(noise, model.block_size)
+            data = noising.noised(data, np.asarray(tokens), model, rates)
     require_fit = getattr(data, "require_fit", None)
     if require_fit:
         require_fit(model)

@@ -75,7 +75,9 @@ class Population:
         self.vocab_size = vocab_size
         self.slots = slots
         # Keys are those of `Shape`'s model and recipe; a search has few.
-        self._examples = lru_cache(4)(lambda kind, model: datasets.of(kind, tokens, model))
+        self._examples = lru_cache(4)(
+            lambda kind, noise, model: datasets.of(kind, tokens, model, noise=noise)
+        )
         self._table = lru_cache(4)(
             lambda vocab, block: context_table.collect(validation, vocab, block)
         )
@@ -116,7 +118,7 @@ class Population:
             seeds = np.array([jobs[i].seed for i in filled], np.uint32)
             own = {name: np.array([values[i] for i in filled]) for name, values in hyper.items()}
             population = members.init(model, recipe, jax.vmap(jax.random.key)(seeds), hyper=own)
-        examples = self._examples(recipe.data, model)
+        examples = self._examples(recipe.data, recipe.noise, model)
         seconds = []
         for _ in range(calls):
             started = time.perf_counter()

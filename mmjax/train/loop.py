@@ -122,7 +122,7 @@ def fit(
     """
     count = len(members.states(state))
     progress = progress or Progress.start(count)
-    data = datasets.of(recipe.data, data, model)
+    data = datasets.of(recipe.data, data, model, noise=recipe.noise)
     go = members.advance if state.step.ndim else advance
     static = {"optimizer": optimizer, "observe": observe}
     while progress.step < recipe.steps and reason is None:

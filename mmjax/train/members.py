@@ -100,7 +100,7 @@ def advance(
     Returns (new states, losses [members, steps]). With `observe`, the second value is (losses,
     observed). The states are donated.
     """
-    data = datasets.of(recipe.data, data, model)
+    data = datasets.of(recipe.data, data, model, noise=recipe.noise)
     return _advance(
         *(model, recipe, states, data),
         steps=steps,

@@ -28,6 +28,9 @@ class Recipe:
     data: str = "windows"
     """What a step draws: windows (examples), contexts (distinct contexts with their distributions
     of the next token) or all-contexts (every step takes all of them and ignores the batch size)."""
+    noise: float = 0.0
+    """Replace the oldest character of a context by a random letter with this probability, newer ones
+    less often, and the newest never."""
     optimizer: str = "sgd"
     """Update rule: sgd, momentum, nesterov, adamw, nadamw, lion or muon."""
     schedule: str = "step"
@@ -67,6 +70,7 @@ class Recipe:
             self,
             steps=(0, 2**31 - 1),
             batch_size=(2, 2**20),  # the variance of BatchNorm needs two rows
+            noise=(0.0, 1.0),
             learning_rate=(0.0, 1e6),
             drop_step=(0, 2**31 - 1),
             drop_factor=(0.0, 1e6),
@@ -86,6 +90,10 @@ class Recipe:
         ):
             value = getattr(self, name)
             require(value in known, f"{name} must be one of {', '.join(known)}, not {value!r}")
+        require(
+            self.noise == 0 or self.data != "all-contexts",
+            "all-contexts takes every context as it is; give a noise of 0, or other data",
+        )
         require(
             self.weight_decay == 0 or self.optimizer != "sgd",
             "sgd has no weight decay; give a weight_decay of 0, or another optimizer",

@@ -40,7 +40,7 @@ def run(
     Raises `InputError` if `data` has no example, or does not fit the model.
     """
     state = init(model, recipe, key, optimizer=optimizer)
-    data = datasets.of(recipe.data, data, model)
+    data = datasets.of(recipe.data, data, model, noise=recipe.noise)
     static = {"optimizer": Static(optimizer), "observe": Static(None)}
     return _run(model, recipe, state, data, steps=recipe.steps, **static)
 
@@ -69,14 +69,14 @@ def advance(
     optimizers compile once, even if they are written inline (see `static`).
     """
     require_model(model)
-    data = datasets.of(recipe.data, data, model)
+    data = datasets.of(recipe.data, data, model, noise=recipe.noise)
     static = {"optimizer": Static(optimizer), "observe": Static(observe)}
     return _advance(model, recipe, state, data, steps=steps, **static)
 
 
 def draw_batch(model: Model, recipe: Recipe, state: TrainState, data: Data) -> Batch:
     """Return the batch of the state's next step."""
-    data = datasets.of(recipe.data, data, model)
+    data = datasets.of(recipe.data, data, model, noise=recipe.noise)
     key = jax.random.fold_in(state.key, state.step)
     return data.batch(data.draw(key, recipe.batch_size))
 
