@@ -11,7 +11,17 @@ from contextlib import suppress
 import pytest
 from conftest import QUICKLY, ROOT
 
-from experiments import bigram, compare, counting, diagnose, distill, mlp, rates, sample
+from experiments import (
+    bigram,
+    compare,
+    counting,
+    diagnose,
+    distill,
+    mlp,
+    rates,
+    sample,
+    speedrun,
+)
 from mmjax.cli.program import main
 from mmjax.runs import outcome
 
@@ -27,6 +37,7 @@ PROGRAMS = {
     "compare": (compare.Options, compare.program),
     "rates": (rates.of_recipe, rates.program),
     "distill": (distill.of_lesson, distill.program),
+    "speedrun": (speedrun.Options, speedrun.program),
 }
 
 
