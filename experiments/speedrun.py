@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 import jax
 import tyro
 
-from experiments.speedruns import course, logs, trial
-from experiments.speedruns.entries import ENTRIES, TRACKS, Entry
+from experiments.speedruns import course, logs, rules, trial
+from experiments.speedruns.entries import ENTRIES
+from experiments.speedruns.tracks import TRACKS, Entry
 from mmjax import corpus
 from mmjax.cli.devices import a_device_for_each_core
 from mmjax.cli.program import main
@@ -38,7 +39,7 @@ class Options:
     """Time this entry in turns with it; by default the one before it."""
     alone: bool = False
     """Time no other entry."""
-    seeds: int = logs.OFFICIAL
+    seeds: int = rules.OFFICIAL
     """Run with seeds from 0 to one less than this number."""
     names: Path = Path("data/names.txt")
     """Use this list of names; its test part is not used."""
@@ -69,7 +70,7 @@ def chosen(options: Options) -> dict[str, Entry]:
 
 def program(options: Options) -> int:
     """Run, show and save; return the exit status."""
-    track, entries = TRACKS[options.track], chosen(options)
+    entries = chosen(options)
     name = next(iter(entries))
     names = corpus.read_names(options.names)
     listed = sha256("\n".join(names).encode()).hexdigest()
@@ -79,7 +80,7 @@ def program(options: Options) -> int:
     a_device_for_each_core(CORES)
     jax.devices()  # without a device, fail here, before anything is written
     make_folder(options.out)
-    print(f"{options.track}: {track.title}")
+    print(f"{options.track}: {TRACKS[options.track].title}")
     trials: dict[str, trial.Trial] = {}
     for each, trials[each] in trial.tried(entries, ready, range(options.seeds)):
         done = trials[each]
@@ -107,13 +108,8 @@ def show(entries: dict[str, Entry], trials: dict[str, trial.Trial], log: dict[st
         rows.append((name, entries[name].steps, *times, *losses))
     print()
     print(Table(["", "steps", "s, mean", "lowest", "highest", "val loss", "std"], rows))
-    print()
-    if log["target"] is not None:
-        print(f"(target - mean) * sqrt(n) / std: {log['score']}, at least {trial.BOUND} counts")
-    if "against" in log:
-        print(
-            f"better than {log['against']}: {log['score_against']}, at least {trial.BOUND} counts"
-        )
+    print(f"\nscore (records/README.md; {rules.BOUND} counts): {logs.shown(log, 'score')}")
+    print(f"score of the gain on {log['against']}: {logs.shown(log, 'score_against')}")
     print(f"counts: {log['counts']}")
 
 

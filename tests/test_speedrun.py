@@ -12,8 +12,18 @@ import pytest
 from conftest import ROOT
 from programs import run
 
-from experiments.speedruns import code_version, course, entries, logs, mixtures, students, trial
-from experiments.speedruns.entries import Entry
+from experiments.speedruns import (
+    batches,
+    code_version,
+    course,
+    entries,
+    logs,
+    mixtures,
+    rules,
+    students,
+    tracks,
+)
+from experiments.speedruns.tracks import Entry
 from experiments.speedruns.trial import Trial, Try
 from mmjax import Predictor, corpus, counting, data, evaluate, mlp, train
 from mmjax.counting import fitting
@@ -33,16 +43,16 @@ def test_the_score_is_that_of_a_test_of_the_mean():
         mean = sum(values) / 20
         sigma = math.sqrt(sum((value - mean) ** 2 for value in values) / 19)
         expected = (2.07 - mean) * math.sqrt(20) / sigma
-        assert trial.score(values, 2.07) == pytest.approx(expected)
-    assert trial.score([2.0, 2.0], 2.07) == math.inf
-    assert trial.score([2.08, 2.08], 2.07) == -math.inf
-    assert math.isnan(trial.score([2.0], 2.07))
+        assert rules.score(values, 2.07) == pytest.approx(expected)
+    assert rules.score([2.0, 2.0], 2.07) == math.inf
+    assert rules.score([2.08, 2.08], 2.07) == -math.inf
+    assert math.isnan(rules.score([2.0], 2.07))
 
 
 def test_a_mean_at_the_target_passes_one_time_in_a_thousand():
     """The bound is that of a normal distribution; 20 values with their own std pass it more often."""
     drawn = RNG.normal(0.0, 1.0, (20_000, 20))
-    passed = np.mean([trial.score(values, 0.0) >= trial.BOUND for values in drawn.tolist()])
+    passed = np.mean([rules.score(values, 0.0) >= rules.BOUND for values in drawn.tolist()])
     assert 0.001 < passed < 0.006
 
 
@@ -51,10 +61,10 @@ def test_records_are_compared_seed_by_seed():
     fast = [Try(seed, 1.9 + seed + seed % 2 / 100, 2.1) for seed in range(5)]
     pair = Trial(1.0, 9, fast), Trial(1.0, 9, slow)
     seconds, steps, loss = (
-        trial.better(entries.TRACKS[track], *pair, (300, 400))
+        rules.better(tracks.TRACKS[track], *pair, (300, 400))
         for track in ("lecture-seconds", "lecture-steps", "open-loss")
     )
-    assert seconds > trial.BOUND  # their own spread is larger than the difference
+    assert seconds > rules.BOUND  # their own spread is larger than the difference
     assert steps == math.inf
     assert loss == -math.inf
 
@@ -66,14 +76,17 @@ def test_records_are_compared_seed_by_seed():
         ({"seeds": [0]}, "fewer than 20 seeds"),
         ({"score": 3.0}, "does not reach the target"),
         ({"score": math.nan}, "does not reach the target"),
-        ({"score_against": 3.0}, "not significantly better than old"),
+        ({"score_against": 3.0}, "not significantly better than smooth"),
         ({"target": None, "score": None}, "yes"),
+        ({"limit": 600.0, "seconds": [1.0, 601.0]}, "more than 600 s"),
+        ({"against": None, "score_against": None}, "in turns with the entry before"),
+        ({"against": None, "score_against": None, "entry": "fast"}, "yes"),
     ],
 )
 def test_a_log_counts_only_by_the_rules(changes, reason):
-    log = {"seeds": [*range(20)], "target": 2.07, "score": 3.1}
-    log |= {"against": "old", "score_against": 3.1}
-    assert reason in logs.counts({**log, **changes})
+    log = {"track": "lecture-seconds", "entry": "even", "seeds": [*range(20)], "limit": None}
+    log |= {"target": 2.07, "score": 3.1, "against": "smooth", "score_against": 3.1}
+    assert reason in rules.counts({**log, **changes})
 
 
 def test_the_course_does_not_depend_on_the_test_names(ready):
@@ -105,7 +118,7 @@ def test_the_smoothed_table_is_kneser_ney_after_the_contexts_of_the_list(ready):
 def test_even_batches_have_each_context_as_often_as_the_list():
     weights = RNG.integers(1, 50, 300)
     ends = np.cumsum(weights)
-    rows = np.asarray(students.even_rows(jax.random.key(0), jax.numpy.asarray(ends), 500, 64))
+    rows = np.asarray(batches.even_rows(jax.random.key(0), jax.numpy.asarray(ends), 500, 64))
     assert rows.shape == (500, 64)
     expected = weights / ends[-1]
     for batch in rows[:20]:
@@ -175,10 +188,10 @@ def test_a_speedrun_from_the_command_line_to_the_table(monkeypatch, capsys, tmp_
     pinned = []
     monkeypatch.setattr(os, "sched_setaffinity", lambda *a: pinned.append(a), raising=False)
     monkeypatch.setattr(logs, "RECORDS", tmp_path / "records")
-    monkeypatch.setattr(logs, "OFFICIAL", 3)
+    monkeypatch.setattr(rules, "OFFICIAL", 3)
     track = "lecture-steps"
     monkeypatch.setitem(entries.ENTRIES, track, {"longer": tiny(60), "shorter": tiny(40)})
-    monkeypatch.setitem(entries.TRACKS, track, entries.TRACKS[track]._replace(target=3.2))
+    monkeypatch.setitem(tracks.TRACKS, track, tracks.TRACKS[track]._replace(target=3.2))
     (tmp_path / "records").mkdir()
     page = tmp_path / "records/README.md"
     page.write_text(f"before\n<!-- {track} -->\nold\n<!-- end -->\nafter\n")
@@ -192,7 +205,7 @@ def test_a_speedrun_from_the_command_line_to_the_table(monkeypatch, capsys, tmp_
     assert (log["entry"], log["against"], log["counts"]) == ("shorter", "longer", "yes")
     assert log["seeds"] == [0, 1, 2]
     assert all(len(log[key]) == 3 for key in ("seconds", "against_seconds", "against_loss_val"))
-    assert log["score"] == pytest.approx(trial.score(log["loss_val"], 3.2))
+    assert log["score"] == pytest.approx(rules.score(log["loss_val"], 3.2))
     assert log["code"] == code_version.code_version()
     assert all(f"validation loss {loss:.4f}" in out for loss in log["loss_val"])
     assert not list((tmp_path / "records").glob("*/*"))
@@ -220,7 +233,7 @@ def test_the_page_of_records_is_what_the_logs_say():
     """If this fails, run `python -m experiments.speedrun` with --keep again."""
     page = (logs.RECORDS / "README.md").read_text(encoding="utf-8")
     assert logs.with_tables(page) == page
-    for track in entries.TRACKS:
+    for track in tracks.TRACKS:
         assert f"<!-- {track} -->" in page
         numbered = {f"{n:02}-{name}" for n, name in enumerate(entries.ENTRIES[track], 1)}
         for path in (logs.RECORDS / track).glob("*/log.json"):

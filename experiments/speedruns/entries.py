@@ -1,50 +1,25 @@
-"""The tracks of the speedruns and their entries, the oldest first."""
+"""The entries of each track, the oldest first."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any
 
 from experiments.speedruns import mixtures, students
 from experiments.speedruns.course import Course
+from experiments.speedruns.tracks import Entry
 from mmjax import Predictor, mlp
 from mmjax.train import RECIPES, Recipe
-
-
-class Track(NamedTuple):
-    """What the entries of a track compete in."""
-
-    title: str
-    target: float | None
-    """Validation loss to reach, in nats per character, or None if the lowest counts."""
-    figure: str
-    """The figure that counts: seconds, steps or loss_val; the lowest is the record."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A way from the course to a trained model."""
-
-    run: Callable[[Course, int], Predictor]
-    """Takes the course and a seed. It must not keep anything for the next run."""
-    about: str
-    steps: int | None = None
-    """Training steps, for tracks that count them."""
-
-
-TRACKS = {
-    "lecture-seconds": Track("seconds to 2.070 with the lecture's network", 2.07, "seconds"),
-    "open-seconds": Track("seconds to 1.95 with anything", 1.95, "seconds"),
-    "lecture-steps": Track("steps of batch 256 to 2.070 with the lecture's network", 2.07, "steps"),
-    "open-loss": Track("lowest loss in ten minutes", None, "loss_val"),
-}
 
 FAST = replace(RECIPES["fast"], steps=4_000)
 # Distributions have no noise of single letters, so they need no weight decay.
 SMOOTH = replace(RECIPES["fast"], weight_decay=0.0, warmup_steps=0)
 NADAMW = replace(SMOOTH, steps=1_100)
 MUON = replace(SMOOTH, optimizer="muon", learning_rate=0.2, steps=180, batch_size=1_024)
-SHORT = replace(SMOOTH, optimizer="muon", learning_rate=0.1, steps=550)
+HALF = replace(MUON, learning_rate=0.15, steps=175, batch_size=512)
+CORES = replace(MUON, steps=130)
+LONG = replace(SMOOTH, optimizer="muon", learning_rate=0.1, steps=540)
+SHORT = replace(LONG, steps=340, beta1=0.8)
 EIGHT = mlp.MLP(
     block_size=8,
     embedding_dim=16,
@@ -57,10 +32,12 @@ LARGE = replace(EIGHT, embedding_dim=32, hidden_size=300, dropout=0.15)
 WINDOWS = replace(RECIPES["fast"], optimizer="muon", data="windows", batch_size=256)
 
 
-def with_muon(recipe: Recipe, cores: int) -> Callable[[Course, int], Predictor]:
+def with_muon(
+    recipe: Recipe, *, adam_rate: float = 0.1, beta: float = 0.8, **more: Any
+) -> Callable[[Course, int], Predictor]:
     """Return the student with Muon and even batches."""
-    rule = students.muon(recipe, adam_rate=0.1, beta=0.8, ns_steps=3)
-    return partial(students.of_counting, recipe, optimizer=rule, cores=cores)
+    rule = students.muon(recipe, adam_rate=adam_rate, beta=beta, ns_steps=3)
+    return partial(students.of_counting, recipe, optimizer=rule, **more)
 
 
 ENTRIES: dict[str, dict[str, Entry]] = {
@@ -77,19 +54,26 @@ ENTRIES: dict[str, dict[str, Entry]] = {
             partial(students.of_counting, NADAMW),
             "batches that cover the list evenly",
         ),
-        "muon": Entry(with_muon(MUON, 1), "Muon, batches of 1,024"),
-        "cores": Entry(with_muon(MUON, 2), "each core takes half of a batch"),
+        "muon": Entry(with_muon(MUON), "Muon, batches of 1,024"),
+        "rare": Entry(
+            with_muon(HALF, power=0.6),
+            "rare contexts come more often and weigh less; batches of 512",
+        ),
+        "cores": Entry(
+            with_muon(CORES, power=0.6, cores=2),
+            "each core takes half of a batch of 1,024",
+        ),
     },
     "open-seconds": {
         "network": Entry(
             partial(
                 mixtures.of_networks_and_counting,
-                *(EIGHT, replace(WINDOWS, steps=500, weight_decay=0.05), 1, (2, 3, 4, 5, 6)),
+                *(EIGHT, replace(WINDOWS, steps=250, weight_decay=0.05), 1, (2, 3, 4, 5, 6)),
             ),
             "a network of three layers of 150 units and Kneser-Ney, mixed",
         ),
         "counting": Entry(
-            partial(mixtures.of_counting, tuple(range(1, 9)), 12),
+            partial(mixtures.of_counting, (1, 2, 3, 4, 6, 8), 16),
             "Kneser-Ney of 1 to 8 letters, mixed",
         ),
     },
@@ -104,7 +88,12 @@ ENTRIES: dict[str, dict[str, Entry]] = {
             "learns what Kneser-Ney predicts; batches that cover the list evenly",
             NADAMW.steps,
         ),
-        "muon": Entry(with_muon(SHORT, 1), "Muon", SHORT.steps),
+        "muon": Entry(with_muon(LONG, adam_rate=0.05, beta=0.9), "Muon", LONG.steps),
+        "rare": Entry(
+            with_muon(SHORT, power=0.6),
+            "rare contexts come more often and weigh less",
+            SHORT.steps,
+        ),
     },
     "open-loss": {
         "counting": Entry(

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from experiments.speedruns.code_version import code_version
-from experiments.speedruns.entries import ENTRIES, TRACKS
-from experiments.speedruns.trial import BOUND, Trial, better, score
+from experiments.speedruns.entries import ENTRIES
+from experiments.speedruns.rules import better, counts, score
+from experiments.speedruns.tracks import TRACKS
+from experiments.speedruns.trial import Trial
 from mmjax.cli.devices import cores
 from mmjax.io import files
 from mmjax.io.json import read_object
@@ -19,7 +21,6 @@ from mmjax.runs.layout import finite, make_folder
 from mmjax.runs.seeds import spread
 
 RECORDS = Path(__file__).parents[2] / "records"
-OFFICIAL = 20  # seeds
 
 
 def log_of(track: str, name: str, trials: dict[str, Trial], listed: str) -> dict[str, Any]:
@@ -33,11 +34,14 @@ def log_of(track: str, name: str, trials: dict[str, Trial], listed: str) -> dict
         "entry": name,
         "about": entry.about,
         "target": target,
+        "limit": TRACKS[track].limit,
         "score": None if target is None else score(trial.losses, target),
         "steps": entry.steps,
         "parameters": trial.parameters,
         "seeds": [each.seed for each in trial.tries],
         **figures(trial),
+        "against": None,
+        "score_against": None,
     }
     for other in trials.keys() - {name}:
         steps = (entry.steps, ENTRIES[track][other].steps)
@@ -60,15 +64,11 @@ def figures(trial: Trial) -> dict[str, Any]:
     }
 
 
-def counts(log: dict[str, Any]) -> str:
-    """Return "yes", or why the log is no record."""
-    if len(log["seeds"]) < OFFICIAL:
-        return f"no: it has fewer than {OFFICIAL} seeds"
-    if log["target"] is not None and not log["score"] >= BOUND:
-        return "no: it does not reach the target significantly"
-    if "against" in log and not log["score_against"] >= BOUND:
-        return f"no: it is not significantly better than {log['against']}"
-    return "yes"
+def shown(log: dict[str, Any], key: str) -> str:
+    """Return a score as the tables show it; a log has null for infinity, where nothing varies."""
+    if log["against" if key == "score_against" else "target"] is None:
+        return ""
+    return "no spread" if log[key] is None else f"{log[key]:.1f}"
 
 
 def keep(log: dict[str, Any]) -> Path:
@@ -107,9 +107,8 @@ def rows_of(track: str) -> Iterator[str]:
         log = read_object(path)
         steps = "" if log["steps"] is None else f"{log['steps']:,}"
         std = "" if log["loss_val_std"] is None else f" ± {log['loss_val_std']:.4f}"
-        reached = "" if log["score"] is None else f"{log['score']:.1f}"
         link = f"[{path.parent.name}]({track}/{path.parent.name}/log.json)"
         yield (
             f"| {log['entry']} | {log['about']} | {log['seconds_mean']:.2f} | {steps} "
-            f"| {log['loss_val_mean']:.4f}{std} | {reached} | {link} |"
+            f"| {log['loss_val_mean']:.4f}{std} | {shown(log, 'score')} | {link} |"
         )

@@ -1,20 +1,16 @@
-"""Time entries in turns, and judge what they reached."""
+"""Time entries in turns."""
 
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 
 from experiments.speedruns.course import Course
-from experiments.speedruns.entries import Entry, Track
+from experiments.speedruns.tracks import Entry
 from mmjax import evaluate
 from mmjax.model import parameter_count
-from mmjax.runs.seeds import spread
 
-BOUND = 3.09  # standard errors: p < 0.001 one-sided
 WARM_UP = 2**31  # the seed that is not timed
 
 
@@ -72,26 +68,3 @@ def tried(entries: Mapping[str, Entry], course: Course, seeds: Sequence[int]) ->
             loss = evaluate.loss(predictor, course.val)
             trials[name].tries.append(Try(seed, seconds, loss))
         yield name, trials[name]
-
-
-def score(values: Sequence[float], bound: float) -> float:
-    """Return how many standard errors the mean of `values` is below `bound`.
-
-    It is infinite if all values are the same, and NaN if there is only one.
-    """
-    if len(values) < 2:
-        return math.nan
-    below = bound - float(np.mean(values))
-    sigma = spread(values)
-    return math.copysign(math.inf, below) if sigma == 0 else below * len(values) ** 0.5 / sigma
-
-
-def better(track: Track, new: Trial, old: Trial, steps: tuple[int | None, int | None]) -> float:
-    """Return by how many standard errors `new` beats `old` in the figure of the track.
-
-    Seconds and losses are compared seed by seed. Steps have no error.
-    """
-    if track.figure == "steps":
-        return score([float(steps[0] or 0)] * 2, float(steps[1] or 0))
-    pairs = (new.seconds, old.seconds) if track.figure == "seconds" else (new.losses, old.losses)
-    return score([a - b for a, b in zip(*pairs, strict=True)], 0.0)
