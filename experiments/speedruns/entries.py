@@ -11,14 +11,14 @@ from experiments.speedruns.tracks import Entry
 from mmjax import Predictor, mlp
 from mmjax.train import RECIPES, Recipe
 
-FAST = replace(RECIPES["fast"], steps=4_000)
+FAST = replace(RECIPES["fast"], steps=8_000)
 # Distributions have no noise of single letters, so they need no weight decay.
 SMOOTH = replace(RECIPES["fast"], weight_decay=0.0, warmup_steps=0)
 NADAMW = replace(SMOOTH, steps=1_100)
 MUON = replace(SMOOTH, optimizer="muon", learning_rate=0.2, steps=180, batch_size=1_024)
-HALF = replace(MUON, learning_rate=0.15, steps=175, batch_size=512)
-CORES = replace(MUON, steps=130)
-LONG = replace(SMOOTH, optimizer="muon", learning_rate=0.1, steps=540)
+HALF = replace(MUON, learning_rate=0.15, steps=190, batch_size=512)
+CORES = replace(MUON, steps=135)
+LONG = replace(SMOOTH, optimizer="muon", learning_rate=0.1, steps=580)
 SHORT = replace(LONG, steps=340, beta1=0.8)
 EIGHT = mlp.MLP(
     block_size=8,
@@ -44,7 +44,7 @@ ENTRIES: dict[str, dict[str, Entry]] = {
     "lecture-seconds": {
         "fast": Entry(
             partial(students.of_list, FAST),
-            "the fast recipe with 4,000 steps: NAdamW, the list's own distributions",
+            "the fast recipe with 8,000 steps: NAdamW, the list's own distributions",
         ),
         "smooth": Entry(
             partial(students.of_counting, replace(SMOOTH, steps=2_000), even=False),
@@ -80,7 +80,7 @@ ENTRIES: dict[str, dict[str, Entry]] = {
     "lecture-steps": {
         "fast": Entry(
             partial(students.of_list, FAST),
-            "the fast recipe with 4,000 steps",
+            "the fast recipe with 8,000 steps",
             FAST.steps,
         ),
         "even": Entry(
