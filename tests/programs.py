@@ -11,7 +11,18 @@ from contextlib import suppress
 import pytest
 from conftest import QUICKLY, ROOT
 
-from experiments import bigram, compare, counting, diagnose, distill, mlp, rates, sample, sweep
+from experiments import (
+    bigram,
+    compare,
+    counting,
+    diagnose,
+    distill,
+    mlp,
+    rates,
+    sample,
+    speedrun,
+    sweep,
+)
 from mmjax.cli.program import main
 from mmjax.runs import outcome
 
@@ -28,6 +39,7 @@ PROGRAMS = {
     "rates": (rates.of_recipe, rates.program),
     "sweep": (sweep.Options, sweep.program),
     "distill": (distill.of_lesson, distill.program),
+    "speedrun": (speedrun.Options, speedrun.program),
 }
 
 

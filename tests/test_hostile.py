@@ -245,6 +245,7 @@ OPTIONS = [
     *(("mlp", "lecture", option) for option in numeric(mlp.of_recipe([]))),
     *(("mlp", "fast", option) for option in OF_FAST),
     *(("bigram", None, option) for option in numeric(PROGRAMS["bigram"][0])),
+    *(("speedrun", None, option) for option in numeric(PROGRAMS["speedrun"][0])),
     *(("sample", None, option) for option in ("--count", "--seed")),  # test_sample has the others
 ]
 
@@ -261,6 +262,7 @@ def test_every_number_is_taken_or_refused_with_a_line(monkeypatch, capsys, modul
     for value in VALUES:
         arguments = [module, f"{option}={value}"]
         arguments += [f"--recipe={recipe}"] * bool(recipe) + ["run"] * (module == "sample")
+        arguments += ["open-loss"] * (module == "speedrun")
         monkeypatch.setattr("sys.argv", arguments)
         started = []
 
@@ -557,7 +559,8 @@ def test_no_loader_can_execute_code(folder, tmp_path, monkeypatch):
         r"\b(pickle|marshal|shelve|dill|cloudpickle|joblib|exec|eval|compile|__import__|subprocess|os\.system"
         r"|np\.load|np\.fromfile|torch\.load|yaml)\b(?!_)"
     )
-    allowed = {"benchmark.py", "baselines.py", "scaling.py", "race.py"}  # they load nothing
+    # These load nothing.
+    allowed = {"benchmark.py", "baselines.py", "scaling.py", "race.py", "code_version.py"}
     for path in [*(ROOT / "mmjax").rglob("*.py"), *(ROOT / "experiments").rglob("*.py")]:
         code = re.sub(r'""".*?"""|#.*', "", path.read_text(), flags=re.DOTALL)
         code = re.sub(r"re\.compile|jax\.jit|\.compile\(", "", code)

@@ -1,0 +1,1 @@
+"""The entries of the speedruns, and how they are timed and judged."""
