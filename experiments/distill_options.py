@@ -67,9 +67,11 @@ class Options:
         )
         require_orders(self.orders)
         require(
-            self.recipe.data == "contexts" and not self.recipe.early_stopping,
-            "the student learns from the teacher's contexts to the last step; leave out "
-            "--data and --early-stopping",
+            self.recipe.data == "contexts"
+            and not self.recipe.early_stopping
+            and self.recipe.noise == 0,
+            "the student learns from the teacher's contexts, as they are, to the last step; leave out "
+            "--data, --noise and --early-stopping",
         )
 
 

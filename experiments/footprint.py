@@ -52,13 +52,15 @@ def _numbers(config: mlp.MLP, recipe: train.Recipe) -> int:
     return parameter_count((state.params, state.stats, state.opt_state, state.ema))
 
 
-def require_room(config: mlp.MLP, recipe: train.Recipe, seeds: int) -> None:
+def require_room(
+    config: mlp.MLP, recipe: train.Recipe, seeds: int, several: str = "number of seeds"
+) -> None:
     """Raise `InputError` unless there is enough memory for the run.
 
-    The message has both figures. It checks the memory of an accelerator, if there is one, and that
+    The message has both figures, and says what determines the number of networks. It checks the memory of an accelerator, if there is one, and that
     of the host.
     """
-    remedy = "give a smaller network, batch or number of seeds"
+    remedy = f"give a smaller network, batch or {several}"
     limit = (jax.devices()[0].memory_stats() or {}).get("bytes_limit")  # of an accelerator
     for there in (limit, None) if limit is not None else (None,):
         memory.require_room(needed(config, recipe, seeds), "this run", remedy, there)

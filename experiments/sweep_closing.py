@@ -1,4 +1,4 @@
-"""What a search shows and writes at its end."""
+"""What a sweep shows and writes at its end."""
 
 import csv
 import io
@@ -15,19 +15,26 @@ from mmjax.runs.environment import environment
 from mmjax.runs.folder import RunFolder
 from mmjax.runs.layout import plain
 from mmjax.search import Space, Study, findings, results
-from mmjax.search.analysis import Outcome, ranked
+from mmjax.search.outcome import Outcome, ranked
 
 TABLE = "table.csv"
 
 
-def close(options: Options, space: Space, study: Study, folder: RunFolder, seconds: float) -> None:
-    """Show and write the results of a search."""
+def close(options: Options, space: Space, study: Study, folder: RunFolder) -> int:
+    """Show and write the results of a sweep; return the exit status."""
     outcomes, finalists = ranked(results.outcomes(study)), results.finalists(study)
     found = findings(space.options, outcomes, finalists)
     files.write(folder.path / TABLE, table(outcomes, [*space.options]))
+    print()
     print(trial_table(space.options, outcomes[:SHOWN]))
-    figures: dict[str, Any] = {"trials": len(outcomes), "network_steps": study.network_steps()}
+    seconds = results.training_seconds(study)
+    figures: dict[str, Any] = {
+        "trials": len(outcomes),
+        "network_steps": results.network_steps(study),
+        "training_seconds": round(seconds, 3),
+    }
     command = ""
+    lead = f"{len(outcomes):,} trials of {len(space.options)} options. "
     if finalists:
         best = finalists[0]
         command = mlp_command(options, space, best.trial.options)
@@ -37,29 +44,25 @@ def close(options: Options, space: Space, study: Study, folder: RunFolder, secon
             "winner": best.trial.number,
             **best.trial.options,
         }
+        lead += f"Lowest mean validation loss {best.mean:.4f} nats per character."
         print(f"\nThe best, trained again with {options.seeds} other seeds:\n")
         print(finalist_table(space.options, finalists))
-        print(
-            "\nValidation loss in nats per character.",
-            *(f"\nNote: {f.what}; {f.remedy}." for f in found),
-        )
-        print(f"\nTrain the best: {command}")
+        print("\nValidation loss in nats per character.")
     else:
-        print("\nNo trial ended with a finite loss; lower the learning_rate")
-    figures |= {"seconds": round(seconds, 3), **environment()}
-    folder.write_summary(figures)
-    lead = (
-        f"{len(outcomes):,} trials of {len(space.options)} options in {seconds:.0f} s. "
-        f"Lowest mean validation loss {finalists[0].mean:.4f} nats per character."
-        if finalists
-        else "No trial ended with a finite loss."
-    )
+        lead += "No trial ended with a finite loss."
+        print("\nNo trial ended with a finite loss.")
+    for finding in found:
+        print(f"Note: {finding.what}; {finding.remedy}.")
+    if command:
+        print(f"\nTrain the best: {command}")
+    folder.write_summary({**figures, **environment()})
     page = report.of_search(
-        *(f"Search on {options.name_list.names.name}", lead, command, space.options),
-        *(outcomes, finalists, found, plain(options), figures),
+        *(f"Sweep on {options.name_list.names.name}", lead, command, space.options),
+        *(outcomes, finalists, found, plain(options), {**figures, **environment()}),
     )
     report.write(page, folder.path)
     print(f"\n{folder.contents()}")
+    return 0 if finalists else 1
 
 
 def table(outcomes: Sequence[Outcome], options: Sequence[str]) -> str:
@@ -91,7 +94,9 @@ def mlp_command(options: Options, space: Space, best: Mapping[str, Any]) -> str:
     for name, default in (("split_seed", 42), ("shuffles", 2)):
         if getattr(options, name) != default:
             typed += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
-    return shlex.join([*typed, "--seeds", str(options.seeds)])
+    # The seeds of the finalists, so that the losses are those of the sweep.
+    typed += ["--seed", str(options.seed + 1), "--seeds", str(options.seeds)]
+    return shlex.join([*typed, "--out", str(options.out / "winner")])
 
 
 def _switch(option: str, name: str, value: bool) -> list[str]:

@@ -12,25 +12,25 @@ from mmjax.errors import require, require_ranges
 
 @dataclass(frozen=True)
 class Options:
-    """Search the settings of network and recipe that give the lowest validation loss.
+    """Find the settings of the network and the recipe that give the lowest validation loss.
 
-    A TOML file names the options and their values; docs/sweeps.md explains it. The worst trials stop
-    early, and the best are trained again with other seeds. The test names are never used.
+    A TOML file names the options to vary and their values; docs/sweeps.md explains it. The best trials
+    are trained again with other seeds. The test names are not scored.
     """
 
     space: tyro.conf.Positional[Path]
-    """TOML file with the space to search."""
+    """TOML file with the options to vary."""
     name_list: NameList
     out: Path = option(Path("runs/sweep"), free=True, inherited=False)
-    """Folder to write to; a finished search in it is overwritten."""
+    """Folder to write to; a finished sweep in it is overwritten."""
     resume: bool = option(False, free=True, inherited=False)
-    """Continue the search in --out. The space, the list and the seeds must be the same."""
+    """Continue the sweep in --out. The space, the list and the seeds must be the same."""
     overwrite: bool = option(False, free=True, inherited=False)
-    """Overwrite an unfinished search in the folder."""
+    """Overwrite an unfinished run in the folder."""
     journal: Path | None = option(None, free=True, inherited=False)
-    """Share the search with other processes or machines through this file, which all of them name: each
-    takes trials that Optuna proposes, until there are enough. Nothing stops early, and there are no
-    finalists. Needs pip install -e '.[optuna]'."""
+    """Share the sweep with other processes or machines that give the same file. Each trains trials that
+    Optuna proposes, until the file has as many as the space says. No trial stops early, there are no
+    finalists, and --out is not used. Needs pip install -e '.[optuna]'."""
     seed: int = 0
     """Seed of the trials and their networks."""
     seeds: int = 5
@@ -51,9 +51,9 @@ class Options:
         )
         require(
             not (self.resume and self.overwrite),
-            "--resume continues a search and --overwrite starts over; give one of them",
+            "--resume continues a sweep and --overwrite starts over; give one of them",
         )
         require(
             self.journal is None or not (self.resume or self.overwrite),
-            "a search with --journal continues by itself; leave out --resume and --overwrite",
+            "a sweep with --journal continues by itself; leave out --resume and --overwrite",
         )

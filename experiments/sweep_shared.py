@@ -1,8 +1,8 @@
-"""One worker of a search that several processes share."""
+"""One worker of a sweep that several processes share."""
 
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tqdm import tqdm
@@ -14,6 +14,7 @@ from mmjax.errors import require
 from mmjax.io.text import Table
 from mmjax.report.search import SHOWN, value
 from mmjax.search import Population, Space
+from mmjax.search.trial_log import require_equal
 
 
 def run(
@@ -21,6 +22,7 @@ def run(
     space: Space,
     population: Population,
     about: Mapping[str, Any],
+    said: Sequence[str],
 ) -> int:
     """Train trials until the study has enough, and show the best; return the exit status."""
     require(
@@ -30,7 +32,11 @@ def run(
     from mmjax.search import shared  # it needs Optuna
 
     assert options.journal is not None
-    study = shared.open_study(options.journal, about)
+    study = shared.open_study(options.journal)
+    require_equal(study.user_attrs, about, f"{options.journal}: holds", "--journal")
+    for name, value_there in about.items():
+        study.set_user_attr(name, value_there)
+    print("\n".join(said))
     total = space.search.trials
     with interruptible() as interruption, tqdm(total=total, unit="trial", disable=None) as bar:
 
@@ -50,8 +56,10 @@ def run(
         for each, chosen in zip(order, found, strict=False)
     ]
     print(Table(["trial", *space.options, "loss_val"], rows))
+    if not found:
+        print("\nNo trial ended with a finite loss.")
     if found:
         print(f"\nTrain the best: {mlp_command(options, space, found[0])}")
     if interruption:
-        print("interrupted; the same command continues the search", file=sys.stderr)
+        print("interrupted; the same command continues the sweep", file=sys.stderr)
     return interruption.status

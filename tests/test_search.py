@@ -22,8 +22,9 @@ from programs import NAMES, command, run, summary
 from mmjax import InputError, corpus, evaluate, members, mlp, search, train, vocab
 from mmjax.data import context_table
 from mmjax.search import Choice, Range
-from mmjax.search.analysis import Finalist, Outcome, findings, pareto, ranked
-from mmjax.search.study import rungs
+from mmjax.search.analysis import findings
+from mmjax.search.halving import rungs
+from mmjax.search.outcome import Finalist, Outcome, pareto, ranked
 from mmjax.train import Recipe
 
 SPACE = """
@@ -99,6 +100,7 @@ def test_rungs_grow_to_the_last_step():
     assert rungs(16, 2, 0.5) == [2, 4, 8]
     assert rungs(12, 2, 0.34) == [2, 6]
     assert rungs(10, 10, 0.25) == []
+    assert rungs(30, 2, 0.75) == [2, 4, 6, 8, 12, 14, 20, 26]
 
 
 def sweep(monkeypatch, capsys, tmp_path, *options, names=NAMES):
@@ -137,15 +139,15 @@ def test_the_command_of_the_winner_trains_the_network_of_the_search(tmp_path, mo
     assert status == 0
     typed = said.split("Train the best: ")[1].splitlines()[0]
     options = shlex.split(typed.split("experiments.mlp ")[1])
-    assert options[-2:] == ["--seeds", "2"]
-    alone = (*options[:-2], "--seed", 1, "--out", tmp_path / "alone")
-    assert run(monkeypatch, capsys, "mlp", *alone)[0] == 0
-    lines = map(json.loads, (out / "trials.jsonl").read_text().splitlines())
+    assert run(monkeypatch, capsys, "mlp", *options)[0] == 0
+    lines = [*map(json.loads, (out / "trials.jsonl").read_text().splitlines())]
     winner = summary(out)["winner"]
-    expected = next(
-        each["loss_val"] for each in lines if (each["trial"], each["seed"]) == (winner, 1)
-    )
-    assert summary(tmp_path / "alone")["loss_val"] == pytest.approx(expected, rel=1e-4)
+    for seed in (1, 2):
+        expected = next(
+            each["loss_val"] for each in lines if (each["trial"], each["seed"]) == (winner, seed)
+        )
+        found = summary(out / "winner" / f"seed-{seed}")["loss_val"]
+        assert found == pytest.approx(expected, rel=1e-4)
     assert typed in re.sub(r"\s+", " ", html.unescape((out / "report.html").read_text()))
 
 
@@ -190,7 +192,7 @@ def test_a_search_killed_at_any_moment_resumes_with_the_same_table(tmp_path):
                 process.kill()
                 process.wait()
                 kills += 1
-            if (tmp_path / "out" / "search.json").exists():
+            if (tmp_path / "out" / "sweep.json").exists():
                 options = ["--resume"]
         assert (tmp_path / "out/table.csv").read_bytes() == (
             tmp_path / "whole/table.csv"
@@ -211,10 +213,11 @@ def test_a_stopped_search_resumes_with_the_same_table(tmp_path, monkeypatch, cap
         )
         out, (_, said, errors) = sweep(monkeypatch, capsys, tmp_path, "--overwrite")
         monkeypatch.undo()
-        assert "--resume continues the search" in errors, said
-        # A kill in the middle of a write cuts off a line, and leaves a temporary file.
-        with (out / "trials.jsonl").open("a") as file:
-            file.write(lines[0][:20])
+        assert "--resume continues the sweep" in errors, said
+        # A kill in the middle of a write cuts off a part of a unit's lines, and leaves a
+        # temporary file.
+        text = (out / "trials.jsonl").read_text()
+        (out / "trials.jsonl").write_text(text[:-20])
         (out / "states" / ".x.safetensors.1.tmp").write_text("half")
         out, (status, _, errors) = sweep(monkeypatch, capsys, tmp_path, "--resume")
         assert (status, errors) == (0, "")
@@ -227,13 +230,13 @@ def test_a_stopped_search_resumes_with_the_same_table(tmp_path, monkeypatch, cap
 def test_another_search_is_not_resumed_and_an_unfinished_one_is_kept(tmp_path, monkeypatch, capsys):
     _, (status, _, errors) = sweep(monkeypatch, capsys, tmp_path, "--resume")
     assert (status, errors.count("\n")) == (2, 1)
-    assert "holds no search to resume" in errors
+    assert "holds no sweep to resume" in errors
     monkeypatch.setattr("mmjax.cli.interruption.Interruption.__bool__", lambda _: True)
     sweep(monkeypatch, capsys, tmp_path)
     monkeypatch.undo()
     for options, message in (
-        ((), "holds an unfinished search"),
-        (("--resume", "--seed", 1), "its search has another seed"),
+        ((), "holds an unfinished sweep"),
+        (("--resume", "--seed", 1), "with a different --seed"),
         (("--resume", "--overwrite"), "give one of them"),
     ):
         _, (status, _, errors) = sweep(monkeypatch, capsys, tmp_path, *options)
@@ -242,7 +245,7 @@ def test_another_search_is_not_resumed_and_an_unfinished_one_is_kept(tmp_path, m
     (tmp_path / "space.toml").write_text(SPACE.replace("trials = 11", "trials = 12"))
     _, (status, _, errors) = sweep(monkeypatch, capsys, tmp_path, "--resume")
     assert status == 2
-    assert "its search has another space" in errors
+    assert "holds a sweep with a different space; give the same" in errors
 
 
 # Findings
@@ -255,7 +258,7 @@ def outcomes_of(places, losses):
     return [
         Outcome(
             search.Trial(i, {"gain": place}, MODEL, RECIPE),
-            *(100, loss, loss, True, 10 * i, 1.0),
+            *(100, loss, 50, loss, True, 10 * i, 1.0),
         )
         for i, (place, loss) in enumerate(zip(places, losses, strict=True))
     ]
@@ -281,12 +284,12 @@ def test_findings_say_what_a_search_cannot_answer():
     assert any("is at the highest end" in what for what in found(option, places, -slope))
     narrow = 2 + 3 * abs(places - 1.6)
     assert any(
-        "1 of 40 completed trials is within" in what for what in found(option, places, narrow)
+        "only 1 of 40 completed trials is within" in what for what in found(option, places, narrow)
     )
     noise = 2 + 0.001 * np.random.default_rng(1).normal(size=40)
     assert any("no visible effect" in what for what in found(option, places, noise))
     assert any(
-        "better than the second, with a standard" in what
+        "may be chance: its standard error over seeds" in what
         for what in found(option, places, noise, 0.1)
     )
     lost = np.where(places > 2.9, math.inf, valley)
@@ -345,4 +348,4 @@ def test_two_processes_share_a_search_through_one_journal(tmp_path):
     other = command("experiments.sweep", tmp_path / "space.toml", *shared, "--seed", 1)
     out, errors = other.communicate()
     assert (other.returncode, out, errors.count("\n")) == (2, "", 1)
-    assert "its search has another seed" in errors
+    assert "with a different --seed" in errors

@@ -70,13 +70,17 @@ def test_a_grid_has_every_possible_combination_once(tmp_path):
         ("[space", "is not TOML"),
         ("[spaces]\nx = 1", "spaces is not known here"),
         ("[space]", "has no options"),
-        ("[space]\nsize = [1]", "unknown option size"),
-        ("[space]\nvocab_size = [1]", "unknown option vocab_size"),
+        ("[space]\nsize = [1]", "size: is no setting of the network or the recipe"),
+        ("[space]\nvocab_size = [1]", "vocab_size: is no setting"),
+        ("[[space]]\ngain = [1.0]", r"space must be a table: write \[space\]"),
+        ("[space]\nrecipe = ['fast']", "cannot have recipe; name one in"),
+        ("[space]\nwidths = [100, 200]", r"each value must be a list of whole numbers such as"),
+        ("[space]\nhidden_size = { low = 1, high = 1" + 40 * "0" + " }", "a number is too large"),
         ("[space]\nhidden_size = 7", "must be a list of values or a range"),
         ("[space]\nhidden_size = []", "must be a list of values or a range"),
-        ("[space]\nhidden_size = [7.5]", "must be a whole number, not 7.5"),
-        ("[space]\nresidual = [1]", "must be true or false, not 1"),
-        ("[space]\nnorm = [true]", "must be text, not True"),
+        ("[space]\nhidden_size = [7.5]", "each value must be a whole number, not 7.5"),
+        ("[space]\nresidual = [1]", "each value must be true or false, not 1"),
+        ("[space]\nnorm = [true]", "each value must be text, not True"),
         ("[space]\nwidths = [[1, 2.5]]", "a list of whole numbers"),
         ("[space]\nnorm = { low = 1, high = 2 }", "has no range"),
         ("[space]\ngain = { low = 1 }", "a range has low, high"),
@@ -94,7 +98,7 @@ def test_a_grid_has_every_possible_combination_once(tmp_path):
         ("[space]\nearly_stopping = [true]", "no combination .* early_stopping does not go"),
         (
             "[space]\ngain = { low = 1, high = 2 }\n[search]\nmethod = 'grid'",
-            "a grid needs a number of points",
+            r"\[space\] gain: a grid needs points",
         ),
     ],
 )
@@ -102,6 +106,13 @@ def test_a_wrong_space_is_refused_with_its_place(tmp_path, text, message):
     with pytest.raises(InputError, match=message) as error:
         search.trials(search.read(written(tmp_path, text)), 27, seed=0)
     assert "\n" not in str(error.value)
+
+
+def test_every_whole_number_of_a_range_is_equally_likely():
+    values = [Range(2, 6, whole=True).at(float(u)) for u in (np.arange(1000) + 0.5) / 1000]
+    assert np.bincount(values).tolist() == [0, 0, 200, 200, 200, 200, 200]
+    grid = Range(2, 6, whole=True, points=5)
+    assert grid.values() == [2, 3, 4, 5, 6]
 
 
 def test_a_value_and_its_place_are_inverse():

@@ -1,8 +1,8 @@
 """Noised contexts: letters of a context replaced by random ones, as smoothing.
 
 A model that is trained on noised contexts learns to rely less on letters that are often replaced.
-For counts this is interpolation: the distribution after a noised context is a mixture of that after
-the context and that after its other letters, as in Kneser-Ney smoothing. Source: Xie et al., Data
+For counts, this mixes the distribution after the whole context with those after fewer of its letters,
+as interpolated smoothing does. Source: Xie et al., Data
 Noising as Smoothing in Neural Network Language Models (https://arxiv.org/abs/1703.02573), unigram
 noising, here with a rate for each place of the context.
 """
@@ -37,7 +37,7 @@ class Drawn(NamedTuple):
 class Noised:
     """A dataset whose contexts have random letters in them; `noised` makes one.
 
-    The targets are unchanged. Blanks before a name stay blanks, so the length stays, too. With
+    The targets are unchanged. Boundary tokens before a name are not replaced. With
     rates of 0, the batches are bitwise those of `data`.
     """
 
@@ -46,7 +46,7 @@ class Noised:
     rates: Float[Array, "block_size"]
     """Probability that a letter is replaced, for each place of the context, oldest first."""
     ends: Float[Array, "vocab"]
-    """Share of each token and the ones before it among the new letters."""
+    """Cumulative probabilities of the new letters."""
 
     def draw(self, key: PRNGKeyArray, batch_size: int) -> Drawn:
         """Return what `data` draws with this key, and new letters."""
@@ -123,7 +123,6 @@ def noised(
 def falling(rate: float, block_size: int) -> Float[np.ndarray, "block_size"]:
     """Return rates that fall linearly from `rate` for the oldest character to 0 for the newest.
 
-    So the last letters, which tell most, stay. If the context has one character, its rate is
-    `rate`.
+    The newest letter is never replaced, except if the context has one character: its rate is `rate`.
     """
     return np.linspace(rate, 0.0, block_size)

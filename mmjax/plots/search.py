@@ -28,7 +28,7 @@ def option_effect(
     figure, axes = new_figure(8, 4)
     shown = [(first, labels[0], {"color": COLOURS[5], "alpha": 0.6, "s": 18})]
     shown += [(last, labels[1], {"color": COLOURS[0], "s": 30})]
-    if labels[0] == labels[1]:
+    if np.array_equal(first, last, equal_nan=True):
         shown = shown[1:]
     for losses, label, look in shown:
         axes.scatter(places, losses, label=label, **look)

@@ -10,8 +10,9 @@ from mmjax import plots
 from mmjax.io.text import Cell, Table
 from mmjax.report.drawing import Picture
 from mmjax.report.sections import Section, settings_and_figures
-from mmjax.search.analysis import Finalist, Finding, Outcome, pareto
+from mmjax.search.analysis import Finding
 from mmjax.search.choices import Choice, Range
+from mmjax.search.outcome import Finalist, Outcome, pareto
 
 SHOWN = 20  # trials in the table
 
@@ -54,13 +55,13 @@ def of_search(
             ),
             Section(
                 "Trials",
-                "Those that were trained longest come first, then by validation loss.",
+                "Sorted by steps (most first), then by validation loss.",
                 {f"The best of {len(outcomes):,} trials": trial_table(options, outcomes[:SHOWN])},
             ),
             Section(
                 "Options",
-                "A slope or a valley is an effect; the same cloud everywhere is none. If the best "
-                "trial is at an end, search a wider range.",
+                "If the points form a slope or a valley, the option has an effect. If they look the "
+                "same everywhere, it has none. If the best trial is at an end, search a wider range.",
                 pictures=[_effect(name, options[name], outcomes) for name in options],
             ),
             Section("Cost", pictures=_fronts(outcomes)),
@@ -111,14 +112,14 @@ def value(given: Any) -> str:
 def _effect(name: str, option: Choice | Range, outcomes: Sequence[Outcome]) -> Picture:
     given = [each.trial.options[name] for each in outcomes]
     choices = option.in_order() if isinstance(option, Choice) else []
-    steps = [each.step for each in outcomes]
+    first_step = min(each.first_step for each in outcomes)
     first = [each.first_loss for each in outcomes]
     last = [each.loss_val if each.ended else math.nan for each in outcomes]
     figure = plots.option_effect(
         name,
         np.array([choices.index(each) for each in given] if choices else given, float),
         *(np.where(np.isfinite(losses), losses, math.nan) for losses in (first, last)),
-        labels=(f"after {min(steps):,} steps", f"after {max(steps):,} steps"),
+        labels=(f"after {first_step:,} steps", "at the end"),
         choices=[value(each) for each in choices],
         log=option.log,
     )

@@ -2,15 +2,14 @@
 
 from mmjax.search.analysis import Finding, findings
 from mmjax.search.choices import Choice, Range
-from mmjax.search.journal import Journal, Result, require_same
 from mmjax.search.population import Population, Shape, shape_of
 from mmjax.search.space import Search, Space, Trial, read, trials
 from mmjax.search.study import Study
+from mmjax.search.trial_log import Result, TrialLog, require_same
 
 __all__ = [
     "Choice",
     "Finding",
-    "Journal",
     "Population",
     "Range",
     "Result",
@@ -19,6 +18,7 @@ __all__ = [
     "Space",
     "Study",
     "Trial",
+    "TrialLog",
     "findings",
     "read",
     "require_same",

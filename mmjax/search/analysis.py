@@ -1,4 +1,4 @@
-"""What a search shows: the order of the trials, and what to do next.
+"""What to know about a search before using its winner.
 
 The findings follow the Deep Learning Tuning Playbook
 (https://github.com/google-research/tuning_playbook).
@@ -9,53 +9,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from mmjax.search.choices import Choice, Range
+from mmjax.search.outcome import Finalist, Outcome
 from mmjax.search.space import Trial
 
 EDGE = 0.05  # part of a range that counts as its boundary
 NEAR = 0.01  # nats per character within which a trial is near the best
-FEW = 4  # trials near the best, with the best, that are too few
+NEIGHBOURS = 4  # trials, with the best one, that should be near the best
 NO_EFFECT = (
     0.05  # probability of a difference by chance, above which an option has no visible effect
 )
 LEVELS = 4  # groups into which the values of a range are divided
-
-
-class Outcome(NamedTuple):
-    """What a trial came to."""
-
-    trial: Trial
-    step: int
-    """Step at which it ended or was stopped."""
-    loss_val: float
-    """Validation loss at that step, in nats per character."""
-    first_loss: float
-    """Validation loss at the first step at which all trials were measured."""
-    ended: bool
-    """Whether it was trained to its last step."""
-    parameters: int
-    seconds: float
-    """Seconds of training up to that step."""
-
-
-class Finalist(NamedTuple):
-    """A trial that was trained again with other seeds."""
-
-    trial: Trial
-    losses: Sequence[float]
-    """Validation loss of each seed, in nats per character."""
-
-    @property
-    def mean(self) -> float:
-        """Mean of the losses."""
-        return float(np.mean(self.losses))
-
-    @property
-    def std(self) -> float:
-        """Standard deviation of the losses between seeds; NaN for a single seed."""
-        return float(np.std(self.losses, ddof=1)) if len(self.losses) > 1 else math.nan
 
 
 class Finding(NamedTuple):
@@ -63,11 +27,6 @@ class Finding(NamedTuple):
 
     what: str
     remedy: str
-
-
-def ranked(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Return the outcomes, best first: those that were trained longest, by validation loss."""
-    return sorted(outcomes, key=lambda each: (-each.step, each.loss_val, each.trial.number))
 
 
 def findings(
@@ -79,9 +38,8 @@ def findings(
 
     `finalists` are sorted, the best first.
     """
-    ended = [each for each in outcomes if each.ended and math.isfinite(each.loss_val)]
-    if not ended or not finalists:
-        return []
+    if not finalists:
+        return _diverged(outcomes)
     best = finalists[0].trial
     found = [
         finding
@@ -89,17 +47,22 @@ def findings(
         for finding in (_boundary(name, option, best), _no_effect(name, option, outcomes))
         if finding
     ]
-    lowest = min(each.loss_val for each in ended)
-    near = sum(each.loss_val <= lowest + NEAR for each in ended)
-    if near < FEW:
-        found.append(
-            Finding(
-                f"{near} of {len(ended)} completed trials {'is' if near == 1 else 'are'} within {NEAR:g} nats "
-                "per character of the best",
-                "search again with more trials, in narrower ranges around the best",
-            )
+    return [*found, *_sparse(outcomes), *_noise(finalists), *_diverged(outcomes)]
+
+
+def _sparse(outcomes: Sequence[Outcome]) -> list[Finding]:
+    """Return a finding if few trials are near the best of those that were trained to the end."""
+    losses = [each.loss_val for each in outcomes if each.ended and math.isfinite(each.loss_val)]
+    near = sum(loss <= min(losses) + NEAR for loss in losses)
+    if len(losses) < 2 * NEIGHBOURS or near >= NEIGHBOURS:
+        return []
+    return [
+        Finding(
+            f"only {near} of {len(losses)} completed trials {'is' if near == 1 else 'are'} within "
+            f"{NEAR:g} nats per character of the best",
+            "search again with more trials, in narrower ranges around the best",
         )
-    return [*found, *_noise(finalists), *_diverged(outcomes)]
+    ]
 
 
 def _boundary(name: str, option: Choice | Range, best: Trial) -> Finding | None:
@@ -110,6 +73,8 @@ def _boundary(name: str, option: Choice | Range, best: Trial) -> Finding | None:
     if isinstance(option, Choice) and len(option.choices) < 3:
         return None  # every value of two is at an end
     end = "lowest" if place <= EDGE else "highest"
+    if end == "lowest" and value == 0:
+        return None  # there is nothing below
     return Finding(
         f"the best {name}, {_shown(value)}, is at the {end} end of its values",
         f"extend {name} {'down' if end == 'lowest' else 'up'}ward",
@@ -134,26 +99,37 @@ def _no_effect(name: str, option: Choice | Range, outcomes: Sequence[Outcome]) -
     chance = float(kruskal(*large).pvalue)
     if chance <= NO_EFFECT:
         return None
+    step = min(each.first_step for each in outcomes)
     return Finding(
-        f"{name} has no visible effect on the validation loss (p = {chance:.2f}, Kruskal-Wallis test)",
-        f"fix {name} at its simplest value, or search it with fewer other options",
+        f"{name} has no visible effect on the validation loss after {step:,} steps (p = {chance:.2f}, "
+        "Kruskal-Wallis test)",
+        f"fix {name} at its simplest value, or, if it should matter later, give a later first_rung or "
+        "more trials",
     )
 
 
 def _noise(finalists: Sequence[Finalist]) -> list[Finding]:
     """Return a finding if the best finalist is not better than the second by more than chance."""
     if len(finalists) < 2 or len(finalists[0].losses) < 2:
-        return []
+        return [
+            Finding(
+                "the winner's lead cannot be compared with the noise of seeds, which takes two finalists "
+                "and two seeds",
+                "give a larger keep, more trials, or more --seeds",
+            )
+        ]
     first, second, *_ = finalists
     gap = second.mean - first.mean
+    if not math.isfinite(gap):
+        return []
     error = math.hypot(first.std, second.std) / math.sqrt(len(first.losses))
     if gap > 2 * error:
         return []
     return [
         Finding(
-            f"the winner is {gap:.4f} nats per character better than the second, with a standard error "
-            f"between seeds of {error:.4f}",
-            "take the cheaper or simpler of the two, or train both with more --seeds",
+            f"the winner's lead of {gap:.4f} nats per character may be chance: its standard error over "
+            f"seeds is {error:.4f}",
+            "take the cheaper or simpler of the two best, or train them with more --seeds",
         )
     ]
 
@@ -172,13 +148,3 @@ def _diverged(outcomes: Sequence[Outcome]) -> list[Finding]:
 
 def _shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def pareto(costs: Sequence[float], losses: Sequence[float]) -> list[int]:
-    """Return which points no other point beats in both cost and loss, by rising cost."""
-    front, lowest = [], math.inf
-    for i in sorted(range(len(costs)), key=lambda i: (costs[i], losses[i])):
-        if losses[i] < lowest:
-            front.append(i)
-            lowest = losses[i]
-    return front

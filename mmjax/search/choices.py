@@ -11,6 +11,7 @@ from mmjax.models.mlp import MLP
 from mmjax.train import Recipe
 
 KEYS = {"low", "high", "log", "points"}  # of a range
+LARGEST = 1e15  # number in a file
 DIGITS = 4  # of a value that a range gives, so that it can be typed
 
 
@@ -70,17 +71,18 @@ class Range(NamedTuple):
     ordered = True
 
     def values(self) -> Sequence[Any]:
-        """Return the values of a grid. Raises `InputError` if the number of points is not given."""
-        require(self.points > 0, "a grid needs a number of points for each range: points = 5")
+        """Return the values of a grid."""
         return list(dict.fromkeys(self.at(float(u)) for u in np.linspace(0, 1, self.points)))
 
     def at(self, place: float) -> Any:
         """Return the value at a place from 0 to 1, with `DIGITS` digits."""
-        low, high = (np.log(self.low), np.log(self.high)) if self.log else (self.low, self.high)
+        # A whole number gets the places that round to it, at the ends as elsewhere.
+        ends = (self.low - self.whole / 2, self.high + self.whole / 2)
+        low, high = np.log(ends) if self.log else ends
         value = low + place * (high - low)
         value = float(np.exp(value)) if self.log else value
-        value = min(max(short(value), self.low), self.high)
-        return round(value) if self.whole else value
+        value = round(value) if self.whole else short(float(value))
+        return min(max(value, self.low), self.high)
 
     def of(self, number: float) -> Any:
         """Return the value for any number in the range."""
@@ -103,9 +105,12 @@ def option_of(name: str, given: Any, table: str) -> Any:
         if field.default is not MISSING and field.name != "vocab_size"
     }
     require(
+        name != "recipe", "[space] cannot have recipe; name one in [fixed], and vary its settings"
+    )
+    require(
         name in defaults,
-        f"[{table}] has the unknown option {name}; the options are those of experiments.mlp, with "
-        "underscores, that belong to the network or the recipe",
+        f"[{table}] {name}: is no setting of the network or the recipe; experiments.mlp --help shows "
+        "them, here with underscores",
     )
     default, where = defaults[name], f"[{table}] {name}"
     if isinstance(given, dict):
@@ -124,13 +129,15 @@ def _value(where: str, default: Any, given: Any) -> Any:
         str: (isinstance(given, str), "text"),
         tuple: (
             isinstance(given, list) and all(type(each) is int for each in given),
-            "a list of whole numbers",
+            "a list of whole numbers such as [100, 100]",
         ),
         int: (type(given) is int, "a whole number"),
         float: (type(given) in (int, float), "a number"),
     }
     fits, wanted = kinds[type(default)]
-    require(fits, f"{where} must be {wanted}, not {given!r}")
+    require(fits, f"{where}: each value must be {wanted}, not {given!r}")
+    if isinstance(given, int | float):
+        require(not abs(given) > LARGEST, f"{where}: a number is too large")
     return tuple(given) if isinstance(given, list) else type(default)(given)
 
 

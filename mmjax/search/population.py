@@ -37,7 +37,7 @@ class Job(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """What a unit of jobs came to."""
+    """The results of a unit of jobs."""
 
     losses: np.ndarray
     """Validation loss of each job, in nats per character."""
@@ -48,7 +48,7 @@ class Trained(NamedTuple):
 
 
 def shape_of(trial: Trial, differ: Sequence[str]) -> Shape:
-    """Return the shape of a trial's network; the options `differ` between the trials."""
+    """Return the shape of a trial's network; `differ` names the options that vary."""
     hyper = [name for name in differ if name in may_differ(trial.model)]
     if trial.recipe.optimizer == "sgd":
         hyper = [name for name in hyper if name != "weight_decay"]  # it is 0 in all of them
@@ -83,10 +83,11 @@ class Population:
         )
 
     def units(self, count: int) -> list[int]:
-        """Return into what numbers of networks to divide `count` of them.
+        """Return the sizes of the groups that train `count` networks.
 
-        Each number is compiled once. So there are only two: the slots, and the devices for the
-        rest. An accelerator trains all slots in the time of one, so there the rest fills slots, too.
+        Each size needs a compilation. So there are at most two: the slots, and the number of devices
+        for the rest. An accelerator trains all slots in the time of one, so there the rest fills
+        slots, too.
         """
         if at_once():
             return [self.slots] * -(-count // self.slots)
@@ -132,7 +133,7 @@ class Population:
     def losses(self, trials: Sequence[Trial], differ: Sequence[str], seed: int) -> dict[int, float]:
         """Return the validation loss of each trial after all its steps, by its number.
 
-        The options `differ` between the trials. A loss that is not finite is infinite.
+        `differ` names the options that vary. A loss that is not finite is infinite.
         """
         shapes = {trial.number: shape_of(trial, differ) for trial in trials}
         found: dict[int, float] = {}

@@ -1,7 +1,7 @@
 """A search that several processes or machines share, by Optuna's journal in one file."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,31 +10,26 @@ import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages.journal import JournalFileBackend
 
-from mmjax.errors import InputError, require
+from mmjax.errors import InputError
 from mmjax.search.choices import Choice
 from mmjax.search.population import Population
 from mmjax.search.space import Space, trial
 
 
-def open_study(path: Path, about: Mapping[str, Any]) -> optuna.Study:
+def open_study(path: Path) -> optuna.Study:
     """Return the study in a journal file, or a new one.
 
-    Raises `InputError` if the file cannot be used or `about`, its subject, differs.
+    Raises `InputError` if the file cannot be used.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(constant_liar=True)
     try:
         storage = optuna.storages.JournalStorage(JournalFileBackend(str(path)))
-        study = optuna.create_study(
+        return optuna.create_study(
             study_name="mmjax", storage=storage, sampler=sampler, load_if_exists=True
         )
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{path}: cannot be used as a journal: {error}") from None
-    for name, value in about.items():
-        same = study.user_attrs.get(name, value) == value
-        require(same, f"{path}: its search has another {name}; give the same, or another --journal")
-        study.set_user_attr(name, value)
-    return study
 
 
 def work(
@@ -53,7 +48,8 @@ def work(
         if done >= space.search.trials or stop(done):
             return
         losses, found = {}, []
-        for each in [study.ask(places) for _ in range(space.search.slots)]:
+        count = min(space.search.slots, space.search.trials - done)
+        for each in [study.ask(places) for _ in range(count)]:
             losses[each.number] = math.inf  # unless its training gives another
             values = {name: option.of(each.params[name]) for name, option in space.options.items()}
             with suppress(InputError):  # the network or the recipe refuses this combination

@@ -53,8 +53,9 @@ class Search:
 
     def __post_init__(self):
         """Raise `InputError` if a number is out of range or the method is unknown."""
-        known = ("sobol", "grid")
-        require(self.method in known, f"method must be sobol or grid, not {self.method!r}")
+        require(
+            self.method in ("sobol", "grid"), f"method must be sobol or grid, not {self.method!r}"
+        )
         require_ranges(
             self,
             trials=(1, MOST),
@@ -96,7 +97,8 @@ def read(path: Path) -> Space:
     a value that its option cannot have.
     """
     try:
-        content = tomllib.loads(files.read(path, "give a TOML file with a table [space]").decode())
+        text = files.read(path, "give a TOML file with a table [space]")
+        content = tomllib.loads(text.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is not TOML: {said(error)}") from None
     try:
@@ -108,9 +110,10 @@ def read(path: Path) -> Space:
 def _space(content: Mapping[str, Any]) -> Space:
     for name, table in content.items():
         require(
-            name in ("fixed", "space", "search") and isinstance(table, dict),
+            name in ("fixed", "space", "search"),
             f"{name} is not known here; the tables are [fixed], [space] and [search]",
         )
+        require(isinstance(table, dict), f"{name} must be a table: write [{name}]")
     fixed = dict(content.get("fixed", {}))
     recipe = fixed.pop("recipe", "lecture")
     require(
@@ -171,6 +174,11 @@ def trial(space: Space, options: Mapping[str, Any], vocab_size: int, number: int
 
 
 def _grid(space: Space) -> list[dict[str, Any]]:
+    for name, option in space.options.items():
+        require(
+            not isinstance(option, Range) or option.points > 0,
+            f"[space] {name}: a grid needs points, such as {{ low = 1, high = 3, points = 5 }}",
+        )
     values = [option.values() for option in space.options.values()]
     count = int(np.prod([len(each) for each in values], dtype=object))
     require(
@@ -184,7 +192,7 @@ def _sobol(space: Space, seed: int) -> list[dict[str, Any]]:
 
     count = space.search.trials
     sequence = qmc.Sobol(len(space.options), scramble=True, rng=np.random.default_rng(seed))
-    # Sobol sequences are balanced at powers of two; a shorter one is the start of it.
+    # Sobol sequences are balanced at powers of two.
     points = sequence.random_base2(max(0, (count - 1).bit_length()))[:count]
     return [
         {

@@ -1,8 +1,9 @@
 """Successive halving: train all trials briefly, keep the best, train those longer, and so on.
 
 Source: Jamieson and Talwalkar, Non-stochastic Best Arm Identification and Hyperparameter
-Optimization (https://arxiv.org/abs/1502.07943). All choices are by validation loss. Networks of one
-shape train together, and the next ones take the slots of those that have stopped.
+Optimization (https://arxiv.org/abs/1502.07943). A rung is a step at which trials are compared, by
+validation loss alone. Networks of one shape train together. After a rung, the ones that go on are
+grouped again, so that no slot stays empty.
 """
 
 import math
@@ -11,10 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmjax.errors import require
-from mmjax.search.journal import Journal, Result
+from mmjax.search.halving import require_steps, rungs
 from mmjax.search.population import Job, Population, Shape, shape_of
 from mmjax.search.space import Space, Trial
+from mmjax.search.trial_log import Result, TrialLog
 from mmjax.train import members
 from mmjax.train.loop import finite
 
@@ -35,42 +36,35 @@ Stop = Callable[[], object]
 
 
 class Study:
-    """A search: its trials, and what they came to so far."""
+    """A search: its trials, and their results so far."""
 
     def __init__(
         self,
         space: Space,
         trials: Sequence[Trial],
         population: Population,
-        journal: Journal,
+        log: TrialLog,
         *,
         seed: int,
         seeds: int,
     ) -> None:
         """Take what a search needs; the finalists train with `seeds` seeds after `seed`.
 
-        Raises `InputError` if there are no steps, or if the trials are to be stopped early and
-        their numbers of steps differ, or are no multiple of the first rung.
+        Raises `InputError` as `require_steps` does.
         """
+        require_steps(space.search, trials)
         self.search, self.trials = space.search, trials
         self.seed, self.seeds = seed, seeds
-        self.population, self.journal = population, journal
+        self.population, self.log = population, log
         self.shapes = [shape_of(trial, [*space.options]) for trial in trials]
-        lengths = {trial.recipe.steps for trial in trials}
-        first = self.search.first_rung
-        require(min(lengths) > 0, "steps must be 1 or more in a search")
-        require(
-            not first or all(steps == max(lengths) and steps % first == 0 for steps in lengths),
-            "with a first_rung, all trials need the same number of steps, which must be a multiple "
-            f"of it, {first}; give such a number of steps in [fixed]",
-        )
-        self.rungs = rungs(max(lengths), first, self.search.keep)
+        longest = max(trial.recipe.steps for trial in trials)
+        self.rungs = rungs(longest, self.search.first_rung, self.search.keep)
 
     def run(self, on_unit: OnUnit, stop: Stop) -> bool:
-        """Train all that the journal does not have yet; return whether the search is complete.
+        """Train all that the log does not have yet; return whether the search is complete.
 
-        `on_unit` gets every unit after its training, also those in the journal. `stop` is asked
-        before each unit.
+        `on_unit` gets every unit after its training, also those in the log. `stop` is asked before
+        each unit.
         """
         alive, start = self.jobs, 0
         for end in self.rungs:
@@ -89,8 +83,8 @@ class Study:
 
     def final_jobs(self) -> list[Job]:
         """Return the jobs of the best trials with their further seeds."""
-        ended = [job for job in self.jobs if self.journal.has([job], self.steps(job))]
-        losses = {job: self.journal.loss(job, self.steps(job)) for job in ended}
+        ended = [job for job in self.jobs if self.log.has(job, self.steps(job))]
+        losses = {job: self.log.loss(job, self.steps(job)) for job in ended}
         finite = [job for job in ended if math.isfinite(losses[job])]
         best = sorted(finite, key=lambda job: (losses[job], job.trial))[: self.search.finalists]
         return [
@@ -106,15 +100,16 @@ class Study:
 
         Those whose loss is not finite are never among them.
         """
-        there = [job for job in jobs if self.journal.has([job], step)]
-        finite = [job for job in there if math.isfinite(self.journal.loss(job, step))]
-        order = sorted(finite, key=lambda job: (self.journal.loss(job, step), job.trial))
-        return sorted(order[:count])
+        losses = {job: self.log.loss(job, step) for job in jobs if self.log.has(job, step)}
+        finite = [job for job, loss in losses.items() if math.isfinite(loss)]
+        return sorted(sorted(finite, key=lambda job: (losses[job], job.trial))[:count])
 
     def units(self, jobs: Sequence[Job], start: int, end: int | None) -> Iterator[Unit]:
         """Yield the units that train these jobs up to a step, by default their last."""
-        for shape in dict.fromkeys(self.shapes[job.trial] for job in jobs):
-            own = [job for job in jobs if self.shapes[job.trial] == shape]
+        by_shape: dict[Shape, list[Job]] = {}
+        for job in jobs:
+            by_shape.setdefault(self.shapes[job.trial], []).append(job)
+        for shape, own in by_shape.items():
             for width in self.population.units(len(own)):
                 unit, own = own[:width], own[width:]
                 yield Unit(shape, unit, width, start, end or shape.recipe.steps)
@@ -127,7 +122,7 @@ class Study:
             alive, start = math.ceil(self.search.keep * alive), end
         longest = sorted((trial.recipe.steps for trial in self.trials), reverse=True)
         total += sum(steps - start for steps in longest[:alive])
-        return total + self.seeds * sum(longest[: self.search.finalists])
+        return total + self.seeds * sum(longest[: min(alive, self.search.finalists)])
 
     def _train_all(
         self,
@@ -139,23 +134,29 @@ class Study:
         stop: Stop,
     ) -> bool:
         """Train jobs up to a step and keep the states of the best; return whether all is done."""
+        saved = {job for job in jobs if kept and end and self.log.has(job, end)}
         for unit in self.units(jobs, start, end):
-            if not self.journal.has(unit.jobs, unit.end):
+            # After a kill, the log may have a part of a unit.
+            missing = [job for job in unit.jobs if not self.log.has(job, unit.end)]
+            if missing:
                 if stop():
                     return False
-                self._train(unit, jobs, kept)
-            going_on = set(self.best(jobs, unit.end, kept))
-            for job in jobs:
-                if self.journal.has([job], unit.end):
-                    self.journal.drop(job, start)
-                    if job not in going_on:
-                        self.journal.drop(job, unit.end)
+                self._train(unit._replace(jobs=missing), jobs, kept)
+            going_on = set(self.best(jobs, unit.end, kept)) if kept else set()
+            saved |= {*unit.jobs} if kept else set()
+            for job in saved - going_on:
+                self.log.drop(job, unit.end)
+            saved &= going_on
             on_unit(unit)
+        for job in jobs if start else []:
+            self.log.drop(job, start)
         return True
 
     def _train(self, unit: Unit, jobs: Sequence[Job], kept: int) -> None:
         shape, start, end = unit.shape, unit.start, unit.end
-        states = [self.journal.load(job, start) for job in unit.jobs] if start else []
+        if not all(self.log.holds(job, start) for job in unit.jobs):
+            start = 0  # the start, or states that were lost: training again gives the same
+        states = [self.log.load(job, start) for job in unit.jobs] if start else []
         options = [self.trials[job.trial].options for job in unit.jobs]
         hyper = {name: [each[name] for each in options] for name in shape.hyper}
         steps = end - start
@@ -172,26 +173,14 @@ class Study:
             states = members.unstack(trained.states)[: len(unit.jobs)]
             sound = [finite((state.params, state.stats, state.opt_state)) for state in states]
             losses = np.where(sound, losses, math.inf)
-            known = [job for job in jobs if self.journal.has([job], end)]
-            limit = sorted(self.journal.loss(job, end) for job in known)[:kept]
+            known = [self.log.loss(job, end) for job in jobs if self.log.has(job, end)]
+            limit = sorted(known)[:kept]
             for job, state, loss in zip(unit.jobs, states, losses, strict=True):
                 if math.isfinite(loss) and (len(limit) < kept or loss <= limit[-1]):
-                    self.journal.save(job, shape, state)
-        self.journal.add(
+                    self.log.save(job, shape, state)
+        self.log.add(
             [
                 Result(*job, end, float(loss), trained.seconds)
                 for job, loss in zip(unit.jobs, losses, strict=True)
             ]
         )
-
-
-def rungs(steps: int, first: int, keep: float) -> list[int]:
-    """Return the steps after which trials stop: `first`, then 1 / keep times as many, and so on.
-
-    All are multiples of `first` below `steps`. There are none if `first` is 0.
-    """
-    found, rung = [], float(first)
-    while first and rung < steps:
-        found.append(first * round(rung / first))
-        rung /= keep
-    return found

@@ -1,4 +1,4 @@
-"""The journal of a search: what each network came to, and the states of those that go on.
+"""The log of a search: the result of each network, and the states of those that go on.
 
 A line is written when its network has been trained, after its state. So a search that is killed at
 any moment resumes without loss, except for the networks that were training.
@@ -6,7 +6,7 @@ any moment resumes without loss, except for the networks that were training.
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from mmjax.train import TrainState
 
 RESULTS = "trials.jsonl"
 STATES = "states"
-ABOUT = "search.json"
+ABOUT = "sweep.json"
 
 
 class Result(NamedTuple):
@@ -46,29 +46,39 @@ def require_same(folder: Path, about: Mapping[str, Any], *, resume: bool, overwr
     """
     there = folder / ABOUT
     if resume:
-        require(there.exists(), f"{folder}: holds no search to resume; start without --resume")
-        old = read_object(there)
-        different = [name for name, value in about.items() if old.get(name) != value]
-        require(
-            not different,
-            f"{folder}: its search has another {', '.join(different)}; give the same, or another --out",
-        )
+        require(there.exists(), f"{folder}: holds no sweep to resume; start without --resume")
+        require_equal(read_object(there), about, f"{folder}: holds", "--out")
         return
     unfinished = there.exists() and not (folder / SUMMARY).exists()
     require(
         overwrite or not unfinished,
-        f"{folder}: holds an unfinished search; continue it with --resume, start over with "
+        f"{folder}: holds an unfinished sweep; continue it with --resume, start over with "
         "--overwrite, or give another --out",
     )
 
 
-class Journal:
+def require_equal(old: Mapping[str, Any], new: Mapping[str, Any], where: str, other: str) -> None:
+    """Raise `InputError` unless two searches are about the same."""
+    words = {"space": "space", "names": "list of names"}
+    different = [
+        words.get(name, f"--{name.replace('_', '-')}")
+        for name, value in new.items()
+        if old.get(name, value) != value
+    ]
+    require(
+        not different,
+        f"{where} a sweep with a different {' and a different '.join(different)}; give the same, or "
+        f"another {other}",
+    )
+
+
+class TrialLog:
     """The results and states of a search in its folder."""
 
     def __init__(
         self, folder: Path, vocab: Vocab, about: Mapping[str, Any], *, resume: bool
     ) -> None:
-        """Open the journal in a folder, empty it unless the search resumes.
+        """Open the log in a folder; empty it unless the search resumes.
 
         `about` says what the search is about; its entry `names` is the checksum of the list. A line
         that was cut off is dropped. Raises `InputError` if the folder cannot be written.
@@ -81,14 +91,14 @@ class Journal:
         if resume and self.path.exists():
             self._read()
         elif not resume:
-            self._clear()
+            for path in self.states.glob("*.safetensors"):
+                path.unlink()
         files.write(self.path, "".join(_line(result) for result in self.results.values()))
         files.write(folder / ABOUT, json.dumps(about, indent=2) + "\n")
 
     def _read(self) -> None:
-        for line in (
-            files.read(self.path, "give a folder of a search").decode(errors="replace").split("\n")
-        ):
+        text = files.read(self.path, "give the folder of a sweep").decode(errors="replace")
+        for line in text.split("\n"):
             with suppress(ValueError, TypeError, KeyError):
                 found = json.loads(line)
                 lost = found["loss_val"] is None
@@ -99,9 +109,9 @@ class Journal:
     def _keep(self, result: Result) -> None:
         self.results[Job(result.trial, result.seed), result.step] = result
 
-    def has(self, jobs: Iterable[Job], step: int) -> bool:
-        """Return whether all of these jobs have been trained up to a step."""
-        return all((job, step) in self.results for job in jobs)
+    def has(self, job: Job, step: int) -> bool:
+        """Return whether a job has been trained up to a step."""
+        return (job, step) in self.results
 
     def loss(self, job: Job, step: int) -> float:
         """Return the validation loss of a job at a step."""
@@ -128,17 +138,17 @@ class Journal:
         whole = Checkpoint(shape.model, shape.recipe, self.vocab, self.names, state, {})
         checkpoint.save(self._state(job, int(state.step)), whole)
 
+    def holds(self, job: Job, step: int) -> bool:
+        """Return whether the state of a job at a step is there."""
+        return self._state(job, step).exists()
+
     def load(self, job: Job, step: int) -> TrainState:
-        """Return the state of a job. Raises `InputError` if the file is missing or damaged."""
+        """Return the state of a job. Raises `InputError` if the file is damaged."""
         return checkpoint.load(self._state(job, step)).state
 
     def drop(self, job: Job, step: int) -> None:
         """Remove the state of a job."""
         self._state(job, step).unlink(missing_ok=True)
-
-    def _clear(self) -> None:
-        for path in self.states.glob("*.safetensors"):
-            path.unlink()
 
     def _state(self, job: Job, step: int) -> Path:
         return self.states / f"{job.trial}-{job.seed}-{step}.safetensors"
