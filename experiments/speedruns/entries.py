@@ -100,6 +100,15 @@ ENTRIES: dict[str, dict[str, Entry]] = {
             partial(mixtures.of_counting, tuple(range(1, 9)), 12),
             "Kneser-Ney of 1 to 8 letters, mixed",
         ),
+        "short": Entry(
+            partial(
+                mixtures.of_networks_and_counting,
+                LARGE,
+                replace(WINDOWS, steps=500, batch_size=512, weight_decay=0.05),
+                *(2, (2, 3, 4, 5, 6)),
+            ),
+            "two networks of three layers of 300 units, 500 steps, and Kneser-Ney, mixed",
+        ),
         "networks": Entry(
             partial(
                 mixtures.of_networks_and_counting,
