@@ -246,6 +246,7 @@ OPTIONS = [
     *(("mlp", "fast", option) for option in OF_FAST),
     *(("bigram", None, option) for option in numeric(PROGRAMS["bigram"][0])),
     *(("speedrun", None, option) for option in numeric(PROGRAMS["speedrun"][0])),
+    *(("sweep", None, option) for option in numeric(PROGRAMS["sweep"][0])),
     *(("sample", None, option) for option in ("--count", "--seed")),  # test_sample has the others
 ]
 
@@ -262,7 +263,7 @@ def test_every_number_is_taken_or_refused_with_a_line(monkeypatch, capsys, modul
     for value in VALUES:
         arguments = [module, f"{option}={value}"]
         arguments += [f"--recipe={recipe}"] * bool(recipe) + ["run"] * (module == "sample")
-        arguments += ["open-loss"] * (module == "speedrun")
+        arguments += ["open-loss"] * (module == "speedrun") + ["space"] * (module == "sweep")
         monkeypatch.setattr("sys.argv", arguments)
         started = []
 
