@@ -80,7 +80,7 @@ def test_records_are_compared_seed_by_seed():
         ({"target": None, "score": None}, "yes"),
         ({"limit": 600.0, "seconds": [1.0, 601.0]}, "more than 600 s"),
         ({"against": None, "score_against": None}, "in turns with the entry before"),
-        ({"against": None, "score_against": None, "entry": "fast"}, "yes"),
+        ({"against": None, "score_against": None, "entry": "smooth"}, "yes"),
     ],
 )
 def test_a_log_counts_only_by_the_rules(changes, reason):
@@ -160,7 +160,7 @@ def test_newtons_method_finds_the_weights_of_the_geometric_mixture(ready):
 
 def test_entries_are_refused_by_name(monkeypatch, capsys, tmp_path):
     for given, said in [
-        (("lecture-seconds", "--entry", "none"), "has no entry 'none'; it has fast"),
+        (("lecture-seconds", "--entry", "none"), "has no entry 'none'; it has smooth"),
         (("open-loss", "--against", "fast"), "has no entry 'fast'; it has counting"),
         (("open-loss", "--alone", "--against", "counting"), "not both"),
         (("marathon",), "invalid choice"),

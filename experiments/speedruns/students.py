@@ -6,19 +6,11 @@ import optax
 
 from experiments.speedruns.batches import taught
 from experiments.speedruns.course import Course
-from mmjax import Predictor, counting, data, mlp, train
+from mmjax import Predictor, counting, mlp, train
 from mmjax.counting import smoothing
 from mmjax.data import ContextTable, context_table
 from mmjax.static import Static
 from mmjax.train import Optimizer, Recipe
-
-
-def of_list(recipe: Recipe, course: Course, seed: int) -> Predictor:
-    """Train on the contexts of the list by a recipe of the library."""
-    model = mlp.MLP(vocab_size=course.vocab_size)
-    examples = data.of(recipe.data, course.tokens, model)
-    state, _ = train.run(model, recipe, jax.random.key(seed), examples)
-    return train.predictor(model, state)
 
 
 def of_counting(
