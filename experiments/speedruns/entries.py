@@ -13,7 +13,7 @@ from mmjax.train import RECIPES, Recipe
 
 # Distributions have no noise of single letters, so they need no weight decay.
 SMOOTH = replace(RECIPES["fast"], weight_decay=0.0, warmup_steps=0)
-NADAMW = replace(SMOOTH, steps=1_100)
+NADAMW = replace(SMOOTH, steps=1_300)
 MUON = replace(SMOOTH, optimizer="muon", learning_rate=0.2, steps=180, batch_size=1_024)
 HALF = replace(MUON, learning_rate=0.15, steps=190, batch_size=512)
 CORES = replace(MUON, steps=135)
