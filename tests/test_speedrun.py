@@ -46,6 +46,7 @@ def test_the_score_is_that_of_a_test_of_the_mean():
         assert rules.score(values, 2.07) == pytest.approx(expected)
     assert rules.score([2.0, 2.0], 2.07) == math.inf
     assert rules.score([2.08, 2.08], 2.07) == -math.inf
+    assert rules.score([1.95, 1.95 + 1e-15], 1.96) == math.inf
     assert math.isnan(rules.score([2.0], 2.07))
 
 

@@ -13,18 +13,21 @@ from mmjax.runs.seeds import spread
 
 BOUND = 3.09  # standard errors: p < 0.001 one-sided
 OFFICIAL = 20  # seeds
+ROUNDING = 1e-9  # standard deviation that says nothing
 
 
 def score(values: Sequence[float], bound: float) -> float:
     """Return how many standard errors the mean of `values` is below `bound`.
 
-    It is infinite if all values are the same, and NaN if there is only one.
+    It is infinite if all values are the same up to rounding, and NaN if there is only one.
     """
     if len(values) < 2:
         return math.nan
     below = bound - float(np.mean(values))
     sigma = spread(values)
-    return math.copysign(math.inf, below) if sigma == 0 else below * len(values) ** 0.5 / sigma
+    if sigma < ROUNDING:
+        return math.copysign(math.inf, below)
+    return below * len(values) ** 0.5 / sigma
 
 
 def better(track: Track, new: Trial, old: Trial, steps: tuple[int | None, int | None]) -> float:
