@@ -17,7 +17,7 @@ NADAMW = replace(SMOOTH, steps=1_300)
 MUON = replace(SMOOTH, optimizer="muon", learning_rate=0.2, steps=180, batch_size=1_024)
 HALF = replace(MUON, learning_rate=0.15, steps=190, batch_size=512)
 CORES = replace(MUON, steps=135)
-LONG = replace(SMOOTH, optimizer="muon", learning_rate=0.1, steps=580)
+LONG = replace(SMOOTH, optimizer="muon", learning_rate=0.1, steps=680)
 SHORT = replace(LONG, steps=340, beta1=0.8)
 EIGHT = mlp.MLP(
     block_size=8,
