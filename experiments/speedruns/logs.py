@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.speedruns.code_version import code_version
 from experiments.speedruns.entries import ENTRIES
-from experiments.speedruns.rules import better, counts, score
+from experiments.speedruns.rules import ROUNDING, better, counts, score
 from experiments.speedruns.tracks import TRACKS
 from experiments.speedruns.trial import Trial
 from mmjax.cli.devices import cores
@@ -106,7 +106,8 @@ def rows_of(track: str) -> Iterator[str]:
     for path in sorted((RECORDS / track).glob("*/log.json")):
         log = read_object(path)
         steps = "" if log["steps"] is None else f"{log['steps']:,}"
-        std = "" if log["loss_val_std"] is None else f" ± {log['loss_val_std']:.4f}"
+        varies = (log["loss_val_std"] or 0.0) > ROUNDING
+        std = f" ± {log['loss_val_std']:.4f}" if varies else ""
         link = f"[{path.parent.name}]({track}/{path.parent.name}/log.json)"
         yield (
             f"| {log['entry']} | {log['about']} | {log['seconds_mean']:.2f} | {steps} "
