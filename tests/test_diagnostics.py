@@ -210,6 +210,7 @@ def test_the_standard_error_is_the_spread_between_batches(tokens):
         assert 0.6 * stated < spread < 1.5 * stated  # BatchNorm reduces the spread between batches
 
 
+@pytest.mark.slow
 def test_a_gain_of_ten_saturates(tokens):
     assert ("saturated tanh", "layer 1") in symptoms(mlp.MLP(gain=10.0), RECIPE, tokens)
 

@@ -108,6 +108,7 @@ def test_it_follows_the_protocol_and_learns(trained):
     assert losses[-50:].mean() < losses[:10].mean() - 0.5
 
 
+@pytest.mark.slow
 def test_members_side_by_side_are_single_runs(tokens):
     keys = jax.random.split(KEY, 2)
     states = members.init(MODEL, RECIPE, keys)

@@ -119,6 +119,7 @@ def test_interrupted_and_resumed_is_uninterrupted(
     assert steps == list(range(6, 321, 6)) + [320] * (320 % 6 > 0)
 
 
+@pytest.mark.slow
 def test_the_last_checkpoints_are_kept_and_the_best(monkeypatch, capsys, tmp_path, names):
     out = tmp_path / "run"
     options = ("--names", names, "--out", out, "--steps", 320, *TINY, "--keep", 2)
@@ -456,7 +457,7 @@ def test_a_full_disk_and_a_folder_that_becomes_read_only(tmp_path, names, fault)
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+    "number", [pytest.param(n, marks=pytest.mark.slow) for n in (signal.SIGINT, signal.SIGTERM)]
 )
 def test_a_second_signal_leaves_at_once(tmp_path, names, number):
     out = tmp_path / "run"

@@ -50,6 +50,7 @@ TWO_SHAPES = SPACE.replace("[3]", "[3, 5]")
 # Members
 
 
+@pytest.mark.slow
 def test_numbers_of_the_model_differ_between_members_as_they_would_alone(tokens_of_names):
     tokens, letters = tokens_of_names
     model = mlp.MLP(vocab_size=letters.size, embedding_dim=3, hidden_size=7, hidden_layers=1)
@@ -153,6 +154,7 @@ def test_the_command_of_the_winner_trains_the_network_of_the_search(tmp_path, mo
     assert typed in re.sub(r"\s+", " ", html.unescape((out / "report.html").read_text()))
 
 
+@pytest.mark.slow
 def test_the_test_names_have_no_influence(tmp_path, monkeypatch, capsys):
     names = NAMES.split()
     tables = []

@@ -145,6 +145,7 @@ def test_two_cores_train_as_one_on_average(ready):
     assert abs(losses[0] - losses[1]) < 0.02
 
 
+@pytest.mark.slow
 def test_newtons_method_finds_the_weights_of_the_geometric_mixture(ready):
     """L-BFGS from the same start comes to no lower loss, prior included."""
     counted = mixtures.of_orders((1, 2, 3), ready)
