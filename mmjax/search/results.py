@@ -1,10 +1,8 @@
 """The results of the trials of a search, read from its log."""
 
-from collections.abc import Mapping
-
 import jax
 
-from mmjax.model import parameter_count
+from mmjax.model import Model, parameter_count
 from mmjax.search.outcome import Finalist, Outcome
 from mmjax.search.population import Job, Shape
 from mmjax.search.study import Study
@@ -20,14 +18,24 @@ def outcomes(study: Study) -> list[Outcome]:
     for (job, _), result in study.log.results.items():
         shape = study.shapes[job.trial]
         seconds[shape] = min(seconds.get(shape, result.seconds), result.seconds)
-    return [_outcome(study, i, seconds) for i in range(len(study.trials))]
+    parameters = {shape: _parameters(shape.model) for shape in seconds}
+    found = []
+    for job, shape in zip(study.jobs, study.shapes, strict=True):
+        outcome = _outcome(study, job)
+        cost = seconds[shape] * outcome.step
+        found.append(outcome._replace(parameters=parameters[shape], seconds=cost))
+    return found
 
 
-def _outcome(study: Study, number: int, seconds: Mapping[Shape, float]) -> Outcome:
-    trial, job = study.trials[number], study.jobs[number]
+def _parameters(model: Model) -> int:
+    params, _ = jax.eval_shape(model.init, jax.random.key(0))
+    return parameter_count(params)
+
+
+def _outcome(study: Study, job: Job) -> Outcome:
+    trial = study.trials[job.trial]
     steps = [*study.rungs, trial.recipe.steps]
     last = max(step for step in steps if study.log.has(job, step))
-    params, _ = jax.eval_shape(trial.model.init, jax.random.key(0))
     return Outcome(
         trial=trial,
         step=last,
@@ -35,8 +43,8 @@ def _outcome(study: Study, number: int, seconds: Mapping[Shape, float]) -> Outco
         first_step=steps[0],
         first_loss=study.log.loss(job, steps[0]),
         ended=last == trial.recipe.steps,
-        parameters=parameter_count(params),
-        seconds=seconds[study.shapes[number]] * last,
+        parameters=0,
+        seconds=0.0,
     )
 
 
