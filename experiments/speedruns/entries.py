@@ -39,6 +39,15 @@ def with_muon(
     return partial(students.of_counting, recipe, optimizer=rule, **more)
 
 
+def two_networks(steps: int) -> Entry:
+    """Return an entry with two networks of three layers of 300 units."""
+    recipe = replace(WINDOWS, steps=steps, batch_size=512, weight_decay=0.05)
+    return Entry(
+        partial(mixtures.of_networks_and_counting, LARGE, recipe, 2, (2, 3, 4, 5, 6)),
+        f"two networks of three layers of 300 units, {steps:,} steps, and Kneser-Ney, mixed",
+    )
+
+
 ENTRIES: dict[str, dict[str, Entry]] = {
     "lecture-seconds": {
         "smooth": Entry(
@@ -90,23 +99,8 @@ ENTRIES: dict[str, dict[str, Entry]] = {
             partial(mixtures.of_counting, tuple(range(1, 9)), 12),
             "Kneser-Ney of 1 to 8 letters, mixed",
         ),
-        "short": Entry(
-            partial(
-                mixtures.of_networks_and_counting,
-                LARGE,
-                replace(WINDOWS, steps=500, batch_size=512, weight_decay=0.05),
-                *(2, (2, 3, 4, 5, 6)),
-            ),
-            "two networks of three layers of 300 units, 500 steps, and Kneser-Ney, mixed",
-        ),
-        "networks": Entry(
-            partial(
-                mixtures.of_networks_and_counting,
-                LARGE,
-                replace(WINDOWS, steps=2_000, batch_size=512, weight_decay=0.05),
-                *(2, (2, 3, 4, 5, 6)),
-            ),
-            "two networks of three layers of 300 units and Kneser-Ney, mixed",
-        ),
+        "short": two_networks(500),
+        "medium": two_networks(1_000),
+        "long": two_networks(2_000),
     },
 }
