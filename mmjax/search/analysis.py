@@ -16,9 +16,8 @@ from mmjax.search.space import Trial
 EDGE = 0.05  # part of a range that counts as its boundary
 NEAR = 0.01  # nats per character within which a trial is near the best
 NEIGHBOURS = 4  # trials, with the best one, that should be near the best
-NO_EFFECT = (
-    0.05  # probability of a difference by chance, above which an option has no visible effect
-)
+# Probability of a difference by chance, above which an option has no visible effect.
+NO_EFFECT = 0.05
 LEVELS = 4  # groups into which the values of a range are divided
 
 
@@ -101,7 +100,7 @@ def _no_effect(name: str, option: Choice | Range, outcomes: Sequence[Outcome]) -
         return None
     step = min(each.first_step for each in outcomes)
     return Finding(
-        f"{name} has no visible effect on the validation loss after {step:,} steps (p = {chance:.2f}, "
+        f"no visible effect of {name} on the validation loss after {step:,} steps (p = {chance:.2f}, "
         "Kruskal-Wallis test)",
         f"fix {name} at its simplest value, or, if it should matter later, give a later first_rung or "
         "more trials",
