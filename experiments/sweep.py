@@ -69,7 +69,7 @@ def placed(options: Options, space: Space, vocab_size: int) -> tuple[list[search
         together = min(space.search.slots, most)
         footprint.require_room(shape.model, shape.recipe, together, "number of slots")
     said = [
-        f"{len(trials):,} trials of {len(shapes):,} shapes; each shape is compiled anew",
+        f"trials: {len(trials):,}; shapes, each compiled anew: {len(shapes):,}",
         *(
             shown(f"left out {refused.count(reason):,} combinations: {reason}")
             for reason in [*dict.fromkeys(refused)][:REASONS]
