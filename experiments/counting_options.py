@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from experiments.name_list import NameList
+from experiments.name_list import SplitList
 from mmjax.cli.options import option
 from mmjax.counting.tree import MAX_ORDER
 from mmjax.errors import require, require_ranges
@@ -19,7 +19,7 @@ class Options:
     model with the lowest validation loss to the run folder.
     """
 
-    name_list: NameList
+    name_list: SplitList
     config: Path | None = option(None, inherited=False)
     """Take the options, except --out and --overwrite, from this config.json of a run;
     options on the command line take precedence."""
@@ -36,14 +36,9 @@ class Options:
     weight for each model, geometric one for each model and position in the name."""
     seed: int = 0
     """Seed of the samples."""
-    split_seed: int = 42
-    """Seed of the shuffles before the list is split 80 : 10 : 10."""
-    shuffles: int = 2
-    """Shuffle this many times before the split: 2 gives the split of docs/REPRODUCTION.md,
-    1 that of the lecture's later parts."""
 
     def __post_init__(self):
-        require_ranges(self, seed=(0, 2**32 - 1), split_seed=(0, 2**63 - 1), shuffles=(0, 1_000))
+        require_ranges(self, seed=(0, 2**32 - 1))
         require_orders(self.orders)
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from experiments.counting_options import require_orders
 from experiments.lessons import LESSONS
 from experiments.mlp_options import Model, Settings
-from experiments.name_list import NameList
+from experiments.name_list import SplitList
 from mmjax.cli.options import chosen, option, with_defaults
 from mmjax.errors import require, require_ranges
 
@@ -24,7 +24,7 @@ class Options:
     context.
     """
 
-    name_list: NameList
+    name_list: SplitList
     recipe: Settings
     model: Model
     out: Path = option(Path("runs/distill"), inherited=False)
@@ -48,11 +48,6 @@ class Options:
     """Seed of the student; the teachers have other seeds."""
     seeds: int = 1
     """Teach this many students, with consecutive seeds from --seed on."""
-    split_seed: int = 42
-    """Seed of the shuffles before the list is split 80 : 10 : 10."""
-    shuffles: int = 2
-    """Shuffle this many times before the split: 2 gives the split of docs/REPRODUCTION.md,
-    1 that of the lecture's later parts."""
 
     def __post_init__(self):
         require_ranges(
@@ -62,8 +57,6 @@ class Options:
             drawn=(1, 100_000_000),
             seed=(0, 2**31 - 1_000),  # all below the seeds of the teachers
             seeds=(1, 1_000),
-            split_seed=(0, 2**63 - 1),
-            shuffles=(0, 1_000),
         )
         require_orders(self.orders)
         require(

@@ -35,7 +35,9 @@ def program(options: Options, on_metrics: OnMetrics | None = None) -> int:
     if options.seeds > 1:
         a_device_for_each_core(options.seeds)
     names = options.name_list.read()
-    known = lists.split_and_encode(names, seed=options.split_seed, shuffles=options.shuffles)
+    known = lists.split_and_encode(
+        names, seed=options.name_list.split_seed, shuffles=options.name_list.shuffles
+    )
     options = replace(options, model=replace(options.model, vocab_size=known.vocab.size))
     model, recipe = mlp.MLP(**asdict(options.model)), options.recipe.plain()
     footprint.require_room(model, recipe, options.seeds)

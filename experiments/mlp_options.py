@@ -7,7 +7,7 @@ from typing import Literal
 
 import tyro
 
-from experiments.name_list import NameList
+from experiments.name_list import SplitList
 from mmjax import mlp
 from mmjax.cli.options import chosen, option, with_defaults
 from mmjax.errors import require, require_ranges
@@ -48,7 +48,7 @@ class Options:
     results, pictures, samples and weights. Ctrl-C ends training early and keeps what was trained.
     """
 
-    name_list: NameList
+    name_list: SplitList
     recipe: Settings
     model: Model
     config: Path | None = option(None, free=True, inherited=False)
@@ -68,11 +68,6 @@ class Options:
     seeds: int = 1
     """Train this many networks, with the seeds --seed, --seed + 1 and so on, spread over the CPU cores;
     show mean and standard deviation."""
-    split_seed: int = 42
-    """Seed of the shuffles before the list is split 80 : 10 : 10."""
-    shuffles: int = 2
-    """Shuffle this many times before the split: 2 gives the split of docs/REPRODUCTION.md,
-    1 that of the lecture's later parts."""
     watch: bool = True
     """With --no-watch, do not record update ratios and saturation; training takes about 13 % less time."""
     calibrate: bool = False
@@ -86,8 +81,6 @@ class Options:
             seed=(0, 2**32 - 1),
             seeds=(1, 1_000),
             keep=(1, 1_000_000),
-            split_seed=(0, 2**63 - 1),
-            shuffles=(0, 1_000),
         )
         require(
             not (self.resume and self.overwrite),

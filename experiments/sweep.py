@@ -28,12 +28,13 @@ def program(options: Options) -> int:
     """Search, show and save; return the exit status."""
     space = search.read(options.space)
     names = options.name_list.read()
-    splits = corpus.split(names, seed=options.split_seed, shuffles=options.shuffles)
+    listed = options.name_list
+    splits = corpus.split(names, seed=listed.split_seed, shuffles=listed.shuffles)
     letters = vocab.build(names)
     # The test names are not even encoded.
     train, val = (corpus.encode(letters, part) for part in (splits.train, splits.val))
     about: dict[str, Any] = {"space": repr(space), "names": checkpoint.checksum(names)}
-    about |= {name: getattr(options, name) for name in ("seed", "split_seed", "shuffles")}
+    about |= {"seed": options.seed, "split_seed": listed.split_seed, "shuffles": listed.shuffles}
     if not options.journal:
         a_device_for_each_core(cores())
     jax.devices()  # without a device, fail here, before anything is written

@@ -7,9 +7,11 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from experiments.name_list import SplitList
 from experiments.sweep_options import Options
 from mmjax import report
 from mmjax.io import files
+from mmjax.models.mlp import MLP
 from mmjax.report.search import SHOWN, finalist_table, trial_table
 from mmjax.runs.environment import environment
 from mmjax.runs.folder import RunFolder
@@ -91,9 +93,10 @@ def mlp_command(options: Options, space: Space, best: Mapping[str, Any]) -> str:
             typed += _switch(option, name, value)
         elif value != ():
             typed += [f"--{option}", *_typed(value).split()]
-    for name, default in (("split_seed", 42), ("shuffles", 2)):
-        if getattr(options, name) != default:
-            typed += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
+    for name in ("split_seed", "shuffles"):
+        value = getattr(options.name_list, name)
+        if value != getattr(SplitList, name):
+            typed += [f"--{name.replace('_', '-')}", str(value)]
     # The seeds of the finalists, so that the losses are those of the sweep.
     typed += ["--seed", str(options.seed + 1), "--seeds", str(options.seeds)]
     return shlex.join([*typed, "--out", str(options.out / "winner")])
@@ -101,10 +104,9 @@ def mlp_command(options: Options, space: Space, best: Mapping[str, Any]) -> str:
 
 def _switch(option: str, name: str, value: bool) -> list[str]:
     """Return a switch as it is typed; one that is on by default has the form --no-x."""
-    on_by_default = name == "norm_output"
-    if value == on_by_default:
+    if value == getattr(MLP, name, False):
         return []
-    return [f"--no-{option}" if on_by_default else f"--{option}"]
+    return [f"--{option}" if value else f"--no-{option}"]
 
 
 def _typed(value: Any) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tyro
 
-from experiments.name_list import NameList
+from experiments.name_list import SplitList
 from mmjax.cli.options import option
 from mmjax.errors import require, require_ranges
 
@@ -20,7 +20,7 @@ class Options:
 
     space: tyro.conf.Positional[Path]
     """TOML file with the options to vary."""
-    name_list: NameList
+    name_list: SplitList
     out: Path = option(Path("runs/sweep"), free=True, inherited=False)
     """Folder to write to; a finished sweep in it is overwritten."""
     resume: bool = option(False, free=True, inherited=False)
@@ -35,19 +35,12 @@ class Options:
     """Seed of the trials and their networks."""
     seeds: int = 5
     """Train each finalist with this many further seeds."""
-    split_seed: int = 42
-    """Seed of the shuffles before the list is split 80 : 10 : 10."""
-    shuffles: int = 2
-    """Shuffle this many times before the split: 2 gives the split of docs/REPRODUCTION.md,
-    1 that of the lecture's later parts."""
 
     def __post_init__(self):
         require_ranges(
             self,
             seed=(0, 2**31 - 1),
             seeds=(1, 1_000),
-            split_seed=(0, 2**63 - 1),
-            shuffles=(0, 1_000),
         )
         require(
             not (self.resume and self.overwrite),

@@ -19,7 +19,7 @@ from programs import PROGRAMS, command, contents, run, summary
 
 from experiments import bigram_fits, compare, mlp, sample
 from experiments.mlp_options import Model, Options, Settings
-from experiments.name_list import NameList
+from experiments.name_list import SplitList
 from mmjax import corpus, evaluate, vocab, weights
 from mmjax.train import loop
 from mmjax.train.loop import finite
@@ -153,7 +153,7 @@ def test_diagnose_shows_the_lectures_tables_and_rebuilds_the_report(mlp_run, mon
 def test_metrics_are_written_and_handed_over(tmp_path, names):
     seen = []
     options = Options(
-        name_list=NameList(names),
+        name_list=SplitList(names),
         recipe=Settings(steps=1_100),
         model=Model(hidden_size=13, hidden_layers=2),
         report=False,

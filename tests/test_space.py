@@ -6,23 +6,12 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from test_search import TWO_SHAPES
 
 from mmjax import InputError, search
 from mmjax.search import Choice, Range
 
-SPACE = """
-[fixed]
-steps = 12
-embedding_dim = 3
-hidden_layers = 1
-
-[space]
-hidden_size = [3, 5]
-learning_rate = { low = 0.01, high = 10.0, log = true }
-
-[search]
-trials = 64
-"""
+SPACE = TWO_SHAPES.replace("trials = 11", "trials = 64")
 
 
 def written(tmp_path, text):
