@@ -7,7 +7,7 @@ from itertools import islice
 
 import jax
 
-from experiments.distill_models import TEACHERS_SEED, taught_by, trained
+from experiments.distill_models import taught_by, trained
 from experiments.distill_options import Options, of_lesson
 from mmjax import distillation, evaluate, mlp, sample
 from mmjax.cli.devices import a_device_for_each_core
@@ -44,7 +44,7 @@ def run(options: Options, model: mlp.MLP, known: Lists) -> int:
     models = taught_by(options, model, known)
     teacher_seconds = time.perf_counter() - started
     folder.write_model(models["teacher"], known.vocab, "teacher.safetensors")
-    key = jax.random.key(TEACHERS_SEED)
+    key = jax.random.key(options.teachers_seed)
     lessons = distillation.of_teacher(
         *(models["teacher"], model, known.tokens["train"], known.vocab, key),
         share=options.share,

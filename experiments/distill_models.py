@@ -16,7 +16,6 @@ from mmjax.runs.folder import RunFolder
 from mmjax.runs.lists import Lists
 from mmjax.train import Recipe
 
-TEACHERS_SEED = 2**31 + 1  # the seed of the first teacher; the students' are smaller
 CHUNK = 1_000  # steps between two lines of metrics
 
 
@@ -26,7 +25,7 @@ def taught_by(options: Options, model: mlp.MLP, known: Lists) -> dict[str, Predi
     recipe, teacher = lesson.teachers, replace(model, **lesson.teacher)
     tokens, val = known.tokens["train"], known.tokens["val"]
     examples = data.of(recipe.data, tokens, teacher, noise=recipe.noise)
-    first = range(TEACHERS_SEED, TEACHERS_SEED + options.teachers)
+    first = range(options.teachers_seed, options.teachers_seed + options.teachers)
     networks = trained(teacher, recipe, first, examples)
     grown = counting.grow(tokens, known.vocab.size, max(options.orders))
     cuts = {order: grown.cut(order) for order in options.orders}

@@ -44,8 +44,10 @@ class Options:
     the teacher comes to them."""
     drawn: int = 200_000
     """Let the teacher draw this many names, if its contexts are too many to list."""
+    teachers_seed: int = 2**31 + 1
+    """Seed of the first teacher; the others have the next ones. The students' are all smaller."""
     seed: int = 0
-    """Seed of the student; the teachers have other seeds."""
+    """Seed of the student."""
     seeds: int = 1
     """Teach this many students, with consecutive seeds from --seed on."""
 
@@ -55,7 +57,8 @@ class Options:
             teachers=(1, 100),
             share=(0.0, 1.0),
             drawn=(1, 100_000_000),
-            seed=(0, 2**31 - 1_000),  # all below the seeds of the teachers
+            teachers_seed=(2**31, 2**32 - 1_000),
+            seed=(0, 2**31 - 1_000),
             seeds=(1, 1_000),
         )
         require_orders(self.orders)

@@ -761,6 +761,23 @@ def test_distill_teaches_a_network_and_leaves_a_run(monkeypatch, capsys, tmp_pat
     assert (status, len(out.splitlines())) == (0, 3)
 
 
+@pytest.mark.slow
+def test_the_seed_of_the_teachers_changes_the_networks_that_teach(
+    monkeypatch, capsys, tmp_path, names
+):
+    options = ("--names", names, "--hidden-size", 17, "--steps", 20, "--teachers", 1)
+    found = {}
+    for seed in (2**31 + 1, 2**31 + 2):
+        out = tmp_path / str(seed)
+        args = (*options, "--teachers-seed", seed, "--out", out)
+        with jax.numpy_dtype_promotion("standard"):
+            assert run(monkeypatch, capsys, "distill", *args)[0] == 0
+        found[seed] = summary(out)
+    first, second = found.values()
+    assert first["one_network_loss_val"] != second["one_network_loss_val"]
+    assert first["kneser-ney_3_loss_val"] == second["kneser-ney_3_loss_val"]
+
+
 @pytest.mark.parametrize("option", ["--data=windows", "--early-stopping", "--noise=0.1"])
 def test_distill_refuses_what_a_student_has_not(monkeypatch, capsys, tmp_path, names, option):
     options = ("--names", names, "--out", tmp_path / "out", option)
