@@ -362,4 +362,4 @@ def show(
 
 
 if __name__ == "__main__":
-    main("experiments.benchmark", Options, program)
+    main("python -m experiments.benchmark", Options, program)

@@ -105,4 +105,4 @@ def run(
 
 
 if __name__ == "__main__":
-    main("experiments.bigram", Options, program)
+    main("python -m experiments.bigram", Options, program)

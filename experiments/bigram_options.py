@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from experiments.bigram_fits import FULL
-from experiments.name_list import NameList
 from mmjax.cli.options import option
+from mmjax.commands.name_list import NameList
 from mmjax.errors import require_ranges
 from mmjax.train import Recipe
 

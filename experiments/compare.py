@@ -104,4 +104,4 @@ def losses(runs: Mapping[str, Path]) -> dict[str, dict[str, np.ndarray]]:
 
 
 if __name__ == "__main__":
-    main("experiments.compare", Options, program)
+    main("python -m experiments.compare", Options, program)

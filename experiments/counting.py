@@ -111,4 +111,4 @@ def show(losses: Mapping[tuple[str, str], Mapping[str, float]]) -> None:
 
 
 if __name__ == "__main__":
-    main("experiments.counting", Options, program)
+    main("python -m experiments.counting", Options, program)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from experiments.name_list import SplitList
 from mmjax.cli.options import option
+from mmjax.commands.name_list import SplitList
 from mmjax.counting.tree import MAX_ORDER
 from mmjax.errors import require, require_ranges
 

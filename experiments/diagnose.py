@@ -117,4 +117,4 @@ def read_bigram(run: Path, predictor: Predictor, vocab: Vocab, names: Path | Non
 
 
 if __name__ == "__main__":
-    main("experiments.diagnose", Options, program)
+    main("python -m experiments.diagnose", Options, program)

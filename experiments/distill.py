@@ -108,4 +108,4 @@ def show(losses: Mapping[str, Mapping[str, float]], spread: list[seeds.Row]) -> 
 
 
 if __name__ == "__main__":
-    main("experiments.distill", of_lesson, program)
+    main("python -m experiments.distill", of_lesson, program)

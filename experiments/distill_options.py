@@ -7,9 +7,9 @@ from typing import Literal
 
 from experiments.counting_options import require_orders
 from experiments.lessons import LESSONS
-from experiments.mlp_options import Model, Settings
-from experiments.name_list import SplitList
 from mmjax.cli.options import chosen, option, with_defaults
+from mmjax.commands.name_list import SplitList
+from mmjax.commands.train_options import Model, Settings
 from mmjax.errors import require, require_ranges
 
 LessonName = Literal[tuple(LESSONS)]  # pyright: ignore[reportInvalidTypeForm]

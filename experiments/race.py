@@ -96,4 +96,4 @@ def seconds(taken: float | None) -> str:
 
 
 if __name__ == "__main__":
-    main("experiments.race", Options, program)
+    main("python -m experiments.race", Options, program)

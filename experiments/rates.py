@@ -7,12 +7,12 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from experiments.mlp_options import Model, Settings, recipe_named
-from experiments.name_list import NameList
 from mmjax import corpus, mlp, plots, train, vocab
 from mmjax.cli.devices import a_device_for_each_core
 from mmjax.cli.options import with_defaults
 from mmjax.cli.program import main
+from mmjax.commands.name_list import NameList
+from mmjax.commands.train_options import Model, Settings, recipe_named
 from mmjax.errors import require_ranges
 from mmjax.report import drawing
 from mmjax.runs.environment import environment
@@ -90,4 +90,4 @@ def of_recipe(arguments: Sequence[str]) -> type[Options]:
 
 
 if __name__ == "__main__":
-    main("experiments.rates", of_recipe, program)
+    main("python -m experiments.rates", of_recipe, program)

@@ -290,4 +290,4 @@ def show(
 
 
 if __name__ == "__main__":
-    main("experiments.scaling", Options, program)
+    main("python -m experiments.scaling", Options, program)

@@ -114,4 +114,4 @@ def show(entries: dict[str, Entry], trials: dict[str, trial.Trial], log: dict[st
 
 
 if __name__ == "__main__":
-    main("experiments.speedrun", Options, program)
+    main("python -m experiments.speedrun", Options, program)

@@ -7,12 +7,13 @@ from typing import Any
 import jax
 from tqdm import tqdm
 
-from experiments import footprint, sweep_closing, sweep_shared
+from experiments import sweep_closing, sweep_shared
 from experiments.sweep_options import Options
 from mmjax import checkpoint, corpus, search, vocab
 from mmjax.cli.devices import a_device_for_each_core, cores
 from mmjax.cli.interruption import interruptible
 from mmjax.cli.program import main
+from mmjax.commands import footprint
 from mmjax.errors import InputError
 from mmjax.io.text import shown
 from mmjax.runs.folder import RunFolder, claimed
@@ -102,4 +103,4 @@ def run(options: Options, space: Space, study: Study, folder: RunFolder) -> int:
 
 
 if __name__ == "__main__":
-    main("experiments.sweep", Options, program)
+    main("python -m experiments.sweep", Options, program)

@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments.name_list import SplitList
 from experiments.sweep_options import Options
 from mmjax import report
+from mmjax.commands.name_list import SplitList
 from mmjax.io import files
 from mmjax.models.mlp import MLP
 from mmjax.report.search import SHOWN, finalist_table, trial_table

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import tyro
 
-from experiments.name_list import SplitList
 from mmjax.cli.options import option
+from mmjax.commands.name_list import SplitList
 from mmjax.errors import require, require_ranges
 
 

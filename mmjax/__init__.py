@@ -15,6 +15,7 @@ runs          Runs: the files of a training run, and its results as values
 search        Search: many settings of network and recipe, compared by validation loss
 report        The report: a run as one HTML page, with its pictures
 cli           The command line: options, errors, interruption and progress
+commands      The commands of `mmjax`; programs of `experiments` are the same under other names
 model         The protocol of models, and the trained model as a predictor
 keys          Random keys: a stream of its own for each use
 io            The system: files, JSON, text for the terminal, and memory

@@ -12,8 +12,10 @@ import os
 import sys
 import threading
 
-from experiments import mlp, training
 from mmjax.cli.program import main
+from mmjax.commands import train as mlp
+from mmjax.commands import training
+from mmjax.commands.train_options import of_recipe
 from mmjax.runs import outcome
 
 
@@ -26,7 +28,7 @@ def serve() -> None:
             sys.argv = ["experiments.mlp", *json.loads(line)]
             training.CHUNKS_TO_VALIDATION = 1
             outcome.CHECKED_SAMPLES = 1_000
-            main("experiments.mlp", mlp.of_recipe, mlp.program)
+            main("python -m experiments.mlp", of_recipe, mlp.program)
         print(child, flush=True)
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)

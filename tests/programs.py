@@ -17,13 +17,14 @@ from experiments import (
     counting,
     diagnose,
     distill,
-    mlp,
     rates,
-    sample,
     speedrun,
     sweep,
 )
 from mmjax.cli.program import main
+from mmjax.commands import sample
+from mmjax.commands import train as mlp
+from mmjax.commands.train_options import of_recipe
 from mmjax.runs import outcome
 
 CHECKED_SAMPLES = 1_000  # fewer than the programs draw, since every network here is tiny
@@ -31,7 +32,7 @@ CHECKED_SAMPLES = 1_000  # fewer than the programs draw, since every network her
 NAMES = "ann\nbob\nzoe\nneil\nanna\nives\nlili\nbo\ncy\ndee\neve\nfay\n"
 PROGRAMS = {
     "bigram": (bigram.Options, bigram.program),
-    "mlp": (mlp.of_recipe, mlp.program),
+    "mlp": (of_recipe, mlp.program),
     "counting": (counting.Options, counting.program),
     "sample": (sample.Options, sample.program),
     "diagnose": (diagnose.Options, diagnose.program),
@@ -53,7 +54,7 @@ def run(monkeypatch, capsys, program, *options, report=False):
     monkeypatch.setattr("sys.argv", [program, *map(str, options)])
     monkeypatch.setattr(outcome, "CHECKED_SAMPLES", CHECKED_SAMPLES)
     with pytest.raises(SystemExit) as exit_info:
-        main(f"experiments.{program}", *PROGRAMS[program])
+        main(f"python -m experiments.{program}", *PROGRAMS[program])
     out, err = capsys.readouterr()
     return exit_info.value.code, out, err
 

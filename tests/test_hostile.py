@@ -26,10 +26,11 @@ from hypothesis import strategies as st
 from programs import NAMES, PROGRAMS, Forks, command, contents, run
 from tampered import JSON, rewrite
 
-from experiments import footprint, mlp
 from mmjax import InputError, corpus, counts, train, vocab, weights
 from mmjax import mlp as network
 from mmjax.cli import program
+from mmjax.commands import footprint
+from mmjax.commands.train_options import of_recipe
 from mmjax.data import Windows
 from mmjax.io import files, memory
 from mmjax.runs.reading import read_config, read_metrics, read_summary
@@ -242,7 +243,7 @@ def numeric(kind):
 # Numbers that the fast recipe uses and the lecture's does not.
 OF_FAST = ("--warmup-steps", "--weight-decay", "--clip-norm", "--ema-decay", "--beta1", "--beta2")
 OPTIONS = [
-    *(("mlp", "lecture", option) for option in numeric(mlp.of_recipe([]))),
+    *(("mlp", "lecture", option) for option in numeric(of_recipe([]))),
     *(("mlp", "fast", option) for option in OF_FAST),
     *(("bigram", None, option) for option in numeric(PROGRAMS["bigram"][0])),
     *(("speedrun", None, option) for option in numeric(PROGRAMS["speedrun"][0])),

@@ -79,6 +79,7 @@ ROOMS = (
         "search",
         "report",
         "cli",
+        "commands",
     ),
 )
 

@@ -17,13 +17,16 @@ import jax
 import pytest
 from programs import NAMES, command, contents, run, summary
 
-from experiments import bigram, mlp, sample, scaling
+from experiments import bigram, scaling
 from mmjax import InputError
 from mmjax.cli.compiled import keep_compiled
 from mmjax.cli.devices import cores
 from mmjax.cli.interruption import interruptible
 from mmjax.cli.options import parse
 from mmjax.cli.program import main
+from mmjax.commands import sample
+from mmjax.commands import train as mlp
+from mmjax.commands.train_options import of_recipe
 from mmjax.io import files
 from mmjax.runs.folder import claimed
 
@@ -145,7 +148,7 @@ def test_streams_of_a_notebook_are_left_as_they_are(monkeypatch, capsys, tmp_pat
     monkeypatch.setattr(sys, "stderr", streams[1])
     monkeypatch.setattr(sys, "argv", ["sample", str(tmp_path / "run"), "-n", "7"])
     with pytest.raises(SystemExit) as end:
-        main("experiments.sample", sample.Options, sample.program)
+        main("python -m experiments.sample", sample.Options, sample.program)
     assert end.value.code == 0
     assert len(streams[0].getvalue().splitlines()) == 7
     assert streams[1].getvalue() == ""
@@ -154,7 +157,7 @@ def test_streams_of_a_notebook_are_left_as_they_are(monkeypatch, capsys, tmp_pat
 def test_a_network_is_trained_in_any_thread(tmp_path, options):
     arguments = [*map(str, options)]
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    parsed = parse("experiments.mlp", mlp.of_recipe(arguments), arguments)
+    parsed = parse("python -m experiments.mlp", of_recipe(arguments), arguments)
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(mlp.program, parsed).result(timeout=100) == 0
     assert (tmp_path / "run/report.html").exists()
@@ -185,7 +188,7 @@ def main_with(monkeypatch, error):
 
     monkeypatch.setattr(sys, "argv", ["bigram"])
     with pytest.raises(SystemExit) as end:
-        main("experiments.bigram", bigram.Options, program)
+        main("python -m experiments.bigram", bigram.Options, program)
     return end.value.code
 
 

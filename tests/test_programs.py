@@ -17,10 +17,12 @@ import pytest
 from conftest import ROOT
 from programs import PROGRAMS, command, contents, run, summary
 
-from experiments import bigram_fits, compare, mlp, sample
-from experiments.mlp_options import Model, Options, Settings
-from experiments.name_list import SplitList
+from experiments import bigram_fits, compare
 from mmjax import corpus, evaluate, vocab, weights
+from mmjax.commands import sample
+from mmjax.commands import train as mlp
+from mmjax.commands.name_list import SplitList
+from mmjax.commands.train_options import Model, Options, Settings
 from mmjax.train import loop
 from mmjax.train.loop import finite
 
@@ -659,7 +661,7 @@ def test_new_only_gives_up_where_nothing_new_comes(monkeypatch, capsys, tmp_path
     monkeypatch.setattr(sample, "GIVE_UP", 2_000)
     options = (out, "--new-only", "--names", everything, "--max-length", 1, "--top-k", 1)
     monkeypatch.setattr(
-        "experiments.sample.corpus.read_names", lambda _: ["", *map(chr, range(999))]
+        "mmjax.commands.sample.corpus.read_names", lambda _: ["", *map(chr, range(999))]
     )
     status, _, err = run(monkeypatch, capsys, "sample", *options)
     assert status == 2

@@ -18,8 +18,10 @@ from conftest import ROOT
 from programs import CHECKED_SAMPLES, NAMES, command, contents, run, summary
 from tampered import rewrite
 
-from experiments import mlp
 from mmjax import checkpoint, weights
+from mmjax.cli.program import main
+from mmjax.commands import train as mlp
+from mmjax.commands.train_options import of_recipe
 from mmjax.runs import outcome
 from mmjax.runs.rotation import Checkpoints
 from mmjax.train import loop
@@ -167,7 +169,7 @@ def stopped(tmp_path_factory, names):
         killed_at(patch, 45)
         patch.setattr("sys.argv", ["mlp", *map(str, arguments(names, out))])
         with pytest.raises(Killed):
-            mlp.main("experiments.mlp", mlp.of_recipe, mlp.program)
+            main("python -m experiments.mlp", of_recipe, mlp.program)
     return out
 
 
@@ -183,7 +185,7 @@ def whole(tmp_path_factory, names):
         patch.setattr("sys.argv", ["mlp", *map(str, arguments(names, out))])
         patch.setattr(outcome, "CHECKED_SAMPLES", CHECKED_SAMPLES)
         with pytest.raises(SystemExit):
-            mlp.main("experiments.mlp", mlp.of_recipe, mlp.program)
+            main("python -m experiments.mlp", of_recipe, mlp.program)
     return results(out)
 
 

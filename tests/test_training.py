@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from programs import NAMES, contents, run, summary
 
-from experiments import training
 from mmjax import checkpoint, mlp, train
+from mmjax.commands import training
 from mmjax.diagnostics import divergence
 from mmjax.runs.saver import progress_of
 from mmjax.train.loop import finite, first_bad

@@ -125,7 +125,7 @@ def flat(kind: Any) -> Iterator[dataclasses.Field[Any]]:
             yield field
 
 
-def parse(module: str, options: type[Options], arguments: Arguments) -> Options:
+def parse(command: str, options: type[Options], arguments: Arguments) -> Options:
     """Return the command line's options.
 
     Raises `InputError` with tyro's framed message as one line.
@@ -133,11 +133,11 @@ def parse(module: str, options: type[Options], arguments: Arguments) -> Options:
     framed = io.StringIO()
     try:
         with redirect_stderr(framed):
-            return tyro.cli(options, prog=f"python -m {module}", args=arguments, config=MARKERS)
+            return tyro.cli(options, prog=command, args=arguments, config=MARKERS)
     except SystemExit as end:
         if end.code != 2:  # --help
             raise
     lines = [line.strip("│╭╮╰╯─ ") for line in framed.getvalue().splitlines()]
     said = [line for line in lines if line and not line.startswith("For full helptext")]
     said = takewhile(lambda line: not line.startswith("Argument helptext"), said[1:])
-    raise InputError(f"{' '.join(said).rstrip('.')}; see python -m {module} --help")
+    raise InputError(f"{' '.join(said).rstrip('.')}; see {command} --help")

@@ -14,18 +14,20 @@ from mmjax.io.text import shown
 
 
 def main(
-    module: str,
+    command: str,
     options: type[Options] | Callable[[Arguments], type[Options]],
     program: Callable[[Options], int],
 ) -> NoReturn:
     """Run `program` on the command line's options and exit.
 
-    The exit status is what `program` returns. `options` may be a function that returns the class
+    `command` is what a user types, such as "python -m experiments.mlp". The exit status is what
+    `program` returns. `options` may be a function that returns the class
     of the options for a command line.
 
     Bad input, or a device that JAX cannot start, gives one line on standard error and status 2.
     Ctrl-C before or after training gives status 130.
     """
+    name = command.removeprefix("python -m ")
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)  # notebooks have streams without it
         if reconfigure:
@@ -36,19 +38,19 @@ def main(
         saved = config_of(arguments)
         if saved:
             arguments = [*as_typed(saved, options), *arguments]
-        status = program(parse(module, kind_of(options, arguments), arguments))
+        status = program(parse(command, kind_of(options, arguments), arguments))
         print(end="", flush=True)
     except InputError as error:
-        print(f"{module}: {shown(str(error))}", file=sys.stderr)
+        print(f"{name}: {shown(str(error))}", file=sys.stderr)
         status = 2
     except (RuntimeError, AssertionError) as error:
         trouble = device_trouble(error)
         if trouble is None:
             raise
-        print(f"{module}: {shown(trouble)}", file=sys.stderr)
+        print(f"{name}: {shown(trouble)}", file=sys.stderr)
         status = 2
     except KeyboardInterrupt as stop:
-        print(f"{module}: interrupted{stop}", file=sys.stderr)
+        print(f"{name}: interrupted{stop}", file=sys.stderr)
         status = 128 + signal.SIGINT
     except BrokenPipeError:  # the reader has closed our output, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

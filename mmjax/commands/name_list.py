@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmjax import corpus
 from mmjax.cli.options import option
+from mmjax.data import corpus
 from mmjax.errors import require_ranges
 
 

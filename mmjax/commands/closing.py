@@ -93,7 +93,7 @@ def status(results: Mapping[int, RunResult], interruption: Interruption) -> int:
     for seed, figures in stopped.items():
         of_seed = f" of seed {seed}" if len(results) > 1 else ""
         print(
-            f"experiments.mlp: the loss of step {figures['stopped_at_step']:,}{of_seed} is not "
+            f"the loss of step {figures['stopped_at_step']:,}{of_seed} is not "
             f"finite; the first non-finite numbers are in {figures['stopped_in']}; kept the state of step "
             f"{figures['steps']:,}; {REMEDY}",
             file=sys.stderr,
@@ -102,7 +102,7 @@ def status(results: Mapping[int, RunResult], interruption: Interruption) -> int:
     done, asked = first.figures["steps"], first.settings["steps"]
     if interruption and done < asked:
         print(
-            f"experiments.mlp: stopped at step {done:,} of {asked:,}; the same command with "
+            f"stopped at step {done:,} of {asked:,}; the same command with "
             "--resume continues there",
             file=sys.stderr,
         )

@@ -4,10 +4,12 @@ from functools import partial
 
 import jax
 
-from mmjax import evaluate, lookup, mlp, sample, train
+from mmjax import evaluate, train
 from mmjax.diagnostics.snapshot import LOOK
+from mmjax.generate import sample
 from mmjax.io import memory
 from mmjax.model import parameter_count
+from mmjax.models import lookup, mlp
 
 PROGRAM = 400 * 2**20  # Python, JAX, matplotlib and what XLA compiles
 FLOAT = 4  # bytes

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from experiments.mlp_options import Options
 from mmjax import plots, report
+from mmjax.commands.train_options import Options
 from mmjax.report import drawing
 from mmjax.runs import seeds
 from mmjax.runs.folder import RunFolder

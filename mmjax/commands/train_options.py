@@ -7,10 +7,10 @@ from typing import Literal
 
 import tyro
 
-from experiments.name_list import SplitList
-from mmjax import mlp
 from mmjax.cli.options import chosen, option, with_defaults
+from mmjax.commands.name_list import SplitList
 from mmjax.errors import require, require_ranges
+from mmjax.models import mlp
 from mmjax.train import RECIPES, Recipe
 
 

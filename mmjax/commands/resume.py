@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from experiments.mlp_options import Options
-from experiments.training import new_best
-from mmjax import InputError, checkpoint, mlp
 from mmjax.cli.options import flat
-from mmjax.errors import require
+from mmjax.commands.train_options import Options
+from mmjax.commands.training import new_best
+from mmjax.errors import InputError, require
 from mmjax.io.text import shown
+from mmjax.models import mlp
+from mmjax.runs import checkpoint
 from mmjax.runs.environment import environment
 from mmjax.runs.layout import CONFIG, SUMMARY, plain
 from mmjax.runs.lists import Lists

@@ -1,0 +1,1 @@
+"""The commands of `mmjax`; programs of `experiments` are the same under other names."""

@@ -1,0 +1,114 @@
+"""Train the multi-layer perceptron with BatchNorm."""
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+
+from mmjax import data, train
+from mmjax.cli.devices import a_device_for_each_core
+from mmjax.cli.interruption import interruptible
+from mmjax.cli.progress import progress_bar
+from mmjax.commands import closing, footprint, resume, training
+from mmjax.commands.folders import Folders
+from mmjax.commands.train_options import Options
+from mmjax.errors import require
+from mmjax.model import parameter_count
+from mmjax.models import mlp
+from mmjax.runs import checkpoint, lists, outcome
+from mmjax.runs.checkpoint import Checkpoint
+from mmjax.runs.environment import environment
+from mmjax.runs.folder import claimed
+from mmjax.runs.layout import plain
+from mmjax.runs.lists import Lists
+from mmjax.runs.rotation import Checkpoints
+from mmjax.runs.saver import Saver
+from mmjax.train import Best, Progress, Recipe, TrainState
+
+OnMetrics = Callable[[dict[str, float]], object]
+
+
+def program(options: Options, on_metrics: OnMetrics | None = None) -> int:
+    """Train the MLP, save and show the results; return the exit status.
+
+    It also evaluates the MLP, checks it against counting and draws samples.
+    `on_metrics` gets each line of `metrics.jsonl` as it is written, with several seeds their mean.
+    """
+    if options.seeds > 1:
+        a_device_for_each_core(options.seeds)
+    names = options.name_list.read()
+    known = lists.split_and_encode(
+        names, seed=options.name_list.split_seed, shuffles=options.name_list.shuffles
+    )
+    options = replace(options, model=replace(options.model, vocab_size=known.vocab.size))
+    model, recipe = mlp.MLP(**asdict(options.model)), options.recipe.plain()
+    footprint.require_room(model, recipe, options.seeds)
+    require(
+        not options.resume or options.out.is_dir(),
+        f"{options.out}: is not a run folder; start without --resume",
+    )
+    with claimed(options.out):
+        return run(options, model, recipe, known, on_metrics)
+
+
+def run(
+    options: Options,
+    model: mlp.MLP,
+    recipe: Recipe,
+    known: Lists,
+    on_metrics: OnMetrics | None,
+) -> int:
+    """Run the program after it has read the list and claimed the run folder."""
+    seeds = range(options.seed, options.seed + options.seeds)
+    checkpoints = Checkpoints(options.out, options.keep)
+    start = resume.started(options, model, known, checkpoints) if options.resume else None
+    folders = Folders(options, start.progress.step if start else None)
+    examples = data.of(recipe.data, known.tokens["train"], model, noise=recipe.noise)
+
+    best = start.best if start else training.new_best(recipe)
+
+    def save(state: TrainState, progress: Progress, best: Best) -> None:
+        folders.sync_metrics()  # they must be on the disk before the checkpoint that relies on them
+        notes = {"progress": progress._asdict(), "best": best.notes()}
+        notes |= {"options": plain(options), **environment()}
+        names = checkpoint.checksum(known.names)
+        saved = Checkpoint(model, recipe, known.vocab, names, state, notes)
+        checkpoints.save(saved, progress.step, best=best.state if best.improved else None)
+
+    with resume.mention(checkpoints):
+        saver = Saver(save, start, best)
+        state = start.state if start else training.first_state(model, recipe, seeds)
+        chunk = training.chunk_size(recipe, parameter_count(state.params))
+        measured = training.measured(model, recipe, state, examples, watch=options.watch)
+        validation = training.validation(model, recipe, known.tokens["val"], chunk)
+        with interruptible() as interruption, progress_bar(recipe, start) as move_bar:
+            if not start:
+                saver.start(state, Progress.start(len(seeds)))
+            fitted = train.fit(
+                *(model, recipe, state, examples),
+                chunk=chunk,
+                observe=measured.observe,
+                metrics=[*measured.metrics, validation],
+                sinks=[folders.log(on_metrics), best.sink, saver.sink, move_bar],
+                stops=[best.stop, interruption.stop],
+                progress=start.progress if start else None,
+                reason=best.stop(),
+            )
+        saver.end(fitted)
+        if recipe.early_stopping:
+            fitted = best.restored(fitted)
+        counted = outcome.counted_losses(known, model.block_size)
+        results = {}
+        for member, seed in enumerate(seeds):
+            trained = outcome.trained(model, recipe, fitted, member, examples)
+            if options.calibrate:
+                trained = outcome.calibrated(trained, known)
+            folders.of_seed[seed].write_model(trained.predictor, known.vocab)
+            settings = plain(replace(options, seed=seed))
+            results[seed] = outcome.result_of(
+                trained, known, examples, settings, folders.records[seed], counted
+            )
+            folders.write(seed, results[seed])
+        closing.show(results, folders.write_together(results))
+        if options.report:
+            folders.write_reports(results)
+        print(f"\n{folders.whole.contents()}")
+    return closing.status(results, interruption)
