@@ -7,7 +7,6 @@ from functools import partial
 
 import jax
 import numpy as np
-import optax
 import pytest
 from conftest import ROOT
 from programs import run
@@ -18,7 +17,6 @@ from experiments.speedruns import (
     course,
     entries,
     logs,
-    mixtures,
     rules,
     students,
     tracks,
@@ -26,7 +24,6 @@ from experiments.speedruns import (
 from experiments.speedruns.tracks import Entry
 from experiments.speedruns.trial import Trial, Try
 from mmjax import Predictor, corpus, counting, data, evaluate, mlp, train
-from mmjax.counting import fitting
 
 NAMES = corpus.read_names(ROOT / "data/names.txt")[:1_500]
 RNG = np.random.default_rng(0)
@@ -143,21 +140,6 @@ def test_two_cores_train_as_one_on_average(ready):
     losses = [evaluate.loss(each, ready.val) for each in (one, two)]
     assert losses[0] < 2.6
     assert abs(losses[0] - losses[1]) < 0.02
-
-
-@pytest.mark.slow
-def test_newtons_method_finds_the_weights_of_the_geometric_mixture(ready):
-    """L-BFGS from the same start comes to no lower loss, prior included."""
-    counted = mixtures.of_orders((1, 2, 3), ready)
-    with jax.numpy_dtype_promotion("standard"):
-        found = mixtures.mixed(counted, ready.val, positions=4)
-    logs = jax.numpy.asarray(fitting.log_probs(counted, ready.val))
-    at = jax.numpy.asarray(np.minimum(fitting.letters_before(ready.val), 3), int)
-    equal = jax.numpy.full((4, 3), 1 / 3)
-    fixed = (equal, logs, at, jax.numpy.asarray(ready.val[1:], int))
-    _, losses = train.minimize(fitting.loss, optax.lbfgs(), equal, *fixed, steps=100)
-    assert fitting.loss(found.params.weights, *fixed) < losses[-1] + 1e-5
-    assert evaluate.loss(found, ready.val) < min(evaluate.loss(c, ready.val) for c in counted)
 
 
 def test_entries_are_refused_by_name(monkeypatch, capsys, tmp_path):

@@ -1,14 +1,14 @@
-"""Weights of mixtures: linear by EM, geometric by gradient descent."""
+"""Weights of mixtures: linear by EM, geometric by Newton's method."""
 
 from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Array, Float, Int, Integer
 
-from mmjax.counting.mixture import Mixture, Params, mix
+from mmjax.counting import newton
+from mmjax.counting.mixture import Mixture, Params
 from mmjax.data.vocab import BOUNDARY
 from mmjax.data.windows import require_known
 from mmjax.errors import require
@@ -16,12 +16,10 @@ from mmjax.evaluate.pieces import examples_of, pieces
 from mmjax.io import memory
 from mmjax.model import Predictor
 from mmjax.models import lookup
-from mmjax.train import cross_entropy, minimize
 
 EM_STEPS = 1_000
 EM_GAIN = 1e-9  # EM ends when a step gains less than this many nats per character
-STEPS = 150  # of L-BFGS; on the lecture's list the loss then falls by less than 1e-6 a step
-SPREAD = 1.0  # standard deviation of a normal prior on each weight, around the start
+SPREAD = 1.0  # standard deviation of the prior of a weight
 
 
 def ensemble(predictors: Sequence[Predictor]) -> Predictor:
@@ -71,37 +69,19 @@ def geometric(
     tokens: Integer[np.ndarray, "tokens"],
     *,
     positions: int = 16,
+    spread: float = SPREAD,
 ) -> Predictor:
     """Return the geometric mixture that is likeliest on `tokens`.
 
-    `tokens` is a flat array that no component was trained on. The loss is convex in the weights. A
-    weak prior keeps the weights of positions with few examples near the start, which is the best of
-    equal weights and each component alone. Raises `InputError` as `linear` does.
+    `tokens` is a flat array that no component was trained on. The prior of each weight is normal,
+    with the standard deviation `spread`, around the start: the best of equal weights and each
+    component alone. It keeps the weights of positions with few examples near the start. Raises
+    `InputError` as `linear` does.
     """
     logs = jnp.asarray(log_probs(predictors, tokens))
     at = jnp.asarray(np.minimum(letters_before(tokens), positions - 1), jnp.int32)
     targets = jnp.asarray(tokens[1:], jnp.int32)
-    count = len(predictors)
-    alone = [*np.eye(count), np.full(count, 1 / count)]
-    starts = [jnp.asarray(np.tile(row, (positions, 1)), logs.dtype) for row in alone]
-    start = min(starts, key=lambda weights: float(_loss(weights, weights, logs, at, targets)))
-    weights, _ = minimize(loss, optax.lbfgs(), start, start, logs, at, targets, steps=STEPS)
-    return _mixture("geometric", predictors, np.asarray(weights))
-
-
-def loss(
-    weights: Float[Array, "positions components"],
-    start: Float[Array, "positions components"],
-    logs: Float[Array, "examples components vocab"],
-    at: Int[Array, "examples"],
-    targets: Int[Array, "examples"],
-) -> Float[Array, ""]:
-    """Return the loss of a geometric mixture with its prior, in nats per character."""
-    nll = cross_entropy(mix("geometric", logs, weights[at]), targets)
-    return nll + jnp.sum(jnp.square((weights - start) / SPREAD)) / (2 * len(targets))
-
-
-_loss = jax.jit(loss)
+    return _mixture("geometric", predictors, newton.fitted(logs, at, targets, positions, spread))
 
 
 def letters_before(tokens: Integer[np.ndarray, "tokens"]) -> Int[np.ndarray, "examples"]:
@@ -143,7 +123,7 @@ def _log_probs(predictor: Predictor, piece: Array) -> Array:
     return jax.nn.log_softmax(predictor.logits(contexts))
 
 
-def _mixture(kind: str, predictors: Sequence[Predictor], weights: np.ndarray) -> Predictor:
+def _mixture(kind: str, predictors: Sequence[Predictor], weights: np.ndarray | Array) -> Predictor:
     model = Mixture(tuple(predictor.model for predictor in predictors), kind, len(weights))
     params = tuple(predictor.params for predictor in predictors)
     stats = tuple(predictor.stats for predictor in predictors)
