@@ -18,6 +18,7 @@ from mmjax.train import minimize
 STEPS = 40  # of L-BFGS; on the lecture's list the loss then falls by less than 1e-6 a step
 NEAREST = 1e-3  # how near to an end of its range a discount starts, as a share of the range
 CONCENTRATION = 1.0  # at the start; 0 would never change
+SPREAD = 5.0  # standard deviation of the prior of a discount's logit and a concentration's logarithm
 
 
 class Chain(NamedTuple):
@@ -52,14 +53,17 @@ def tune(
 
 
 def tune_tree(tree: Tree, validation: Integer[np.ndarray, "validation"]) -> Discounts:
-    """Return the discounts for `of_tree` with the lowest validation loss."""
+    """Return the discounts for `of_tree` with the lowest validation loss.
+
+    A weak prior keeps them near the formula's where the validation part is short.
+    """
     formula = by_formula(adjusted(tree)).by_count
     start = np.clip(formula / LARGEST, NEAREST, 1 - NEAREST)
     more = np.full((len(start), 1), np.log(CONCENTRATION))
     raw = jnp.asarray(np.hstack([np.log(start / (1 - start)), more]), jnp.result_type(float))
     chain = chain_of(tree, validation)
-    of_list = partial(loss, vocab_size=tree.vocab_size)
-    raw, _ = minimize(of_list, optax.lbfgs(), raw, chain, steps=STEPS)
+    objective = partial(_with_prior, vocab_size=tree.vocab_size, examples=len(validation) - 1)
+    raw, _ = minimize(objective, optax.lbfgs(), raw, raw, chain, steps=STEPS)
     return Discounts(*(np.asarray(part, np.float64) for part in discounts_of(raw)))
 
 
@@ -94,6 +98,11 @@ def discounts_of(
     """Return the discounts and concentrations that unbounded numbers stand for."""
     largest = jnp.asarray(LARGEST, raw.dtype)[None, :]
     return largest * jax.nn.sigmoid(raw[:, :3]), jnp.exp(raw[:, 3])
+
+
+def _with_prior(raw: Array, start: Array, chain: Chain, vocab_size: int, examples: int) -> Array:
+    prior = jnp.sum(jnp.square((raw - start) / SPREAD)) / (2 * examples)
+    return loss(raw, chain, vocab_size) + prior
 
 
 def loss(raw: Float[Array, "levels 4"], chain: Chain, vocab_size: int) -> Float[Array, ""]:
