@@ -25,7 +25,7 @@ SPREAD = 1.0  # standard deviation of the prior of a weight
 def ensemble(predictors: Sequence[Predictor]) -> Predictor:
     """Return the mean of the predictors' probabilities: a linear mixture with equal weights."""
     count = len(predictors)
-    return _mixture("linear", predictors, np.full((1, count), 1 / max(1, count)))
+    return mixture("linear", predictors, np.full((1, count), 1 / max(1, count)))
 
 
 def linear(predictors: Sequence[Predictor], tokens: Integer[np.ndarray, "tokens"]) -> Predictor:
@@ -45,7 +45,7 @@ def linear(predictors: Sequence[Predictor], tokens: Integer[np.ndarray, "tokens"
         if likelihood - before < EM_GAIN:
             break
         before = likelihood
-    return _mixture("linear", predictors, weights[None, :])
+    return mixture("linear", predictors, weights[None, :])
 
 
 def em_step(
@@ -81,7 +81,9 @@ def geometric(
     logs = jnp.asarray(log_probs(predictors, tokens))
     at = jnp.asarray(np.minimum(letters_before(tokens), positions - 1), jnp.int32)
     targets = jnp.asarray(tokens[1:], jnp.int32)
-    return _mixture("geometric", predictors, newton.fitted(logs, at, targets, positions, spread))
+    weight = jnp.ones(len(targets), logs.dtype)
+    weights = newton.fitted(logs, at, targets, weight, positions, spread)
+    return mixture("geometric", predictors, weights)
 
 
 def letters_before(tokens: Integer[np.ndarray, "tokens"]) -> Int[np.ndarray, "examples"]:
@@ -123,7 +125,8 @@ def _log_probs(predictor: Predictor, piece: Array) -> Array:
     return jax.nn.log_softmax(predictor.logits(contexts))
 
 
-def _mixture(kind: str, predictors: Sequence[Predictor], weights: np.ndarray | Array) -> Predictor:
+def mixture(kind: str, predictors: Sequence[Predictor], weights: np.ndarray | Array) -> Predictor:
+    """Return the mixture of a kind with weights [positions, components]."""
     model = Mixture(tuple(predictor.model for predictor in predictors), kind, len(weights))
     params = tuple(predictor.params for predictor in predictors)
     stats = tuple(predictor.stats for predictor in predictors)

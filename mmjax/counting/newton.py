@@ -17,12 +17,14 @@ def fitted(
     logs: Float[Array, "examples components vocab"],
     at: Int[Array, "examples"],
     targets: Int[Array, "examples"],
+    weight: Float[Array, "examples"],
     positions: int,
     spread: Float[Array, ""] | float,
 ) -> Float[Array, "positions components"]:
     """Return the weights with the lowest loss and prior.
 
-    `logs` are the components' log-probabilities, `at` the position of each example. The prior of a
+    `logs` are the components' log-probabilities, `at` the position of each example, and `weight`
+    how often it counts. The prior of a
     weight is normal, with the standard deviation `spread`, around the best of equal weights and
     each component alone. The objective is convex, and that of a position depends on its own weights
     only. Its gradient is the mean of the components' log-probabilities minus that of the target, its
@@ -31,7 +33,11 @@ def fitted(
     count = logs.shape[1]
     logs = jnp.maximum(logs, jnp.asarray(LEAST, logs.dtype))
     target = jnp.take_along_axis(logs, targets[:, None, None], axis=2)[:, :, 0]
-    total = partial(jax.ops.segment_sum, segment_ids=at, num_segments=positions)
+
+    def total(of_examples: Array) -> Array:  # of each position
+        weights = weight.reshape(-1, *(1,) * (of_examples.ndim - 1))
+        return jax.ops.segment_sum(weights * of_examples, at, num_segments=positions)
+
     strength = jnp.asarray(1 / spread**2, logs.dtype)
 
     def likelihood(weights: Array) -> Array:  # of each example
@@ -40,7 +46,7 @@ def fitted(
 
     alone = jnp.concatenate([jnp.eye(count), jnp.full((1, count), 1 / count)]).astype(logs.dtype)
     starts = jnp.broadcast_to(alone[:, None, :], (count + 1, positions, count))
-    start = starts[jnp.argmax(jax.lax.map(lambda w: jnp.sum(likelihood(w)), starts))]
+    start = starts[jnp.argmax(jax.lax.map(lambda w: jnp.vdot(weight, likelihood(w)), starts))]
 
     def step(weights: Array, _: None) -> tuple[Array, None]:
         probs = jnp.exp(mix("geometric", logs, weights[at]))

@@ -18,7 +18,9 @@ from mmjax.train import minimize
 STEPS = 40  # of L-BFGS; on the lecture's list the loss then falls by less than 1e-6 a step
 NEAREST = 1e-3  # how near to an end of its range a discount starts, as a share of the range
 CONCENTRATION = 1.0  # at the start; 0 would never change
-SPREAD = 5.0  # standard deviation of the prior of a discount's logit and a concentration's logarithm
+SPREAD = (
+    5.0  # standard deviation of the prior of a discount's logit and a concentration's logarithm
+)
 
 
 class Chain(NamedTuple):
