@@ -646,7 +646,7 @@ def test_a_list_that_is_gone_is_asked_for(monkeypatch, capsys, tmp_path, names):
     names.unlink()
     status, _, err = run(monkeypatch, capsys, "sample", out)
     assert status == 2
-    assert "give one with --names, to tell" in err
+    assert "is missing; give one with --names" in err
     (out / "config.json").unlink()
     status, _, err = run(monkeypatch, capsys, "sample", out)
     assert status == 2
@@ -660,9 +660,7 @@ def test_new_only_gives_up_where_nothing_new_comes(monkeypatch, capsys, tmp_path
     everything.write_text("a\n")
     monkeypatch.setattr(sample, "GIVE_UP", 2_000)
     options = (out, "--new-only", "--names", everything, "--max-length", 1, "--top-k", 1)
-    monkeypatch.setattr(
-        "mmjax.commands.sample.corpus.read_names", lambda _: ["", *map(chr, range(999))]
-    )
+    monkeypatch.setattr(corpus, "read_names", lambda _, **__: ["", *map(chr, range(999))])
     status, _, err = run(monkeypatch, capsys, "sample", *options)
     assert status == 2
     assert "the last 2,000 names drawn are all in the list" in err
