@@ -534,7 +534,7 @@ BAD = [
     ("mlp", ["--names", "{tmp}/none.txt"], r"none\.txt: no such file"),
     ("mlp", ["--names", "{tmp}"], r"is a folder"),
     ("mlp", ["--names", "{tmp}/empty"], r"empty: holds no names"),
-    ("mlp", ["--names", "{tmp}/garbage"], r"garbage: line 2, byte 118 \(0x80\) is not UTF-8"),
+    ("mlp", ["--names", "{tmp}/garbage"], r"garbage: line 3, byte 115 \(0x80\) is not UTF-8"),
     ("mlp", ["--names", "{tmp}/one"], r"a list of 1 name is too short"),
     ("bigram", ["--names", "{tmp}/many"], r"70,000 distinct characters are more than the 65,535"),
     ("bigram", ["--names", "{tmp}/large"], r"9,000 distinct characters are too many for a table"),
@@ -596,7 +596,9 @@ def test_bad_input_is_one_line_and_status_2(
     (tmp_path / "empty").touch()
     (tmp_path / "garbage").write_bytes(GARBAGE)
     (tmp_path / "one").write_text("ann\n")
-    (tmp_path / "many").write_text("".join(map(chr, range(70_100, 140_100))), encoding="utf-8")
+    (tmp_path / "many").write_text(
+        "".join(map(chr, range(0xF0000, 0xF0000 + 70_000))), encoding="utf-8"
+    )
     large = "\n".join(chr(0x4E00 + i) for i in range(9_000))
     (tmp_path / "large").write_text(large, encoding="utf-8")
     options = [option.format(tmp=tmp_path, run=mlp_run[0]) for option in options]
