@@ -183,8 +183,9 @@ def test_the_output_for_a_file_equals_single_scores(monkeypatch, capsys, tmp_pat
         else:
             expected = [found.log_probability, found.nats_per_character, rank]
             assert numbers == pytest.approx(expected, abs=0.0051)
-    monkeypatch.setattr("sys.stdin", (tmp_path / "file").open())
-    assert run(monkeypatch, capsys, "score", folder, "--file", "-", *options[2:])[1] == out
+    with (tmp_path / "file").open() as file:
+        monkeypatch.setattr("sys.stdin", file)
+        assert run(monkeypatch, capsys, "score", folder, "--file", "-", *options[2:])[1] == out
 
 
 def test_a_name_is_shown_letter_by_letter(monkeypatch, capsys, folder):
