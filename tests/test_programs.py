@@ -525,7 +525,7 @@ def test_help_explains_every_option(program, monkeypatch, capsys):
     assert status == 0
     assert "InputError" not in out
     options = [line for line in out.splitlines() if line.lstrip("│ ").startswith("-")]
-    assert len(options) >= (2 if program in ("diagnose", "compare") else 8)
+    assert len(options) >= (2 if program in ("diagnose", "compare", "score") else 8)
     assert "--vocab-size" not in out
 
 
