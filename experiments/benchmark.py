@@ -22,6 +22,7 @@ from experiments.bench import baselines
 from experiments.bench.baselines import Problem
 from mmjax import corpus, mlp, plots, train, vocab
 from mmjax.cli.program import main
+from mmjax.commands.name_list import NameList
 from mmjax.data import Batch
 from mmjax.errors import require_ranges
 from mmjax.io.text import Table
@@ -46,8 +47,7 @@ class Options:
     cores, each way runs with one thread and with two, and the faster one counts.
     """
 
-    names: Path = Path("data/names.txt")
-    """Take the examples from this list of names."""
+    name_list: NameList
     out: Path = Path("runs/benchmark")
     """Write benchmark.json and benchmark.svg to this folder."""
     rounds: int = 9
@@ -99,7 +99,7 @@ RATIOS = {
 
 def program(options: Options) -> int:
     """Check, time, show and save; return the exit status."""
-    tokens, problem = read(options.names)
+    tokens, problem = prepared(options.name_list.read())
     folder = RunFolder(options.out, options)
     missing = [] if importlib.util.find_spec("torch") else ["lecture", "compiled"]
     threads = range(1, min(2, os.cpu_count() or 1) + 1)
@@ -141,12 +141,11 @@ def program(options: Options) -> int:
     return 1 if wrong else 0
 
 
-def read(path: Path) -> tuple[np.ndarray, Problem]:
+def prepared(names: list[str]) -> tuple[np.ndarray, Problem]:
     """Return the training tokens of a list, and the starting point of every way.
 
     Raises `InputError` as `corpus` does.
     """
-    names = corpus.read_names(path)
     letters = vocab.build(names)
     tokens = corpus.encode(letters, corpus.split(names).train)
     config = mlp.MLP(vocab_size=letters.size)

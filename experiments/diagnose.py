@@ -13,8 +13,8 @@ from mmjax.cli.program import main
 from mmjax.diagnostics import snapshot
 from mmjax.errors import require
 from mmjax.report.snapshot import health_lines
+from mmjax.runs import lists
 from mmjax.runs.layout import FIGURES, PARTS, REPORT
-from mmjax.runs.lists import split_and_encode
 from mmjax.runs.reading import model_of, read_config, read_metrics, read_summary
 from mmjax.runs.result import BigramResult, RunResult
 from mmjax.runs.samples import read_samples
@@ -84,8 +84,10 @@ def read_mlp(run: Path, predictor: Predictor, vocab: Vocab, names: Path | None) 
     needed = ["names", "unique", "seed", "split_seed", "shuffles", *recipe_options]
     saved = read_config(run, needed)
     recipe = train.Recipe(**{name: saved[name] for name in recipe_options})
-    listed = corpus.read_names(names or saved["names"], unique=saved["unique"])
-    known = split_and_encode(listed, vocab, seed=saved["split_seed"], shuffles=saved["shuffles"])
+    listed = lists.read(saved, names)
+    known = lists.split_and_encode(
+        listed, vocab, seed=saved["split_seed"], shuffles=saved["shuffles"]
+    )
     records, figures = read_metrics(run), read_summary(run, MLP_FIGURES)
     state = train.init(model, recipe, jax.random.key(saved["seed"]))._replace(
         step=jnp.asarray(records[-1]["step"] if records else 0, jnp.int32),
@@ -108,7 +110,7 @@ def read_bigram(run: Path, predictor: Predictor, vocab: Vocab, names: Path | Non
     character that the model does not know. Another list of the same characters is not detected.
     """
     saved = read_config(run, ["names", "smoothing"])
-    listed = corpus.read_names(names or saved["names"], unique=saved.get("unique", False))
+    listed = lists.read(saved, names)
     table = counts.bigrams(corpus.encode(vocab, listed), vocab.size)
     return BigramResult(
         *(saved, read_summary(run, BIGRAM_FIGURES), read_metrics(run), read_samples(run)),

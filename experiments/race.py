@@ -11,6 +11,7 @@ from tqdm import tqdm
 from experiments.bench.racers import LOOKS, Course, ours, pytorch, shortened
 from mmjax import corpus, mlp, plots, train, vocab
 from mmjax.cli.program import main
+from mmjax.commands.name_list import NameList
 from mmjax.errors import require_ranges
 from mmjax.io.text import Table
 from mmjax.report import drawing
@@ -26,8 +27,7 @@ class Options:
     takes minutes. The clock runs during training only, not during compilation and evaluation.
     """
 
-    names: Path = Path("data/names.txt")
-    """Train on this list of names."""
+    name_list: NameList
     out: Path = Path("runs/race")
     """Write race.json and race.svg to this folder."""
     seed: int = 0
@@ -43,7 +43,7 @@ class Options:
 
 def program(options: Options) -> int:
     """Train each way, show and save; return the exit status."""
-    names = corpus.read_names(options.names)
+    names = options.name_list.read()
     letters = vocab.build(names)
     splits = corpus.split(names)
     course = Course(

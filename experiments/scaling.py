@@ -21,6 +21,7 @@ from experiments.benchmark import products
 from mmjax import Predictor, bigram, corpus, counts, mlp, plots, sample, train, vocab
 from mmjax.cli.devices import a_device_for_each_core
 from mmjax.cli.program import main
+from mmjax.commands.name_list import NameList
 from mmjax.errors import require_ranges
 from mmjax.io.text import Table
 from mmjax.report import drawing
@@ -45,12 +46,11 @@ class Options:
 
     It also measures models side by side, and longer and longer lists of names. Each step is shown
     beside its matrix products alone in NumPy's BLAS, the least time that its arithmetic takes. The
-    lists are drawn from the bigram of --names; each is read, split and encoded in a process of its
+    lists are drawn from the bigram of the list of names; each is read, split and encoded in a process of its
     own.
     """
 
-    names: Path = Path("data/names.txt")
-    """Take the examples, and the letter pairs of the drawn lists, from this list of names."""
+    name_list: NameList
     out: Path = Path("runs/scaling")
     """Write scaling.json and the pictures to this folder."""
     rounds: int = 11
@@ -89,7 +89,7 @@ class ListCost(NamedTuple):
 def program(options: Options) -> int:
     """Measure, show and save; return the exit status."""
     a_device_for_each_core(max(options.models))
-    names = corpus.read_names(options.names)
+    names = options.name_list.read()
     letters = vocab.build(names)
     tokens = jnp.asarray(corpus.encode(letters, names))
     folder = RunFolder(options.out, options)

@@ -12,9 +12,9 @@ import tyro
 from experiments.speedruns import course, logs, rules, trial
 from experiments.speedruns.entries import ENTRIES
 from experiments.speedruns.tracks import TRACKS, Entry
-from mmjax import corpus
 from mmjax.cli.devices import a_device_for_each_core
 from mmjax.cli.program import main
+from mmjax.commands.name_list import NameList
 from mmjax.errors import require, require_ranges
 from mmjax.io.text import Table
 from mmjax.runs.layout import make_folder
@@ -33,6 +33,7 @@ class Options:
 
     track: Annotated[TrackName, tyro.conf.Positional]  # pyright: ignore[reportInvalidTypeForm]
     """What counts: seconds to a loss, steps to a loss, or the loss."""
+    name_list: NameList
     entry: str | None = None
     """Run this entry; by default the newest of the track."""
     against: str | None = None
@@ -41,8 +42,6 @@ class Options:
     """Time no other entry."""
     seeds: int = rules.OFFICIAL
     """Run with seeds from 0 to one less than this number."""
-    names: Path = Path("data/names.txt")
-    """Use this list of names; its test part is not used."""
     out: Path = Path("runs/speedrun")
     """Write log.json to this folder."""
     keep: bool = False
@@ -72,7 +71,7 @@ def program(options: Options) -> int:
     """Run, show and save; return the exit status."""
     entries = chosen(options)
     name = next(iter(entries))
-    names = corpus.read_names(options.names)
+    names = options.name_list.read()
     listed = sha256("\n".join(names).encode()).hexdigest()
     ready = course.of_names(names)
     if hasattr(os, "sched_setaffinity"):  # macOS and Windows do not have this call

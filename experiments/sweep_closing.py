@@ -84,8 +84,7 @@ def table(outcomes: Sequence[Outcome], options: Sequence[str]) -> str:
 
 def mlp_command(options: Options, space: Space, best: Mapping[str, Any]) -> str:
     """Return the command that trains the network of a trial."""
-    typed = ["python", "-m", "experiments.mlp", "--names", str(options.name_list.names)]
-    typed += ["--unique"] * options.name_list.unique
+    typed = ["python", "-m", "experiments.mlp", *options.name_list.typed()]
     typed += ["--recipe", space.recipe]
     for name, value in {**space.fixed, **best}.items():
         option = name.replace("_", "-")

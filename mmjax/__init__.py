@@ -5,7 +5,7 @@ models        Models: their layers, activations and norms, and one file for each
 counts        Counting: bigram tables, their probabilities and their entropy
 train         Training: recipes, optimizers, one step, jitted runs, the loop
 metrics       Metrics for `train.fit`: functions of a chunk, one record per member
-evaluate      Evaluation: losses, the check against counting, recalibration
+evaluate      Evaluation: losses, scores of names, the check against counting, recalibration
 counting      Counted language models: Kneser-Ney smoothing, and mixtures of models
 generate      Generation: new names from any model
 distillation  Distillation: a dataset of what a teacher predicts, for a student to learn

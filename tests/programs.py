@@ -22,7 +22,7 @@ from experiments import (
     sweep,
 )
 from mmjax.cli.program import main
-from mmjax.commands import sample
+from mmjax.commands import sample, score
 from mmjax.commands import train as mlp
 from mmjax.commands.train_options import of_recipe
 from mmjax.runs import outcome
@@ -35,6 +35,7 @@ PROGRAMS = {
     "mlp": (of_recipe, mlp.program),
     "counting": (counting.Options, counting.program),
     "sample": (sample.Options, sample.program),
+    "score": (score.Options, score.program),
     "diagnose": (diagnose.Options, diagnose.program),
     "compare": (compare.Options, compare.program),
     "rates": (rates.of_recipe, rates.program),

@@ -12,11 +12,12 @@ from conftest import ROOT
 from experiments import benchmark
 from experiments.bench import baselines
 from mmjax import plots
+from mmjax.commands.name_list import NameList
 
 
 @pytest.fixture(scope="module")
-def start():
-    return benchmark.read(ROOT / "data/names.txt")
+def start(shipped_names):
+    return benchmark.prepared(shipped_names)
 
 
 def test_this_library_computes_what_numpy_does(start):
@@ -66,7 +67,10 @@ def test_ratios_are_medians_over_rounds():
 @pytest.mark.slow
 def test_the_benchmark_leaves_its_figures(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("XLA_FLAGS")  # what is timed is compiled as for users
-    assert benchmark.program(benchmark.Options(ROOT / "data/names.txt", tmp_path, rounds=1)) == 0
+    assert (
+        benchmark.program(benchmark.Options(NameList(ROOT / "data/names.txt"), tmp_path, rounds=1))
+        == 0
+    )
     figures = json.loads((tmp_path / "benchmark.json").read_text())
     assert figures["step_us"] > 0
     assert figures["numpy_ratio"] > 1

@@ -1,4 +1,6 @@
+import itertools
 import random
+import unicodedata
 from itertools import chain
 
 import jax
@@ -108,7 +110,8 @@ def test_unseen_keeps_order_and_duplicates():
         (b"\xef\xbb\xbfann\r\nbo\r\n", ["ann", "bo"]),
         (b"\n\n  ann \n\t\n\r\nbo\n\n", ["ann", "bo"]),
         ("Zoë\nJean-Luc\nSt. Ives\n李\n".encode(), ["Zoë", "Jean-Luc", "St. Ives", "李"]),
-        ("a\u2028b\x0bc\n".encode(), ["a\u2028b\x0bc"]),  # only a line feed ends a line
+        ("a\u2028b\x0bc\n".encode(), ["a\u2028b\x0bc"]),  # only CR and LF end a line
+        (b"a\rb\r\nc\n\rd\r\r", ["a", "b", "c", "d"]),
         (b"bo\nann\nbo\n", ["bo", "ann", "bo"]),
     ],
 )
@@ -119,16 +122,21 @@ def test_read_names(tmp_path, data, names):
     assert corpus.read_names(path, unique=True) == list(dict.fromkeys(names))
 
 
-@given(st.lists(st.text(min_size=1).filter(lambda s: s.strip() == s and not {"\n", "\0"} & set(s))))
-def test_what_is_written_is_read(tmp_path_factory, names):
-    path = tmp_path_factory.mktemp("list") / "names.txt"
-    try:
-        path.write_bytes("\n".join([*names, "end"]).encode())
-    except UnicodeEncodeError:  # lone surrogates are not valid in UTF-8
-        return
-    assert corpus.read_names(path) == [
-        name.removeprefix("\ufeff") if i == 0 else name for i, name in enumerate([*names, "end"])
-    ]
+LINE = st.text(st.characters(exclude_characters="\n\r\0", exclude_categories=["Cs"]), min_size=1)
+
+
+@given(
+    st.lists(LINE.filter(lambda s: s.strip() == s)),
+    st.lists(st.sampled_from(["\n", "\r", "\r\n"]), min_size=1),
+)
+def test_what_is_written_is_read_whatever_ends_the_lines(tmp_path_factory, names, ends):
+    path = tmp_path_factory.getbasetemp() / "written"
+    names = [*names, "end", "end", "end"]  # so that the list does not look like a table
+    lines = zip(names, itertools.cycle(ends), strict=False)
+    path.write_bytes("".join(name + end for name, end in lines).encode())
+    first = names[0].removeprefix("\ufeff")
+    expected = [unicodedata.normalize("NFC", name) for name in [first, *names[1:]] if name]
+    assert corpus.read_names(path) == expected
 
 
 @pytest.mark.parametrize(
@@ -141,6 +149,7 @@ def test_what_is_written_is_read(tmp_path_factory, names):
         (b"\xef\xbb\xbf\xe9", r"line 1, byte 4 \(0xe9\) is not UTF-8"),
         ("ann".encode("utf-16"), r"line 1, byte 1 \(0xff\) is not UTF-8"),
         (b"ann\nbo\0b", r"line 2, byte 3 \(0x00\).*binary"),
+        (b"ann\rbo\r\nb\xe9a", r"line 3, byte 2 \(0xe9\)"),
     ],
 )
 def test_bad_files_are_named_with_line_and_byte(tmp_path, data, message):

@@ -521,6 +521,7 @@ def test_a_strangers_run_folder_is_read_or_refused(tmp_path_factory, folder, dat
     [
         ("config.json", "names", 5),
         ("config.json", "unique", "yes"),
+        ("config.json", "column", 5),
         ("config.json", "seed", "x"),
         ("config.json", "learning_rate", "fast"),
         ("config.json", "steps", None),

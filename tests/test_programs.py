@@ -525,7 +525,7 @@ def test_help_explains_every_option(program, monkeypatch, capsys):
     assert status == 0
     assert "InputError" not in out
     options = [line for line in out.splitlines() if line.lstrip("│ ").startswith("-")]
-    assert len(options) >= (2 if program in ("diagnose", "compare") else 8)
+    assert len(options) >= (2 if program in ("diagnose", "compare", "score") else 8)
     assert "--vocab-size" not in out
 
 
@@ -534,7 +534,7 @@ BAD = [
     ("mlp", ["--names", "{tmp}/none.txt"], r"none\.txt: no such file"),
     ("mlp", ["--names", "{tmp}"], r"is a folder"),
     ("mlp", ["--names", "{tmp}/empty"], r"empty: holds no names"),
-    ("mlp", ["--names", "{tmp}/garbage"], r"garbage: line 2, byte 118 \(0x80\) is not UTF-8"),
+    ("mlp", ["--names", "{tmp}/garbage"], r"garbage: line 3, byte 115 \(0x80\) is not UTF-8"),
     ("mlp", ["--names", "{tmp}/one"], r"a list of 1 name is too short"),
     ("bigram", ["--names", "{tmp}/many"], r"70,000 distinct characters are more than the 65,535"),
     ("bigram", ["--names", "{tmp}/large"], r"9,000 distinct characters are too many for a table"),
@@ -596,7 +596,9 @@ def test_bad_input_is_one_line_and_status_2(
     (tmp_path / "empty").touch()
     (tmp_path / "garbage").write_bytes(GARBAGE)
     (tmp_path / "one").write_text("ann\n")
-    (tmp_path / "many").write_text("".join(map(chr, range(70_100, 140_100))), encoding="utf-8")
+    (tmp_path / "many").write_text(
+        "".join(map(chr, range(0xF0000, 0xF0000 + 70_000))), encoding="utf-8"
+    )
     large = "\n".join(chr(0x4E00 + i) for i in range(9_000))
     (tmp_path / "large").write_text(large, encoding="utf-8")
     options = [option.format(tmp=tmp_path, run=mlp_run[0]) for option in options]
@@ -646,7 +648,7 @@ def test_a_list_that_is_gone_is_asked_for(monkeypatch, capsys, tmp_path, names):
     names.unlink()
     status, _, err = run(monkeypatch, capsys, "sample", out)
     assert status == 2
-    assert "give one with --names, to tell" in err
+    assert "is missing; give one with --names" in err
     (out / "config.json").unlink()
     status, _, err = run(monkeypatch, capsys, "sample", out)
     assert status == 2
@@ -660,9 +662,7 @@ def test_new_only_gives_up_where_nothing_new_comes(monkeypatch, capsys, tmp_path
     everything.write_text("a\n")
     monkeypatch.setattr(sample, "GIVE_UP", 2_000)
     options = (out, "--new-only", "--names", everything, "--max-length", 1, "--top-k", 1)
-    monkeypatch.setattr(
-        "mmjax.commands.sample.corpus.read_names", lambda _: ["", *map(chr, range(999))]
-    )
+    monkeypatch.setattr(corpus, "read_names", lambda _, **__: ["", *map(chr, range(999))])
     status, _, err = run(monkeypatch, capsys, "sample", *options)
     assert status == 2
     assert "the last 2,000 names drawn are all in the list" in err

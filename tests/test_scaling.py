@@ -10,6 +10,7 @@ from conftest import ROOT
 from experiments import race, scaling
 from experiments.bench import racers
 from mmjax import corpus, train
+from mmjax.commands.name_list import NameList
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def short_list(tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_race_leaves_a_curve_for_each_way(short_list, tmp_path, capsys):
-    options = race.Options(short_list, tmp_path / "race", goal=3.0, scale=1e-6)
+    options = race.Options(NameList(short_list), tmp_path / "race", goal=3.0, scale=1e-6)
     with jax.numpy_dtype_promotion("standard"):  # nadamw raises a float to the power of its step
         assert race.program(options) == 0
     out = capsys.readouterr().out
@@ -61,7 +62,7 @@ def test_costs_of_every_size_are_measured(short_list, tmp_path, monkeypatch, cap
     monkeypatch.setattr(scaling, "AXES", {"batch_size": (2, 7), "hidden_layers": (1, 2)})
     monkeypatch.setattr(scaling, "STEPS", (2, 4))
     out = tmp_path / "scaling"
-    options = scaling.Options(short_list, out, rounds=1, most_names=10_000, models=(1, 2))
+    options = scaling.Options(NameList(short_list), out, rounds=1, most_names=10_000, models=(1, 2))
     assert scaling.program(options) == 0
     left = json.loads((out / "scaling.json").read_text())
     assert left["us_by_batch_size"]["sizes"] == [2, 7]

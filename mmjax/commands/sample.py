@@ -10,12 +10,12 @@ from typing import Annotated
 import jax
 import tyro
 
-from mmjax.data import corpus
-from mmjax.errors import InputError, require, require_ranges
+from mmjax.commands import name_list
+from mmjax.errors import require, require_ranges
 from mmjax.generate import sample
 from mmjax.generate.sample import Sample
 from mmjax.runs import weights
-from mmjax.runs.reading import model_of, read_config
+from mmjax.runs.reading import model_of
 from mmjax.runs.samples import marked, sample_lines
 
 GIVE_UP = 100_000  # names in a row without a new one
@@ -62,7 +62,7 @@ def program(options: Options) -> int:
     is_folder = options.run.is_dir()
     predictor, vocab = weights.load(model_of(options.run) if is_folder else options.run)
     folder = options.run if is_folder else options.run.parent
-    known = frozenset(corpus.read_names(options.names or list_of(folder)))
+    known = frozenset(name_list.of_run(folder, options.names))
     samples = sample.stream(
         predictor,
         vocab,
@@ -82,22 +82,6 @@ def program(options: Options) -> int:
         text = "\n".join(lines)
         print(text.expandtabs(24) if sys.stdout.isatty() else text)
     return 0
-
-
-def list_of(folder: Path) -> Path:
-    """Return the list that a run was trained on.
-
-    Raises `InputError` if the run does not tell, or the list is gone.
-    """
-    try:
-        path = Path(read_config(folder, ["names"])["names"])
-    except InputError as error:
-        raise InputError(f"{error}, or give the list with --names") from None
-    require(
-        path.exists(),
-        f"{path}: the list of this run is missing; give one with --names, to tell which names are new",
-    )
-    return path
 
 
 def new_ones(samples: Iterator[Sample], known: frozenset[str]) -> Iterator[Sample]:

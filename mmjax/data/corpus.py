@@ -16,9 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Integer
 
+from mmjax.data import name_file
 from mmjax.data import vocab as vocabulary
+from mmjax.data.name_file import Note
 from mmjax.data.vocab import BOUNDARY, Vocab
-from mmjax.errors import InputError, require
+from mmjax.errors import require
 from mmjax.io import files
 
 MEMORY = 30  # bytes of memory per byte of the list, at most; names of three letters take the most
@@ -33,33 +35,46 @@ class Splits(NamedTuple):
     test: list[str]
 
 
-def read_names(path: str | Path, *, unique: bool = False) -> list[str]:
+def read_names(
+    path: str | Path,
+    *,
+    unique: bool = False,
+    column: str | None = None,
+    header: bool = False,
+    lower: bool = False,
+    note: Note = name_file.no_note,
+) -> list[str]:
     """Return the names in a UTF-8 text file.
 
-    The file has one name per line. With `unique`, a repeated name is returned once. A byte order
-    mark, CRLF line ends, blank lines and white space around a name are dropped. Raises `InputError`
-    if `files.read` does, if the file is not UTF-8 text or has a NUL character (the message names
-    line and byte), or if it holds no name.
+    The file has one name per line. A byte order mark, blank lines and white space around a name are
+    dropped. LF, CRLF and CR end a line. Names are changed to Unicode's normal form NFC.
+
+    With `column`, the file is CSV, TSV or JSON. `column` is a name in the first line, a key of
+    JSON's objects, or a number from 1; "0" stands for whole lines. With `header`, the first line is
+    not a name. With `lower`, all names are made lower case. With `unique`, a repeated name is
+    returned once. `note` gets one line about each thing that a user may want to know: names that
+    were changed to NFC, a first line that looks like a header, mixed case, lines without a name.
+
+    Raises `InputError` if `files.read` does; if the file is not UTF-8 text or has a NUL character
+    (the message names line and byte); if it looks like CSV, TSV or JSON, and no `column` is given;
+    if it has no such column; or if it holds no name.
     """
     data = files.read(path, "give a text file with one name per line", weight=MEMORY)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        # The codec counts bytes from after the byte order mark, if the file has one.
-        at = len(data) - len(error.object) + error.start
-        raise InputError(f"{path}: {_place(data, at)} is not UTF-8; save it as UTF-8") from None
-    if "\0" in text:
-        place = _place(data, data.index(b"\0"))
-        raise InputError(f"{path}: {place} is not allowed in text; is this a binary file?")
-    names = [name for line in text.split("\n") if (name := line.strip())]
+    text = name_file.text_of(path, data)
+    del data
+    if column is None or column == name_file.LINES:
+        names = name_file.lines_of(text)
+        if column is None:
+            name_file.require_plain(path, text, names)
+        names = names[1:] if header else names
+    else:
+        names = name_file.column_of(path, text, column, header=header, note=note)
+    del text
     require(bool(names), f"{path}: holds no names; put one name on each line")
+    if not header:
+        name_file.note_header(path, names, note)
+    name_file.tidy(path, names, lower=lower, note=note)
     return list(dict.fromkeys(names)) if unique else names
-
-
-def _place(data: bytes, at: int) -> str:
-    line = data.count(b"\n", 0, at) + 1
-    byte = at - data.rfind(b"\n", 0, at)
-    return f"line {line}, byte {byte} (0x{data[at]:02x})"
 
 
 def split(names: Sequence[str], *, seed: int = 42, shuffles: int = 2) -> Splits:

@@ -31,6 +31,8 @@ def name_losses(
 
     `tokens` is a flat array as `corpus.encode` returns it.
     """
+    if len(tokens) < 2:
+        return np.zeros(0)
     predictor = lookup.for_many(predictor, len(tokens) - 1)
     parts = [
         np.asarray(piece_nll(predictor, piece), np.float64)[:size]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import NamedTuple
+from unicodedata import category, east_asian_width
 
 
 def shown(text: str) -> str:
@@ -12,6 +13,18 @@ def shown(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def width(text: str) -> int:
+    """Return how many columns of a terminal a text takes.
+
+    Wide characters, such as Chinese ones, take two; combining marks take none.
+    """
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if category(c) in ("Mn", "Me") else 1 + (east_asian_width(c) in "WF") for c in text
+    )
 
 
 Cell = str | int | float | list[str] | None
@@ -33,10 +46,14 @@ class Table(NamedTuple):
     def __str__(self) -> str:
         """Return aligned columns: the first to the left, all others to the right."""
         lines = [list(self.header), *self.cells()]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
-            "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
+        widths = [max(map(width, column)) for column in zip(*lines, strict=True)]
+        padded = (
+            [(text, " " * (most - width(text))) for text, most in zip(line, widths, strict=True)]
             for line in lines
+        )
+        return "\n".join(
+            "  ".join(["".join(first), *(space + text for text, space in others)]).rstrip()
+            for first, *others in padded
         )
 
 

@@ -92,7 +92,8 @@ def for_many(predictor: Predictor, examples: int) -> Predictor:
 
     It does if the table fits and has fewer rows than `examples`; else the predictor is unchanged.
     """
-    worthwhile = fits(predictor.model) and size(predictor.model) < examples
+    model = predictor.model
+    worthwhile = not isinstance(model, Table) and fits(model) and size(model) < examples
     return tabulate(predictor) if worthwhile else predictor
 
 

@@ -1,6 +1,8 @@
 """Lists of names, split and encoded as the programs need them."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -8,6 +10,9 @@ from mmjax import counts, evaluate
 from mmjax.data import corpus, vocab
 from mmjax.data.vocab import Vocab
 from mmjax.model import Predictor
+
+# The options of `corpus.read_names` that a run keeps in its config.json.
+READING = ("unique", "column", "header", "lower")
 
 
 class Lists(NamedTuple):
@@ -21,6 +26,16 @@ class Lists(NamedTuple):
     vocab: Vocab
     tokens: dict[str, np.ndarray]
     pairs: dict[str, counts.Pairs]
+
+
+def read(config: Mapping[str, Any], names: Path | None = None) -> list[str]:
+    """Return the list that a run was trained on, read with the options in its config.json.
+
+    `names` is the path of the list if it has moved. Raises `InputError` as `corpus.read_names`
+    does. There are no notes; the run printed them.
+    """
+    reading = {name: config[name] for name in READING if name in config}
+    return corpus.read_names(names or config["names"], **reading)
 
 
 def split(names: list[str], *, seed: int, shuffles: int) -> dict[str, list[str]]:

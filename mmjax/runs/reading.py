@@ -11,7 +11,8 @@ from mmjax.runs.layout import CONFIG, INTERRUPTED, MEMBER, METRICS, MODEL, PARTS
 
 # Types of the entries in a run's files. Every other entry is a figure, which may be None.
 CONFIG_KINDS = {
-    **{"names": str, "unique": bool, "smoothing": int | float, "recipe": str},
+    **{"names": str, "unique": bool, "column": str | None, "header": bool, "lower": bool},
+    **{"smoothing": int | float, "recipe": str},
     **dict.fromkeys(("seed", "split_seed", "shuffles", "steps"), int),
     **{"drop_step": int, "out": str, "data": str, "optimizer": str, "schedule": str},
 }
