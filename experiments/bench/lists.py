@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 KANA = "あき いく うめ えり おと かず きぬ くる けい ことの さく しず すみ せつ その たま ちか つき とも なお にし ぬい ねね のり はな ひさ ふゆ まさ みや むつ もも やす ゆき よし らん りつ るり れい わか"
 KANA_ENDINGS = "こ み え か よ の は な り ね せ を ほ と き"
-SYLLABLES = "nor vex tal ori lum bren dax sel kor pha ner tri von mar lis gran tek sol ver dan qui zen par"
+SYLLABLES = (
+    "nor vex tal ori lum bren dax sel kor pha ner tri von mar lis gran tek sol ver dan qui zen par"
+)
 TRADES = "Systems Logistics Foods Energy Labs Optics Partners Textiles Marine Robotics"
 FORMS = "GmbH Ltd SA AB Inc. Oy"
 GREEK = "Μελ Καρ Θερ Παλ Λευκ Δαφν Ξυλ Αρν Φιλ Σταμ Γαλ Πετρ Ραχ Βουν Τρικ Αμπ Ελαι Νερ"
