@@ -54,6 +54,15 @@ def build(names: Iterable[str]) -> Vocab:
     return Vocab("".join(sorted(set("".join(names)))))
 
 
+def require_size(vocab: Vocab, size: int) -> None:
+    """Raise `InputError` unless the vocabulary has as many tokens as a model."""
+    require(
+        vocab.size == size,
+        f"the vocabulary has {vocab.size:,} tokens with the boundary, but the model has {size:,}; "
+        "give the vocabulary that the model was trained with",
+    )
+
+
 def encode(vocab: Vocab, text: str, *, boundary: str | None = None) -> np.ndarray:
     """Return the tokens of `text`: an array [len(text)] of `vocab.dtype`.
 

@@ -1,8 +1,9 @@
 """Sampling: new names from any model."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
-from itertools import count, islice
+from itertools import count, islice, repeat
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -14,8 +15,10 @@ from mmjax.data import corpus
 from mmjax.data import vocab as vocabulary
 from mmjax.data.vocab import BOUNDARY, Vocab
 from mmjax.errors import require
+from mmjax.generate import conditional, rejection
 from mmjax.generate.categorical import categorical
-from mmjax.generate.filters import filter_logits
+from mmjax.generate.conditions import Conditions, automaton, span
+from mmjax.generate.filters import GREEDY, filter_logits, options_of
 from mmjax.keys import NAMES
 from mmjax.model import Predictor
 from mmjax.models import lookup
@@ -24,7 +27,6 @@ from mmjax.models import lookup
 BATCH = 1024
 MAX_LENGTH = 64
 T = TypeVar("T")
-GREEDY = 1e-6  # a temperature below this takes the likeliest letter
 
 
 class Sample(NamedTuple):
@@ -45,6 +47,8 @@ def generate(
     temperature: Real[Array, ""] | float = 1.0,
     top_k: int | None = None,
     top_p: Real[Array, ""] | float | None = None,
+    min_p: Real[Array, ""] | float | None = None,
+    typical: Real[Array, ""] | float | None = None,
 ) -> tuple[Int[Array, "batch max_length"], Bool[Array, "batch"]]:
     """Return (tokens, ended) of `batch` names that begin with `prefix`.
 
@@ -64,7 +68,12 @@ def generate(
         position, tokens, ended = carry
         contexts = jax.lax.dynamic_slice_in_dim(tokens, position - block_size, block_size, 1)
         logits = filter_logits(
-            predictor.logits(contexts), temperature=temperature, top_k=top_k, top_p=top_p
+            predictor.logits(contexts),
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            min_p=min_p,
+            typical=typical,
         )
         drawn = categorical(jax.random.fold_in(key, position), logits)
         drawn = jnp.where(ended, BOUNDARY, drawn)
@@ -85,53 +94,66 @@ def stream(
     temperature: float = 1.0,
     top_k: int | None = None,
     top_p: float | None = None,
+    min_p: float | None = None,
+    typical: float | None = None,
     max_length: int = MAX_LENGTH,
+    conditions: Conditions | None = None,
 ) -> Iterator[Sample]:
     """Return endless samples, the same for the same `key`.
 
     The key may be the one that the model was trained with: sampling uses random numbers of its own.
 
     `temperature` below 1 makes likely letters likelier, 0 always takes the likeliest (one of them
-    at random if several tie), above 1 makes names stranger. Then `top_k` is applied, then `top_p`
-    to the remaining tokens: see `filter_logits`. A name is cut at `max_length` characters; a cut
-    name counts as a name, and its `Sample` has `ended` False.
+    at random if several tie) and repeats that name, above 1 makes names stranger. Then `top_k`,
+    `top_p`, `min_p` and `typical` apply in this order: see `filter_logits`. A name is cut at
+    `max_length` characters; a cut name counts as a name, and its `Sample` has `ended` False.
+
+    With `conditions`, the names are those of the filtered model that meet them and end by
+    themselves within `max_length` characters. If the model fits a table, the draws are exact (see
+    `conditional`); else names are drawn until they meet the conditions, and the iterator raises
+    `InputError` if too few do (see `rejection`). `prefix` replaces that of the conditions; it is
+    never drawn, but given.
 
     Raises `InputError` if the vocabulary has another size than the model, a number is out of range,
-    or the prefix has an unknown character or is not shorter than `max_length`.
+    the prefix has an unknown character or is not shorter than `max_length`, or no name meets the
+    conditions.
     """
-    require(
-        vocab.size == predictor.model.vocab_size,
-        f"the vocabulary has {vocab.size:,} tokens with the boundary, but the model has "
-        f"{predictor.model.vocab_size:,}; give the vocabulary that the model was trained with",
-    )
+    vocabulary.require_size(vocab, predictor.model.vocab_size)
     require(1 <= max_length <= 10_000, f"max_length must be from 1 to 10,000, not {max_length}")
-    require(
-        0 <= temperature <= 1e6,  # False for a NaN
-        f"temperature must be a number from 0 to 1,000,000, not {temperature}",
-    )
-    require(top_k is None or top_k >= 1, f"top_k must be at least 1, not {top_k}")
-    require(top_p is None or 0 < top_p <= 1, f"top_p must be above 0 and at most 1, not {top_p}")
+    filters = options_of(temperature, top_k, top_p, min_p, typical)
+    conditions = conditions or Conditions()
+    prefix = prefix or conditions.prefix
+    conditions = replace(conditions, prefix=prefix)
     require(
         len(prefix) < max_length,
         f"the prefix has {len(prefix)} characters, but must be shorter than max_length, {max_length}; give a "
         "shorter prefix or a larger max_length",
     )
     start = vocabulary.encode(vocab, prefix)
-    if lookup.fits(predictor.model):
+    is_table = lookup.fits(predictor.model)
+    if is_table:
         predictor = lookup.tabulate(predictor)
-    if temperature < GREEDY:
-        temperature, top_k = 1.0, 1
-    draw = partial(
-        generate,
-        predictor,
-        max_length=max_length,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-    )
     key = jax.random.fold_in(key, NAMES)
-    drawn = (draw(jax.random.fold_in(key, batch), start) for batch in count())
-    return (sample for batch in _ahead(drawn) for sample in _samples(vocab, *batch))
+    keys = (jax.random.fold_in(key, batch) for batch in count())
+    accepted = None
+    if conditions != Conditions(prefix):
+        accepted = automaton(conditions, vocab)
+        _, max_length = span(conditions, accepted, start, max_length)
+        plan = is_table and conditional.plan(predictor, accepted, start, max_length, filters)
+        if plan:
+            require(
+                plan.probability > 0,
+                f"no name of this model, with these filters, can {conditions}; loosen one",
+            )
+            exact = (conditional.draw(plan, each, BATCH) for each in keys)
+            return (sample for batch in exact for sample in _samples(vocab, *batch))
+    draw = partial(generate, predictor, max_length=max_length, **filters)
+    if temperature < GREEDY:
+        drawn = repeat(draw(next(keys), start, batch=1))
+    else:
+        drawn = _ahead(draw(each, start) for each in keys)
+    batches = rejection.accepted(drawn, accepted, conditions) if accepted else drawn
+    return (sample for batch in batches for sample in _samples(vocab, *batch))
 
 
 def _ahead(batches: Iterator[T]) -> Iterator[T]:
@@ -157,7 +179,7 @@ def names(
     return [sample.name for sample in islice(stream(predictor, vocab, key, **options), n)]
 
 
-def _samples(vocab: Vocab, tokens: Array, ended: Array) -> Iterator[Sample]:
+def _samples(vocab: Vocab, tokens: Any, ended: Any) -> Iterator[Sample]:
     rows = np.pad(np.asarray(tokens), ((0, 0), (1, 0)))
     kept = rows != BOUNDARY
     kept[:, 0] = True  # keep the boundary before each name, drop the padding
