@@ -5,7 +5,7 @@ import dataclasses
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_type_hints
 
@@ -140,4 +140,14 @@ def parse(command: str, options: type[Options], arguments: Arguments) -> Options
     lines = [line.strip("│╭╮╰╯─ ") for line in framed.getvalue().splitlines()]
     said = [line for line in lines if line and not line.startswith("For full helptext")]
     said = takewhile(lambda line: not line.startswith("Argument helptext"), said[1:])
-    raise InputError(f"{' '.join(said).rstrip('.')}; see {command} --help")
+    hint = _hint(options, arguments)
+    raise InputError(f"{' '.join(said).rstrip('.')}; {hint}see {command} --help")
+
+
+def _hint(options: Any, arguments: Arguments) -> str:
+    """Return how to write a value that was taken for an option, such as -a."""
+    known = {f"--{field.name.replace('_', '-')}" for field in flat(options)}
+    for option, value in pairwise(arguments):
+        if option in known and value.startswith("-") and value.partition("=")[0] not in known:
+            return f"write {option}={value} if {value} is a value; "
+    return ""

@@ -31,7 +31,9 @@ def main(
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)  # notebooks have streams without it
         if reconfigure:
-            reconfigure(errors="backslashreplace")
+            # Files and pipes get UTF-8, the terminal what it can show.
+            encoding = None if stream.isatty() else "utf-8"
+            reconfigure(encoding=encoding, errors="backslashreplace")
     keep_compiled()
     try:
         arguments = sys.argv[1:]

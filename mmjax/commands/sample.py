@@ -1,101 +1,109 @@
 """Draw names from a trained model."""
 
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from itertools import islice
-from pathlib import Path
-from typing import Annotated
+from typing import TypeVar
 
 import jax
-import tyro
 
-from mmjax.commands import name_list
-from mmjax.errors import require, require_ranges
-from mmjax.generate import sample
+from mmjax.commands.listed import known_names
+from mmjax.commands.sample_options import Options
+from mmjax.commands.sample_output import show
+from mmjax.commands.spelling import spelled
+from mmjax.data import corpus
+from mmjax.errors import InputError, require
+from mmjax.generate import beam, conditional, sample
+from mmjax.generate.beam import Scored
+from mmjax.generate.conditions import Conditions
+from mmjax.generate.filters import options_of
 from mmjax.generate.sample import Sample
+from mmjax.models import lookup
 from mmjax.runs import weights
 from mmjax.runs.reading import model_of
-from mmjax.runs.samples import marked, sample_lines
 
-GIVE_UP = 100_000  # names in a row without a new one
-
-
-@dataclass(frozen=True)
-class Options:
-    """Draw names from a trained model, each marked as new or in the list.
-
-    In a pipe, name and mark are separated by a tab.
-    """
-
-    run: Annotated[Path, tyro.conf.Positional]
-    """Load the model from this run folder, or from this .safetensors file. With a file of checkpoints/,
-    also give --names."""
-    count: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 20
-    """Draw this many names, cut ones included."""
-    temperature: float = 1.0
-    """Divide the logits by this, before --top-k: below 1 makes likely letters likelier,
-    0 takes the likeliest, above 1 makes names stranger."""
-    top_k: int | None = None
-    """Draw only from the k likeliest letters, and those that tie with the last.
-    Applies before --top-p."""
-    top_p: float | None = None
-    """Draw only from the smallest set of most likely letters whose total probability reaches this; ties are kept."""
-    prefix: str = ""
-    """Begin every name with these letters."""
-    max_length: int = sample.MAX_LENGTH
-    """Cut a name after this many characters; it counts as a name and is marked as cut."""
-    new_only: bool = False
-    """Draw only names that are not in the list."""
-    names: Path | None = None
-    """Mark names that are not in this list as new; by default the list that the model was trained on."""
-    seed: int = 0
-    """Seed of the draws."""
-
-    def __post_init__(self):
-        """Raise `InputError` if a number is out of range; `sample.stream` checks the rest."""
-        require_ranges(self, count=(0, 2**63 - 1), seed=(0, 2**32 - 1))
+GIVE_UP = 100_000  # names in a row of which none is wanted
+Drawn = TypeVar("Drawn", Sample, Scored)
 
 
 def program(options: Options) -> int:
     """Load, draw and show; return the exit status."""
     is_folder = options.run.is_dir()
     predictor, vocab = weights.load(model_of(options.run) if is_folder else options.run)
-    folder = options.run if is_folder else options.run.parent
-    known = frozenset(name_list.of_run(folder, options.names))
-    samples = sample.stream(
-        predictor,
-        vocab,
-        jax.random.key(options.seed),
-        prefix=options.prefix,
-        temperature=options.temperature,
-        top_k=options.top_k,
-        top_p=options.top_p,
-        max_length=options.max_length,
-    )
-    if options.new_only:
-        samples = new_ones(samples, known)
-    wanted = islice(samples, options.count)
-    # New names may run out: show each one as it comes.
-    together = 1 if options.new_only else sample.BATCH
-    while lines := sample_lines(marked(list(islice(wanted, together)), known)):
-        text = "\n".join(lines)
-        print(text.expandtabs(24) if sys.stdout.isatty() else text)
+    known = known_names(options)
+    conditions = spelled(options.conditions, vocab, known or ())
+    if options.likeliest is not None:
+        names = beam.ranked(predictor, vocab, conditions=conditions, max_length=options.cut)
+        names = wanted(names, options, known)
+        scored = (
+            beam.spread(names, options.likeliest, options.diverse)
+            if options.diverse
+            else islice(names, options.likeliest)
+        )
+        samples = (Sample(each.name, True) for each in scored)
+    else:
+        given = conditions != Conditions(conditions.prefix, min_length=1, edits=options.edits)
+        drawn = sample.stream(
+            predictor,
+            vocab,
+            jax.random.key(options.seed),
+            conditions=conditions if given else Conditions(conditions.prefix),
+            max_length=options.cut,
+            **options.filters,
+        )
+        if given and sys.stdout.isatty() and lookup.fits(predictor.model):
+            filters = options_of(**options.filters)
+            share = conditional.probability(
+                predictor, vocab, conditions, max_length=options.cut, **filters
+            )
+            print(f"1 in {1 / share:,.0f} names of this model {conditions}", file=sys.stderr)
+        samples = islice(wanted(drawn, options, known), options.count)
+    asked = options.count if options.likeliest is None else options.likeliest
+    show(until_error(samples, asked), options, predictor, vocab, known)
     return 0
 
 
-def new_ones(samples: Iterator[Sample], known: frozenset[str]) -> Iterator[Sample]:
-    """Yield the samples that are not known.
+def wanted(
+    samples: Iterable[Drawn], options: Options, known: Iterable[str] | None
+) -> Iterator[Drawn]:
+    """Return the samples that the options let through: none is empty.
 
-    Raises `InputError` after `GIVE_UP` known ones in a row.
+    The iterator raises `InputError` after `GIVE_UP` others in a row.
     """
-    row = 0
-    for drawn in samples:
-        row = row + 1 if drawn.name in known else 0
-        require(
-            row < GIVE_UP,
-            f"the last {GIVE_UP:,} names drawn are all in the list; raise --temperature, "
-            "or give another --prefix",
-        )
-        if row == 0:
+    refused = {"", options.like}
+    if options.new_only:
+        refused.update(known or ())
+    if options.avoid:
+        refused.update(corpus.read_names(options.avoid))
+    reasons = {"in the list": options.new_only, "to be avoided": options.avoid}
+    reasons |= {"shown already": options.unique, "the name of --like": options.like}
+    said = " or ".join(reason for reason, given in reasons.items() if given) or "empty"
+
+    def through() -> Iterator[Drawn]:
+        row = 0
+        for drawn in samples:
+            row = row + 1 if drawn.name in refused else 0
+            require(
+                row < GIVE_UP,
+                f"the last {GIVE_UP:,} names drawn are all {said}; raise --temperature, "
+                "or give another --prefix",
+            )
+            if row == 0:
+                if options.unique:
+                    refused.add(drawn.name)
+                yield drawn
+
+    return through()
+
+
+def until_error(samples: Iterable[Sample], asked: int) -> Iterator[Sample]:
+    """Yield the samples; if there are some, say why there are no more, and do not raise."""
+    found = 0
+    try:
+        for drawn in samples:
             yield drawn
+            found += 1
+    except InputError as error:
+        if not found:
+            raise
+        print(f"{found:,} of {asked:,} names: {error}", file=sys.stderr)

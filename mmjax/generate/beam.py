@@ -124,7 +124,7 @@ def _search(vocab: Vocab, expand: Expand, root: Prefix, batch: int) -> Iterator[
         if waiting and (len(waiting) == batch or not heap or _ends(known, heap[0])):
             for each in continuations(expand, waiting):
                 if len(each.tokens):
-                    heapq.heappush(heap, (-each.bounds[0], len(known), 0))
+                    heapq.heappush(heap, (-float(each.bounds[0]), len(known), 0))
                 known.append(each)
                 numbers += len(each.tokens)
             waiting = []
@@ -138,7 +138,7 @@ def _search(vocab: Vocab, expand: Expand, root: Prefix, batch: int) -> Iterator[
         _, at, rank = heapq.heappop(heap)
         each = known[at]
         if rank + 1 < len(each.tokens):
-            heapq.heappush(heap, (-each.bounds[rank + 1], at, rank + 1))
+            heapq.heappush(heap, (-float(each.bounds[rank + 1]), at, rank + 1))
         log_prob = float(each.log_probs[rank])
         if each.tokens[rank] == BOUNDARY:
             found += 1
@@ -149,4 +149,4 @@ def _search(vocab: Vocab, expand: Expand, root: Prefix, batch: int) -> Iterator[
 
 
 def _ends(known: Sequence[Continuations], item: tuple[float, int, int]) -> bool:
-    return known[item[1]].tokens[item[2]] == BOUNDARY
+    return bool(known[item[1]].tokens[item[2]] == BOUNDARY)

@@ -57,7 +57,7 @@ class Conditions:
             f"end with {self.suffix!r}": self.suffix,
             f"contain {self.contains!r}": self.contains,
             f"match {self.pattern!r}": self.pattern,
-            f"are at most {self.edits} edits from {self.like!r}": self.like,
+            f"are at most {self.edits} edit{'s' * (self.edits != 1)} from {self.like!r}": self.like,
             f"have at least {self.min_length} letters": self.min_length > 1,
             f"have at most {self.max_length} letters": self.max_length is not None,
         }

@@ -113,7 +113,7 @@ class RunFolder:
 
     def write_samples(self, samples: Sequence[tuple[str, str]]) -> None:
         """Write the sampled names with their marks, one name per line."""
-        files.write(self.path / SAMPLES, "\n".join([*sample_lines(samples), ""]))
+        files.write(self.path / SAMPLES, "\n".join([*sample_lines(samples, escape=False), ""]))
 
     def write_model(self, predictor: Predictor, vocab: Vocab, name: str = MODEL) -> None:
         """Write the weights."""
