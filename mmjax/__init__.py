@@ -42,7 +42,7 @@ from mmjax.counting import kneser_ney, mixture
 from mmjax.data import corpus, vocab
 from mmjax.data.vocab import Vocab
 from mmjax.errors import InputError
-from mmjax.generate import sample
+from mmjax.generate import beam, conditions, sample
 from mmjax.model import Predictor
 from mmjax.models import bigram, folding, layers, lookup, mlp
 from mmjax.runs import checkpoint, weights
@@ -54,8 +54,10 @@ __all__ = [
     "Predictor",
     "Vocab",
     "__version__",
+    "beam",
     "bigram",
     "checkpoint",
+    "conditions",
     "corpus",
     "counting",
     "counts",

@@ -119,10 +119,11 @@ def test_sample_reads_the_run(mlp_run, monkeypatch, capsys, shipped_names):
     known = set(shipped_names)
     options = (folder, "-n", 300, "--new-only", "--prefix", "an", "--top-k", 5, "--top-p", 0.9)
     _, out, _ = run(monkeypatch, capsys, "sample", *options)
-    names = [line.split("\t")[0] for line in out.splitlines()]
+    names = out.splitlines()
     assert len(names) == 300
     assert all(name.startswith("an") and name not in known for name in names)
-    _, out, _ = run(monkeypatch, capsys, "sample", folder, "-n", 50, "--max-length", 3)
+    cut = ("-n", 50, "--cut", 3, "--format", "text")
+    _, out, _ = run(monkeypatch, capsys, "sample", folder, *cut)
     assert "\tnew, cut" in out
     assert max(len(line.split("\t")[0]) for line in out.splitlines()) == 3
 
@@ -372,7 +373,7 @@ def test_the_table_without_smoothing_is_drawn_from(monkeypatch, capsys, tmp_path
     table = tmp_path / "run/counts.safetensors"
     status, drawn, _ = run(monkeypatch, capsys, "sample", table, "-n", 50)
     assert status == 0
-    assert all(re.match(r"(ab)+c?\t", line) for line in drawn.splitlines())
+    assert all(re.fullmatch(r"(ab)+c?", line) for line in drawn.splitlines())
 
 
 @pytest.mark.slow
@@ -661,7 +662,7 @@ def test_new_only_gives_up_where_nothing_new_comes(monkeypatch, capsys, tmp_path
     everything = tmp_path / "everything.txt"
     everything.write_text("a\n")
     monkeypatch.setattr(sample, "GIVE_UP", 2_000)
-    options = (out, "--new-only", "--names", everything, "--max-length", 1, "--top-k", 1)
+    options = (out, "--new-only", "--names", everything, "--cut", 1, "--top-k", 1)
     monkeypatch.setattr(corpus, "read_names", lambda _, **__: ["", *map(chr, range(999))])
     status, _, err = run(monkeypatch, capsys, "sample", *options)
     assert status == 2
@@ -673,9 +674,14 @@ def test_a_name_cannot_drive_the_terminal(monkeypatch, capsys, tmp_path):
     path.write_text("a\x1b[31mb\u202ec\n" * 9, encoding="utf-8")
     out = tmp_path / "run"
     run(monkeypatch, capsys, "bigram", "--names", path, "--out", out, "--steps", 3_000)
-    _, output, _ = run(monkeypatch, capsys, "sample", out, "-n", 50)
-    assert r"a\x1b[31mb\u202ec" in output
-    assert "\x1b" not in output + (out / "samples.txt").read_text()
+    assert "\x1b" in (out / "samples.txt").read_text(encoding="utf-8")
+    _, piped, _ = run(monkeypatch, capsys, "sample", out, "-n", 50)
+    assert "a\x1b[31mb\u202ec" in piped.splitlines()
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda _: True)
+    for form in ("auto", "csv", "json", "jsonl"):
+        _, shown, _ = run(monkeypatch, capsys, "sample", out, "-n", 50, "--format", form)
+        assert re.search(r"a\\(x1b|u001b)\[31mb\\u202ec", shown)
+        assert not set(shown) & {"\x1b", "\u202e"}
 
 
 KEEP = """

@@ -31,7 +31,7 @@ def program(options: Options) -> int:
     is_folder = options.run.is_dir()
     predictor, vocab = weights.load(model_of(options.run) if is_folder else options.run)
     known = known_names(options)
-    conditions = spelled(options.conditions, vocab, known or ())
+    conditions = spelled(options.conditions(), vocab, known or ())
     if options.likeliest is not None:
         names = beam.ranked(predictor, vocab, conditions=conditions, max_length=options.cut)
         names = wanted(names, options, known)

@@ -15,11 +15,10 @@ from mmjax.generate.conditions import Conditions
 class Options:
     """Draw names from a trained model, each marked as new or in the list.
 
-    In a pipe or a file, there are the names alone, one per line. A name can have to meet
-    conditions: --prefix, --suffix, --contains, --pattern, --min-length, --max-length and --like.
-    Then only names that end by themselves are drawn, from the model's own names that meet all
-    conditions. If not all names can be found, a line on standard error says why; the status is 2 if
-    there is none at all.
+    A pipe or a file gets the names alone, one per line. --prefix, --suffix, --contains, --pattern,
+    --min-length, --max-length and --like are conditions. With one of them besides --prefix, the
+    names are the model's own names that meet all conditions and end by themselves. If there are
+    fewer names than asked for, a line on standard error says why; the status is 2 if there is none.
     """
 
     run: Annotated[Path, tyro.conf.Positional]
@@ -89,6 +88,7 @@ class Options:
         """Raise `InputError` if a number is out of range; `sample.stream` checks the rest."""
         require_ranges(self, count=(0, 2**63 - 1), seed=(0, 2**32 - 1), cut=(1, 10_000))
         require_ranges(self, min_length=(0, 10_000))
+        self.conditions()
         if self.likeliest is not None:
             require_ranges(self, likeliest=(0, 1_000_000), diverse=(0.0, 1_000.0))
         plain = {"temperature": 1.0, "top_k": None, "top_p": None, "min_p": None, "typical": None}
@@ -107,9 +107,8 @@ class Options:
         names = ("temperature", "top_k", "top_p", "min_p", "typical")
         return {name: getattr(self, name) for name in names}
 
-    @property
     def conditions(self) -> Conditions:
-        """The conditions on every name, as they are typed; a name is never empty.
+        """Return the conditions on every name, as they are typed; a name is never empty.
 
         Raises `InputError` if a number is out of range.
         """
