@@ -144,7 +144,9 @@ def test_exact_draws_have_the_probabilities_of_brute_force(model, c, filters):
 
 @pytest.mark.parametrize("exact", [True, False])
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize(("c", "filters"), [CASES[0], CASES[5]])
+@pytest.mark.parametrize(
+    ("c", "filters"), [CASES[0], pytest.param(*CASES[5], marks=pytest.mark.slow)]
+)
 def test_both_ways_draw_from_the_conditional_distribution(monkeypatch, exact, model, c, filters):
     if not exact:
         monkeypatch.setattr(lookup, "fits", lambda _: False)
