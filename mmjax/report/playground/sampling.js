@@ -64,7 +64,7 @@ class Predictions {
 }
 
 /**
- * Return probabilities to draw from, 0 where a token is left out; see mmjax/generate/filters.py.
+ * Return weights to draw by, 0 where a token is left out; see mmjax/generate/filters.py.
  * A temperature of 0 takes the likeliest token. Tokens that tie with the last one kept are kept.
  */
 function filtered(logProbs, { temperature = 1, topK = null, topP = null }) {
