@@ -2,6 +2,7 @@
 
 import json
 import math
+from typing import Any
 
 import pytest
 from programs import run
@@ -10,7 +11,7 @@ from mmjax.errors import InputError
 from mmjax.evaluate import quiz
 
 
-def content(right=11, n=20, person="ada", title="MLP of names.txt", **changes):
+def content(right=11, n=20, **changes) -> dict[str, Any]:
     """Return the content of a file in which every other name is real, and the first are right."""
     other = {"real": "made up", "made up": "real"}
     answers = []
@@ -18,13 +19,8 @@ def content(right=11, n=20, person="ada", title="MLP of names.txt", **changes):
         truth = ("real", "made up")[i % 2]
         answer = truth if i < right else other[truth]
         answers.append({"name": f"n{i}", "truth": truth, "answer": answer, "milliseconds": 900 + i})
-    whole = {
-        "format": quiz.FORMAT,
-        "person": person,
-        "title": title,
-        "date": "2026-01-02T03:04:05Z",
-    }
-    return whole | {"answers": answers} | changes
+    about = {"person": "ada", "title": "MLP of names.txt", "date": "2026-01-02T03:04:05Z"}
+    return {"format": quiz.FORMAT, **about, "answers": answers} | changes
 
 
 def saved(folder, *contents):
