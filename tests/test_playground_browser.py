@@ -276,7 +276,7 @@ def test_names_are_made_as_the_controls_say(open_page, lecture):
     predictor, letters, names, held_out = lecture
     page = open_page(predictor, letters, names=names, held_out=held_out)
     first = shown_names(page)
-    assert len(first) == len({*first}) == 30
+    assert len(first) == len({*first}) == 32
     listed = {*names}
     marks = page.locator("#names .mark").all_inner_texts()
     assert marks == ["in the list" if name in listed else "new" for name in first]
@@ -288,9 +288,9 @@ def test_names_are_made_as_the_controls_say(open_page, lecture):
     form.locator('[name="shortest"]').fill("4")
     form.locator('[name="longest"]').fill("6")
     form.locator('[name="only-new"]').check()
-    expect(page.locator("#make-said")).to_contain_text("30 names")
+    expect(page.locator("#make-said")).to_contain_text("32 names")
     made = shown_names(page)
-    assert len(made) == 30
+    assert len(made) == 32
     assert all(name.startswith("an") and 4 <= len(name) <= 6 for name in made)
     assert not {*made} & listed
 
@@ -306,7 +306,7 @@ def test_names_are_made_as_the_controls_say(open_page, lecture):
     expect(page.locator("#names li")).to_have_count(1, timeout=10_000)
     assert slider.evaluate("x => x.nextElementSibling.textContent") == "0.00"
     page.keyboard.press("End")
-    expect(page.locator("#names li")).to_have_count(30, timeout=10_000)
+    expect(page.locator("#names li")).to_have_count(32, timeout=10_000)
     form.locator('[name="top-k"]').fill("1")
     expect(page.locator("#names li")).to_have_count(1, timeout=10_000)
 

@@ -16,7 +16,7 @@ const parts = {
 };
 
 byId("about").textContent = `${plural(data.parameters, data.model.kind === "counted" ? "number" : "parameter")}, ${
-  plural(alphabet.characters.length, "character")}, and a view of ${plural(model.blockSize, "character")} back. `
+  plural(alphabet.characters.length, "character")}; sees the last ${model.blockSize} of a name. `
   + "The model runs in this page: nothing is sent anywhere.";
 byId("notes").replaceChildren(...data.notes.map((note) => element("li", {}, note)));
 

@@ -1,6 +1,6 @@
 // Make: new names, as the controls ask for them.
 
-const SHOWN = 30;
+const SHOWN = 32;
 const BATCH = 64;
 const PATIENCE = { tries: 100_000, milliseconds: 4_000 };
 
