@@ -48,13 +48,13 @@ def program(options: Options) -> int:
     scores = scored([each for _, each in quizzes])
     rows = [
         (
-            title,
+            model,
             person,
             each.answers,
             *map(percent, (each.share, each.low, each.high)),
             each.d_prime,
         )
-        for (title, person), each in scores.items()
+        for (model, person), each in scores.items()
     ]
     header = ["model", "person", "answers", "right", "from", "to", "d'"]
     print(Table(header, rows))
@@ -63,7 +63,7 @@ def program(options: Options) -> int:
         "d': distance of real names from made-up ones in standard deviations; guessing gives 0.\n"
         "The interval of everyone takes all answers as independent, whoever gave them."
     )
-    labels = [f"{shown(title)}, {shown(person)}" for title, person in scores]
+    labels = [f"{shown(model)}, {shown(person)}" for model, person in scores]
     figure = plots.quiz_scores(
         labels,
         np.array([each.share for each in scores.values()]),
@@ -75,16 +75,17 @@ def program(options: Options) -> int:
 
 
 def scored(quizzes: Sequence[Quiz]) -> dict[tuple[str, str], Score]:
-    """Return the score of each person for each model, and of everyone, by (title, person)."""
+    """Return the score of each person for each model, and of everyone, by (model, person)."""
     scores = {}
-    for title in dict.fromkeys(each.title for each in quizzes):
-        of_model = [each for each in quizzes if each.title == title]
+    for title, model in dict.fromkeys((each.title, each.model) for each in quizzes):
+        of_model = [each for each in quizzes if (each.title, each.model) == (title, model)]
+        label = f"{title} ({model})"
         people = dict.fromkeys(each.person for each in of_model)
         for person in people:
             own = [each for each in of_model if each.person == person]
-            scores[title, person or NOBODY] = quiz.score(own)
+            scores[label, person or NOBODY] = quiz.score(own)
         if len(people) > 1:
-            scores[title, EVERYONE] = quiz.score(of_model)
+            scores[label, EVERYONE] = quiz.score(of_model)
     return scores
 
 

@@ -19,7 +19,7 @@ def content(right=11, n=20, **changes) -> dict[str, Any]:
         truth = ("real", "made up")[i % 2]
         answer = truth if i < right else other[truth]
         answers.append({"name": f"n{i}", "truth": truth, "answer": answer, "milliseconds": 900 + i})
-    about = {"person": "ada", "title": "MLP of names.txt", "date": "2026-01-02T03:04:05Z"}
+    about = {"person": "ada", "title": "MLP of names.txt", "model": "0a1b2c3d", "date": "2026"}
     return {"format": quiz.FORMAT, **about, "answers": answers} | changes
 
 
@@ -63,17 +63,19 @@ def test_results_are_added_up_by_model_and_person(monkeypatch, capsys, tmp_path)
         content(13, date="2"),
         content(20, person=""),
         content(6, title="\x1b[2J<&"),
+        content(7, model="f0"),
     )
     picture = tmp_path / "judge.svg"
     status, out, err = run(monkeypatch, capsys, "judge", *paths, "--out", picture)
     assert (status, err) == (0, "")
-    rows = [line.split() for line in out.splitlines()[1:5]]
-    assert " ".join(rows[0]).startswith("MLP of names.txt ada 40 60 % 45 % 74 %")
-    assert " ".join(rows[1]).startswith("MLP of names.txt (no name) 20 100 % 84 % 100 %")
-    assert " ".join(rows[2]).startswith("MLP of names.txt everyone 60 73 %")
-    assert " ".join(rows[3]).startswith(r"\x1b[2J<& ada 20 30 %")
+    rows = [line.split() for line in out.splitlines()[1:6]]
+    assert " ".join(rows[0]).startswith("MLP of names.txt (0a1b2c3d) ada 40 60 % 45 % 74 %")
+    assert " ".join(rows[1]).startswith("MLP of names.txt (0a1b2c3d) (no name) 20 100 % 84 % 100 %")
+    assert " ".join(rows[2]).startswith("MLP of names.txt (0a1b2c3d) everyone 60 73 %")
+    assert " ".join(rows[3]).startswith(r"\x1b[2J<& (0a1b2c3d) ada 20 30 %")
+    assert " ".join(rows[4]).startswith("MLP of names.txt (f0) ada 20 35 %")
     assert "\x1b" not in out
-    assert "MLP of names.txt, everyone" in picture.read_text()
+    assert "MLP of names.txt (0a1b2c3d), everyone" in picture.read_text()
 
 
 def test_the_same_answers_twice_are_refused(monkeypatch, capsys, tmp_path):

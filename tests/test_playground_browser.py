@@ -465,6 +465,7 @@ def test_the_quiz_is_blind_and_its_answers_can_be_judged(open_page, lecture, tmp
     (tmp_path / file[0]).write_text(file[1])
     assert quiz.score([quiz.read(tmp_path / file[0])]).right == right
     assert (result["person"], result["title"]) == ("Ada M", "a title")
+    assert len(result["model"]) == 8
     assert [each["name"] for each in result["answers"]] == asked
     assert [each["truth"] for each in result["answers"]] == truths
     assert [each["answer"] for each in result["answers"]] == answers

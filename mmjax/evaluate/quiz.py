@@ -21,7 +21,9 @@ class Quiz(NamedTuple):
     person: str
     """The name that the person gave, or ""."""
     title: str
-    """The model's title."""
+    """The title of the page."""
+    model: str
+    """A checksum of the model."""
     date: str
     truths: tuple[str, ...]
     """What each name is, "real" or "made up"."""
@@ -88,17 +90,18 @@ def read(path: Path) -> Quiz:
 def _checked(content: Any) -> Quiz:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"its format is not {FORMAT!r}")
-    texts = [content[key] for key in ("person", "title", "date")]
+    texts = [content[key] for key in ("person", "title", "model", "date")]
     answers = content["answers"]
     if not isinstance(answers, list) or not 1 <= len(answers) <= MOST_ANSWERS:
         raise ValueError(f"it has no list of 1 to {MOST_ANSWERS:,} answers")
     columns = [tuple(each[key] for each in answers) for key in ("truth", "answer", "name")]
     if not all(isinstance(text, str) for text in (*texts, *columns[2])):
-        raise ValueError("a name, title or date is not text")
+        raise ValueError("a name, title, model or date is not text")
     for given in (*columns[0], *columns[1]):
         if given not in TRUTHS:
             raise ValueError(f"an answer is {given!r}, not {' or '.join(map(repr, TRUTHS))}")
-    return Quiz(texts[0], texts[1], texts[2], *columns)
+    person, title, model, date = texts
+    return Quiz(person, title, model, date, *columns)
 
 
 def require_distinct(quizzes: Sequence[tuple[Path, Quiz]]) -> None:

@@ -12,6 +12,7 @@ const parts = {
   heldOut: data.heldOut,
   embedding: data.embedding,
   title: data.title,
+  checksum: data.checksum,
   typed: new Typed(),
 };
 

@@ -83,6 +83,7 @@ def render(
                 notes.append(FILTER.format(check["names"]))
             data = {
                 "title": title,
+                "checksum": hashlib.sha256(json.dumps(model).encode()).hexdigest()[:8],
                 "boundary": vocab.labels[0],
                 "characters": vocab.characters,
                 "model": model,

@@ -51,6 +51,7 @@ function quizView(parts) {
       format: "mmjax quiz 1",
       person: byId("quiz-person").value.trim(),
       title: parts.title,
+      model: parts.checksum, // tells models with the same title apart
       date: new Date().toISOString(),
       answers,
     });
