@@ -12,6 +12,7 @@ from experiments.bigram_options import Options
 from mmjax import Predictor, bigram, corpus, counts, report, sample, train, vocab
 from mmjax.cli.interruption import interruptible
 from mmjax.cli.program import main
+from mmjax.commands.playground import write_playground
 from mmjax.data import AllContexts, context_table
 from mmjax.runs.environment import environment
 from mmjax.runs.folder import RunFolder, claimed
@@ -99,7 +100,10 @@ def run(
     )
     bigram_closing.show(options, result, fits, spelled, samples)
     if options.report:
-        report.write(report.of_bigram(result), options.out)
+        made = report.of_bigram(result)
+        report.write(made, options.out)
+        # The bigram is trained on the whole list: no name is held out.
+        write_playground(options.out, trained, letters, listed=names, held_out=(), title=made.title)
     print(f"\n{folder.contents()}")
     return bigram_closing.status(fitted, interruption)
 

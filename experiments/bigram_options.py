@@ -41,7 +41,8 @@ class Options:
     seed: int = 0
     """Seed of the initial weights and of the samples."""
     report: bool = True
-    """With --no-report, write no report.html and no pictures; saves a few seconds."""
+    """With --no-report, write no report.html, no playground.html and no pictures; saves a few
+    seconds."""
 
     def __post_init__(self):
         require_ranges(

@@ -8,8 +8,9 @@ import jax
 from tqdm import tqdm
 
 from experiments.counting_options import Options
-from mmjax import Predictor, counting, sample
+from mmjax import Predictor, corpus, counting, sample
 from mmjax.cli.program import main
+from mmjax.commands.playground import write_playground
 from mmjax.counting import Tree
 from mmjax.io.text import Table
 from mmjax.runs import lists
@@ -49,6 +50,11 @@ def run(options: Options, known: Lists, tree: Tree) -> int:
     drawn = sample.stream(models[best], known.vocab, jax.random.key(options.seed))
     samples = marked(list(islice(drawn, SHOWN_SAMPLES)), frozenset(known.names))
     folder.write_samples(samples)
+    title = f"Counted contexts of {options.name_list.names.name}"
+    unseen = corpus.decode(known.vocab, known.tokens["test_unseen"])  # validation chose the model
+    write_playground(
+        options.out, models[best], known.vocab, listed=known.names, held_out=unseen, title=title
+    )
     figures = {
         "names": len(known.names),
         **{f"examples_{part}": len(known.tokens[part]) - 1 for part in ("train", "val", "test")},

@@ -9,9 +9,10 @@ import jax
 
 from experiments.distill_models import taught_by, trained
 from experiments.distill_options import Options, of_lesson
-from mmjax import distillation, evaluate, mlp, sample
+from mmjax import corpus, distillation, evaluate, mlp, sample
 from mmjax.cli.devices import a_device_for_each_core
 from mmjax.cli.program import main
+from mmjax.commands.playground import write_playground
 from mmjax.io.text import Table
 from mmjax.model import parameter_count
 from mmjax.runs import lists, seeds
@@ -57,6 +58,13 @@ def run(options: Options, model: mlp.MLP, known: Lists) -> int:
     samples = marked(list(islice(drawn, SHOWN_SAMPLES)), frozenset(known.names))
     folder.write_samples(samples)
 
+    write_playground(
+        *(options.out, students[0], known.vocab),
+        listed=known.names,
+        # The validation names have made the teacher.
+        held_out=corpus.decode(known.vocab, known.tokens["test_unseen"]),
+        title=f"Student of {options.name_list.names.name}",
+    )
     losses = {name: lists.losses(known, predictor) for name, predictor in models.items()}
     summary, spread = seeds.summarised([lists.losses(known, student) for student in students])
     nearest = min(

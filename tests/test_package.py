@@ -55,8 +55,11 @@ def test_the_wheel_holds_the_library_alone_and_works_by_itself(tmp_path):
         f"mmjax-{mmjax.__version__}.dist-info",
     }
     assert "mmjax/py.typed" in files
-    sources = {str(path.relative_to(ROOT)) for path in (ROOT / "mmjax").rglob("*.py")}
-    sources |= {str(path.relative_to(ROOT)) for path in (ROOT / "mmjax").rglob("*.j2")}
+    sources = {
+        str(path.relative_to(ROOT))
+        for ending in ("py", "j2", "css", "js")
+        for path in (ROOT / "mmjax").rglob(f"*.{ending}")
+    }
     assert sources <= set(files)
     # The unpacked wheel comes first on the path, away from the repository.
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")

@@ -62,6 +62,7 @@ def test_mlp_leaves_a_whole_run_folder(mlp_run):
         "samples.txt",
         "model.safetensors",
         "report.html",
+        "playground.html",
         "figures",
         "checkpoints",
     }
@@ -526,7 +527,8 @@ def test_help_explains_every_option(program, monkeypatch, capsys):
     assert status == 0
     assert "InputError" not in out
     options = [line for line in out.splitlines() if line.lstrip("│ ").startswith("-")]
-    assert len(options) >= (2 if program in ("diagnose", "compare", "score") else 8)
+    brief = ("diagnose", "compare", "judge", "score")
+    assert len(options) >= (2 if program in brief else 8)
     assert "--vocab-size" not in out
 
 

@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from mmjax import plots, report
+from mmjax.commands.playground import write_playground
 from mmjax.commands.train_options import Options
+from mmjax.data import corpus
 from mmjax.report import drawing
 from mmjax.runs import seeds
 from mmjax.runs.folder import RunFolder
@@ -88,10 +90,17 @@ class Folders:
             drawing.write_picture(plots.losses_compared(curves), self.whole.path / LOSSES)
         return rows
 
-    def write_reports(self, results: dict[int, RunResult]) -> None:
-        """Write each seed's report."""
+    def write_reports(self, results: dict[int, RunResult], names: Sequence[str]) -> None:
+        """Write each seed's report and playground; `names` are those of the list."""
         for seed, result in results.items():
-            report.write(report.of_mlp(result), self.of_seed[seed].path)
+            made = report.of_mlp(result)
+            report.write(made, self.of_seed[seed].path)
+            write_playground(
+                *(self.of_seed[seed].path, result.predictor, result.vocab),
+                listed=names,
+                held_out=corpus.decode(result.vocab, result.tokens["val_unseen"]),
+                title=made.title,
+            )
 
 
 def _member(options: Options, seed: int, resume: bool) -> RunFolder:

@@ -109,6 +109,6 @@ def run(
             folders.write(seed, results[seed])
         closing.show(results, folders.write_together(results))
         if options.report:
-            folders.write_reports(results)
+            folders.write_reports(results, known.names)
         print(f"\n{folders.whole.contents()}")
     return closing.status(results, interruption)

@@ -73,7 +73,8 @@ class Options:
     calibrate: bool = False
     """Recompute BatchNorm's statistics over the whole training part after training."""
     report: bool = option(True, free=True)
-    """With --no-report, write no report.html and no pictures; saves a few seconds."""
+    """With --no-report, write no report.html, no playground.html and no pictures; saves a few
+    seconds."""
 
     def __post_init__(self):
         require_ranges(

@@ -5,6 +5,7 @@ tell them apart.
 """
 
 from mmjax.plots.network import embedding, histograms, saturation
+from mmjax.plots.quiz import quiz_scores
 from mmjax.plots.search import option_effect, pareto_front
 from mmjax.plots.style import COLOURS
 from mmjax.plots.tables import (
@@ -37,6 +38,7 @@ __all__ = [
     "pareto_front",
     "predicted_against_counted",
     "probability_tables",
+    "quiz_scores",
     "race",
     "rate_test",
     "saturation",

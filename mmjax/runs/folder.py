@@ -21,6 +21,7 @@ from mmjax.runs.layout import (
     MEMBER,
     METRICS,
     MODEL,
+    PLAYGROUND,
     REPORT,
     SAMPLES,
     SUMMARY,
@@ -92,7 +93,8 @@ class RunFolder:
             return
         checkpoints.clear()
         files.write(path / METRICS, "")
-        results = ("*.safetensors", SUMMARY, SAMPLES, REPORT, LOSSES, f"{FIGURES}/*.svg")
+        pages = (REPORT, PLAYGROUND)
+        results = ("*.safetensors", SUMMARY, SAMPLES, *pages, LOSSES, f"{FIGURES}/*.svg")
         members = [f"{MEMBER}*/{name}" for name in (*results, CONFIG, METRICS)]
         for old in [file for pattern in (*results, *members) for file in path.glob(pattern)]:
             old.unlink()

@@ -14,6 +14,7 @@ SUMMARY = "summary.json"
 SAMPLES = "samples.txt"
 METRICS = "metrics.jsonl"
 REPORT = "report.html"
+PLAYGROUND = "playground.html"
 FIGURES = "figures"
 LOSSES = "losses.svg"  # the losses of several seeds
 MEMBER = "seed-"  # prefix of the folders of several seeds
