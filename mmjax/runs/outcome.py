@@ -126,7 +126,9 @@ def result_of(
         "steps_per_second": round(progress.step / progress.seconds, 1) if progress.step else None,
     }
     findings = snapshot.findings(seen, records, figures)
-    figures["findings"] = [f"{finding.symptom}: {finding.where}" for finding in findings]
+    figures["findings"] = [
+        f"{finding.grade}: {finding.symptom}, {finding.where}" for finding in findings
+    ]
     known = frozenset(lists.names)
     return RunResult(
         settings,
