@@ -26,7 +26,7 @@ def lines(figure) -> dict[str, np.ndarray]:
 
 
 def legend(figure):
-    return [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_the_bigram_table_has_pair_and_count_in_every_cell():
@@ -113,6 +113,7 @@ def test_the_loss_curve_has_its_means_marks_and_yardsticks():
         "counting 2.454",
     ]
     (band,) = figure.axes[0].collections
+    assert not figure.axes[0].texts  # nothing is cut off
     assert band.get_datalim(figure.axes[0].transData).ymax == pytest.approx(losses.max() + 0.5)
     after = plots.loss_curve(STEPS, losses, drop_step=100_000)
     assert "learning rate drops" not in lines(after)

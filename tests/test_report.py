@@ -14,11 +14,13 @@ from mmjax.model import parameter_count
 from mmjax.report import comparison, drawing, pictures
 from mmjax.report.drawing import Picture
 from mmjax.report.sections import Report, Section
+from mmjax.runs.verdict import Verdict
 
 MARKUP = """<script>alert("1")</script>'"><img src=x onerror=alert(1)>{{ 7 * 7 }}&lt;</title>]]>"""
 ALLOWED = {
     *("html", "head", "meta", "title", "style", "body", "header", "main", "nav", "section", "div"),
     *("h1", "h2", "h3", "p", "a", "ul", "li", "span", "bdi", "figure", "figcaption"),
+    *("code", "strong", "br", "details", "summary"),
     *("table", "caption", "thead", "tbody", "tr", "th", "td"),
     *("svg", "defs", "g", "path", "use", "text", "tspan", "clippath", "rect", "image"),
 }
@@ -40,7 +42,7 @@ class Page(html.parser.HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.attributes += attrs
-        if tag != "meta":
+        if tag not in ("meta", "br"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attrs):
@@ -65,11 +67,12 @@ def render(**changes):
     whole = Report(
         title=MARKUP,
         lead=MARKUP,
+        verdict=Verdict("good", MARKUP, [MARKUP], MARKUP, MARKUP),
         findings=[Finding(MARKUP, MARKUP, 1.0, 2.0, MARKUP, " %")],
         samples=[(MARKUP, MARKUP)],
         sections=[
             Section(MARKUP, MARKUP, {MARKUP: Table(["", MARKUP], [[MARKUP, 0.5]])}, two),
-            Section("settings", tables={"": Table(["", ""], [[MARKUP, MARKUP]])}),
+            Section("settings", tables={"": Table(["", ""], [[MARKUP, MARKUP]])}, folded=True),
         ],
     )._replace(**changes)
     svgs = {
@@ -85,7 +88,7 @@ def test_markup_is_shown_as_text():
     assert set(page.tags) <= ALLOWED
     assert not [name for name, _ in page.attributes if name.startswith("on")]
     # It is in the title, the heading, the texts, the caption, cells, samples and pictures.
-    assert page.text.count(MARKUP) >= 15
+    assert page.text.count(MARKUP) >= 19
     assert "49" not in page.text
 
 

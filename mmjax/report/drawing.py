@@ -53,6 +53,18 @@ def svg(figure: Figure) -> str:
     return text.replace("<svg ", f'<svg style="{fonts}" ', 1)
 
 
+def without_heading(figure: Figure, svg: str) -> str:
+    """Return the SVG of a figure, cut below its heading.
+
+    A page shows the heading as text. The figure must have been drawn.
+    """
+    height = 72 * figure.get_figheight()
+    top = height - 72 * heading(figure).get_window_extent().y0 / figure.dpi
+    size = re.compile(r'height="[^"]*pt" viewBox="0 0 (\S+) \S+"')
+    new = rf'height="{height - top:g}pt" viewBox="0 {top:g} \1 {height - top:g}"'
+    return size.sub(new, svg, count=1)
+
+
 def drawn(figure: Figure, format: str, settings: dict[Any, Any], **options: Any) -> bytes:
     """Return a figure as a file of this format, drawn with matplotlib's `settings`."""
     image = io.BytesIO()

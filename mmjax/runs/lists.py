@@ -22,6 +22,10 @@ class Lists(NamedTuple):
     tokens: dict[str, np.ndarray]
     pairs: dict[str, counts.Pairs]
 
+    def decoded(self) -> dict[str, list[str]]:
+        """Return the names of each part."""
+        return {part: corpus.decode(self.vocab, flat) for part, flat in self.tokens.items()}
+
 
 def split(names: list[str], *, seed: int, shuffles: int) -> dict[str, list[str]]:
     """Return the names of each part.
