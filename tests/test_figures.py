@@ -113,11 +113,21 @@ def test_the_loss_curve_has_its_means_marks_and_yardsticks():
         "counting 2.454",
     ]
     (band,) = figure.axes[0].collections
-    assert not figure.axes[0].texts  # nothing is cut off
     assert band.get_datalim(figure.axes[0].transData).ymax == pytest.approx(losses.max() + 0.5)
     after = plots.loss_curve(STEPS, losses, drop_step=100_000)
     assert "learning rate drops" not in lines(after)
     assert len(plots.loss_curve(STEPS[:1], losses[:1]).axes) == 1
+
+
+def test_a_spike_at_the_start_is_cut_off_and_said():
+    falling = np.linspace(2.4, 2.0, 97)
+    assert texts(plots.loss_curve(STEPS, falling)) == []
+    spiked = np.append(27.5, falling[1:])
+    figure = plots.loss_curve(STEPS, spiked, yardsticks={"uniform": 3.3, "counting": 1.9})
+    low, high = figure.axes[0].get_ylim()
+    assert low < 1.9 < 2.4 < high < 3
+    (said,) = texts(figure)
+    assert "losses reach 27.50" in said
 
 
 def test_compared_losses_are_drawn_over_steps_and_seconds():

@@ -2,20 +2,18 @@
 
 import math
 import sys
-import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from mmjax.cli.interruption import Interruption
 from mmjax.evaluate import MAX_KL
 from mmjax.io.text import Table
-from mmjax.report.snapshot import health_lines
+from mmjax.report.snapshot import health_lines, verdict_lines
 from mmjax.runs import verdict
 from mmjax.runs.outcome import CHECKED_SAMPLES
 from mmjax.runs.result import RunResult
 from mmjax.runs.samples import sample_lines
 from mmjax.runs.seeds import Row
-from mmjax.runs.verdict import Verdict
 
 REMEDY = "start over with a lower --learning-rate, such as a tenth"
 
@@ -88,12 +86,6 @@ def _show_one(result: RunResult) -> None:
     print("\n".join(sample_lines(result.samples)).expandtabs(24))
     print(f"\n{verdict_lines(verdict.of(figures, result.settings))}")
     print(f"\n{health_lines(result.findings)}")
-
-
-def verdict_lines(judged: Verdict) -> str:
-    """Return a verdict for the terminal, with its command on a line of its own."""
-    text = " ".join([judged.headline, *judged.sentences])
-    return "\n".join([*textwrap.wrap(text, 100), judged.advice, f"  {judged.command}"])
 
 
 def status(results: Mapping[int, RunResult], interruption: Interruption) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from mmjax.plots.style import COLOURS, WIDTH, Plot, entitle, explain, line, literal, new_figure
 
@@ -23,7 +23,7 @@ def update_ratios(steps: np.ndarray, ratios: Mapping[str, np.ndarray]) -> Plot:
     entitle(
         figure, "Size of each update relative to its weights: near -3, and alike for all, is right"
     )
-    _step_axis(axes)
+    _few_numbers(axes)
     axes.set_ylabel("log10(update / weights)")
     explain(figure, columns=2)
     return figure
@@ -63,8 +63,8 @@ def loss_curve(
     for i, (name, loss) in enumerate((yardsticks or {}).items()):
         style = {"linewidth": 1, "linestyle": ("--", "-.", ":")[i % 3]}
         axes.axhline(loss, color="#777777", label=f"{name} {loss:.3f}", **style)
-    entitle(figure, "Loss over the steps: training and validation, nats per character")
-    _step_axis(axes)
+    entitle(figure, "Loss over the steps, in nats per character")
+    _few_numbers(axes)
     axes.set_ylabel("nats per character")
     everything = [losses, *(validation or ())[1:], [*(yardsticks or {}).values()]]
     _cut(axes, [np.asarray(each, np.float64) for each in everything], single)
@@ -83,11 +83,12 @@ def _cut(
     if not len(losses):
         return
     low = min(each.min() for each in (losses, *validation, yardsticks) if len(each))
-    high = max(np.quantile(each, 0.95) for each in (losses, *validation) if len(each))
+    later = [each[1:] for each in validation if len(each) > 1]  # the first may be of the start
+    high = max(float(np.quantile(losses, 0.95)), *(float(each.max()) for each in later), low)
     near = yardsticks[yardsticks < high + 0.5 * (high - low)]
     room = 0.15 * max(high - low, 0.1)
-    top = max(high, *near) + room if len(near) else high + room
-    band = np.concatenate([losses, *(() if single is None else single)])
+    top = max(high, *near.tolist()) + room if len(near) else high + room
+    band = np.concatenate([losses, *validation, *(() if single is None else single)])
     highest = float(np.max(band[np.isfinite(band)]))
     axes.set_ylim(low - room, min(top, highest + room))
     if highest > top:
@@ -100,11 +101,11 @@ def _cut(
         )
 
 
-def _step_axis(axes: Axes) -> None:
-    """Label an axis of steps, with few enough numbers that they do not overlap."""
-    axes.set_xlabel("step")
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+def _few_numbers(axes: Axes, unit: str = "step") -> None:
+    """Label the horizontal axis, with few enough numbers that they do not overlap."""
+    axes.set_xlabel(unit)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
 
 
 def losses_compared(runs: Mapping[str, Mapping[str, np.ndarray]]) -> Plot:
@@ -113,7 +114,7 @@ def losses_compared(runs: Mapping[str, Mapping[str, np.ndarray]]) -> Plot:
     Each run has arrays "step", "seconds", "training" and "validation" [lines]. A validation loss of
     NaN is left out.
     """
-    figure = Plot(figsize=(WIDTH, 5.6), layout="constrained")
+    figure = Plot(figsize=(WIDTH, 6.6), layout="constrained")
     panels = figure.subplots(2, 1, sharey=True)
     for axes, unit in zip(panels, ("step", "seconds"), strict=True):
         for i, (name, run) in enumerate(runs.items()):
@@ -125,7 +126,7 @@ def losses_compared(runs: Mapping[str, Mapping[str, np.ndarray]]) -> Plot:
             if validated.any():
                 points = run[unit][validated], run["validation"][validated]
                 axes.plot(*points, marker="o", markersize=3, label=literal(name), **style)
-        axes.set_xlabel(unit)
+        _few_numbers(axes, unit)
         axes.set_ylabel("nats per character")
     together = [np.concatenate([run[kind] for run in runs.values()]) for kind in KINDS]
     _cut(panels[0], [*together, np.array([])], None)
@@ -168,7 +169,7 @@ def saturation_over_time(
     axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
     title = f"Saturated outputs of each layer: below the line at {limit:g} % is healthy"
     entitle(figure, title)
-    _step_axis(axes)
+    _few_numbers(axes)
     axes.set_ylabel("saturated")
     axes.set_ylim(bottom=0)
     explain(figure, columns=2)

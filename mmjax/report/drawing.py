@@ -47,6 +47,7 @@ def svg(figure: Figure) -> str:
     settings = {"svg.fonttype": "none", "svg.hashsalt": "mmjax"}
     nameless = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     text = drawn(figure, "svg", settings, metadata=nameless).decode()
+    figure.set_layout_engine("none")  # a second layout would start from the first one's result
     # Name the fonts once, not for each of a thousand texts.
     fonts = "font-family: 'DejaVu Sans', Verdana, sans-serif"
     text = re.sub(r"font-family: ('[^']*', )*sans-serif; ?", "", text)

@@ -42,8 +42,9 @@ def of_training(
             drop_step=drop_step,
             yardsticks=yardsticks,
         ),
-        "How wrong the model is about the next character: the mean over batches, and validation. If "
-        "validation rises while training falls, the network memorises the list.",
+        "How wrong the model is about the next character, as a mean over batches."
+        + " If validation rises while training falls, the network memorises the list."
+        * bool(validated.any()),
     )
     if ratios := columns("update_ratio/"):
         yield Picture(
