@@ -17,6 +17,8 @@ CAREFUL = {
     "early_stopping": True,
     "hidden_size": 64,
     "hidden_layers": 1,
+    "widths": [],
+    "residual": False,
     "learning_rate": 0.005,
     "dropout": 0.3,
 }
@@ -82,7 +84,7 @@ def _judged(figures: Mapping[str, Any], settings: Mapping[str, Any]) -> _Judgeme
 
 
 def _memorised(settings: Mapping[str, Any]) -> _Judgement:
-    if all(settings.get(name) == value for name, value in CAREFUL.items()):
+    if all(settings.get(name, value) == value for name, value in CAREFUL.items()):
         return _Judgement(
             "few",
             "The list has too few names for a network.",
