@@ -34,6 +34,11 @@ class Finding(NamedTuple):
     """Unit of the figure and the threshold: " %", " nats" or " of 100 units"."""
     grade: Grade = "warning"
 
+    @property
+    def advice(self) -> str:
+        """What to do about it; a good network may have what a note says."""
+        return "if the losses are poor, " * (self.grade == "note") + f"try {self.remedy}"
+
 
 def health(
     activations: Sequence[Activation] = (),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from mmjax.plots.style import COLOURS, Plot, entitle, explain, literal, new_figure
 
@@ -43,7 +43,7 @@ def option_effect(
         _log_axis(axes)
     _limit_losses(axes, np.concatenate([losses for losses, *_ in shown]))
     axes.set_xlabel(literal(name))
-    axes.set_ylabel("validation loss, nats per character")
+    axes.set_ylabel("validation loss (nats)")
     entitle(figure, f"Validation loss by {literal(name)}: each point is a trial")
     explain(figure)
     return figure
@@ -71,9 +71,12 @@ def pareto_front(
         axes.annotate(names[i], (costs[i], losses[i]), (4, 4), textcoords="offset points", size=10)
     if costs.max() > 3 * costs.min() > 0:
         _log_axis(axes)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(3))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     _limit_losses(axes, losses)
     axes.set_xlabel(cost)
-    axes.set_ylabel("validation loss, nats per character")
+    axes.set_ylabel("validation loss (nats)")
     entitle(figure, f"Validation loss against {cost}; numbers are trials")
     explain(figure)
     return figure

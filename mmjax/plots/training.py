@@ -60,14 +60,18 @@ def loss_curve(
         axes.axvline(
             drop_step, color="black", linewidth=1, linestyle=":", label="learning rate drops"
         )
+    lines = {}
     for i, (name, loss) in enumerate((yardsticks or {}).items()):
         style = {"linewidth": 1, "linestyle": ("--", "-.", ":")[i % 3]}
-        axes.axhline(loss, color="#777777", label=f"{name} {loss:.3f}", **style)
+        lines[loss] = axes.axhline(loss, color="#777777", label=f"{name} {loss:.3f}", **style)
     entitle(figure, "Loss over the steps, in nats per character")
     _few_numbers(axes)
     axes.set_ylabel("nats per character")
     everything = [losses, *(validation or ())[1:], [*(yardsticks or {}).values()]]
     _cut(axes, [np.asarray(each, np.float64) for each in everything], single)
+    for loss, drawn in lines.items():
+        if loss > axes.get_ylim()[1]:
+            drawn.set_label(f"{drawn.get_label()}, above the picture")
     explain(figure)
     return figure
 

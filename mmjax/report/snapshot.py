@@ -51,7 +51,8 @@ def health_lines(findings: Sequence[Finding]) -> str:
     if not findings:
         return "Healthy: nothing found."
     return "\n".join(
-        f"{f.grade.capitalize()}: {f.symptom}, {f.where}: {f.figure:.3g}{f.unit} (limit {f.threshold:.3g}{f.unit}); try {f.remedy}."
+        f"{f.grade.capitalize()}: {f.symptom}, {f.where}: {f.figure:.3g}{f.unit} "
+        f"(limit {f.threshold:.3g}{f.unit}); {f.advice}."
         for f in findings
     )
 

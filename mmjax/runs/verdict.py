@@ -116,11 +116,12 @@ def _losses(figures: Mapping[str, Any]) -> str:
     train, val = figures["loss_train"], figures["loss_val"]
     if train is None or val is None:
         return ""
+    gap = round(val - train, 2) + 0.0  # not -0.00
     counted = figures.get("kneser_ney_loss_val")
     beside = "" if counted is None else f"; counting reaches {counted:.2f}"
     return (
         f"Loss {train:.2f} on training names and {val:.2f} on names kept aside "
-        f"(gap {val - train:.2f}){beside}."
+        f"(gap {gap:.2f}){beside}."
     )
 
 
