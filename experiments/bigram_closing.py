@@ -10,6 +10,8 @@ from experiments.bigram_options import Options
 from mmjax import Vocab, counts
 from mmjax.cli.interruption import Interruption
 from mmjax.io.text import Table
+from mmjax.report.snapshot import verdict_lines
+from mmjax.runs import verdict
 from mmjax.runs.result import BigramResult
 from mmjax.runs.samples import sample_lines
 
@@ -50,6 +52,8 @@ def show(
     for title, names in samples.items():
         print(f"\nsamples from {title}")
         print("\n".join(sample_lines(names)).expandtabs(24))
+    judged = verdict.of_bigram(figures, result.settings, figures["counts_nll"])
+    print(f"\n{verdict_lines(judged)}")
 
 
 def show_fits(result: BigramResult, fits: Mapping[str, Fit], smoothing: float) -> None:

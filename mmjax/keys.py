@@ -14,6 +14,7 @@ from jaxtyping import Array, Int, Key, PRNGKeyArray
 LAYERS = 0x6C617965  # random layers of a training step, such as dropout
 NAMES = 0x6E616D65  # drawing names
 NOISE = 0x6E6F6973  # noise in the contexts of a batch
+LIVE = 0x6C697665  # names drawn to watch a network in training
 INSTRUMENTS = 0x6C6F6F6B  # examples on which a network in training is measured
 
 

@@ -72,8 +72,15 @@ def test_a_report_is_shown_whole_and_runs_nothing(browser, reports, program, wid
     assert drawn.count() == (10 if program == "mlp" else 3)
     for i in range(drawn.count()):
         box = drawn.nth(i).bounding_box()
-        assert box["width"] > 300
+        assert 300 < box["width"] <= width - 32  # the page's margins
         assert box["height"] > 100
+    smallest = """[...document.querySelectorAll("figure svg")].map(svg => Math.min(
+        ...[...svg.querySelectorAll("text")].filter(text => !text.closest("[id$=-heading]")).map(
+            text => parseFloat(getComputedStyle(text).fontSize)
+                * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width)))"""
+    assert min(page.evaluate(smallest)) > 10.99  # pixels
+    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     # Text in pictures has the page's text colour, which depends on the scheme.
     ink = page.evaluate("getComputedStyle(document.querySelector('figure svg text')).fill")
     assert ink == page.evaluate("getComputedStyle(document.body).color")
@@ -89,3 +96,5 @@ def test_a_printed_report_is_black_on_white_and_not_cut(browser, reports):
         "[...document.querySelectorAll('figure svg')].map(x => x.getBoundingClientRect().right)"
     )
     assert max(page.evaluate(overflow)) <= 700
+    settings = page.locator("details").last.locator("table").first
+    assert settings.bounding_box()["height"] > 100  # what is folded away is printed

@@ -190,7 +190,42 @@ def test_no_normalisation_is_advised_where_there_is_one(tokens):
     remedies = [
         f.remedy for f in diagnostics.health([row._replace(saturation=30.0) for row in rows])
     ]
-    assert ["BatchNorm" in remedy for remedy in remedies] == [True, False]
+    assert ["a normalisation" in remedy for remedy in remedies] == [True, False]
+    vanishing = [
+        diagnostics.Gradient(1, "input.tanh", 0.0, 1e-6),
+        diagnostics.Gradient(4, "hidden.0.tanh", 0.0, 1e-4),
+    ]
+    for seen, advised in ((rows, False), (rows[:1], True)):
+        remedy = diagnostics.health(seen, vanishing)[-1].remedy
+        assert ("BatchNorm" in remedy) == advised
+
+
+@pytest.mark.parametrize(
+    ("dead", "ratio", "change", "grade"),
+    [(5, 0.5, -3.0, "note"), (11, 11.0, -1.4, "warning"), (51, 1e-4, 0.1, "fault")],
+)
+def test_what_failed_is_a_fault_and_what_a_good_network_has_a_note(dead, ratio, change, grade):
+    """A tenth of the units, a gradient spread of 10, updates of a thirtieth: then twice and more."""
+    row = diagnostics.Activation(1, "a.relu", 0.0, 0.7, 50.0, 0.1, dead, units=100)
+    (found,) = diagnostics.health([row])
+    assert (found.symptom, found.grade, found.unit) == ("dead units", grade, " of 100 units")
+    last = diagnostics.Gradient(4, "b.relu", 0.0, 1.0)
+    found = diagnostics.health(gradients=[last._replace(layer=1, std=ratio), last])
+    found += diagnostics.health(update_ratios={"w": change})
+    assert [each.grade for each in found] == ([] if grade == "note" else [grade, grade])
+
+
+def test_a_gap_is_a_note_while_validation_beats_counting():
+    for counted, grade in ((None, "warning"), (2.3, "warning"), (2.4, "note")):
+        (found,) = diagnostics.health(loss_train=2.0, loss_val=2.35, counted_val=counted)
+        assert (found.symptom, found.grade) == ("overfitting", grade)
+
+
+def test_slow_learning_is_measured_by_what_can_be_learned():
+    """Random letters are as likely as in the first step, so there is little to learn."""
+    for counted, expected in ((None, ["slow learning"]), (1.346, []), (1.1, ["slow learning"])):
+        found = diagnostics.health(initial_loss=1.386, final_loss=1.350, counted_train=counted)
+        assert [each.symptom for each in found] == expected
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ def lines(figure) -> dict[str, np.ndarray]:
 
 
 def legend(figure):
-    return [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_the_bigram_table_has_pair_and_count_in_every_cell():
@@ -109,7 +109,7 @@ def test_the_loss_curve_has_its_means_marks_and_yardsticks():
     assert lines(figure)["validation"].tolist() == [[10, 2.1], [20, 2.0]]
     assert lines(figure)["learning rate drops"][:, 0].tolist() == [50, 50]
     assert [label for label in legend(figure) if label.split()[0] in ("uniform", "counting")] == [
-        "uniform 3.296",
+        "uniform 3.296, above the picture",
         "counting 2.454",
     ]
     (band,) = figure.axes[0].collections
@@ -117,6 +117,17 @@ def test_the_loss_curve_has_its_means_marks_and_yardsticks():
     after = plots.loss_curve(STEPS, losses, drop_step=100_000)
     assert "learning rate drops" not in lines(after)
     assert len(plots.loss_curve(STEPS[:1], losses[:1]).axes) == 1
+
+
+def test_a_spike_at_the_start_is_cut_off_and_said():
+    falling = np.linspace(2.4, 2.0, 97)
+    assert texts(plots.loss_curve(STEPS, falling)) == []
+    spiked = np.append(27.5, falling[1:])
+    figure = plots.loss_curve(STEPS, spiked, yardsticks={"uniform": 3.3, "counting": 1.9})
+    low, high = figure.axes[0].get_ylim()
+    assert low < 1.9 < 2.4 < high < 3
+    (said,) = texts(figure)
+    assert "losses reach 27.50" in said
 
 
 def test_compared_losses_are_drawn_over_steps_and_seconds():

@@ -14,11 +14,13 @@ from mmjax.model import parameter_count
 from mmjax.report import comparison, drawing, pictures
 from mmjax.report.drawing import Picture
 from mmjax.report.sections import Report, Section
+from mmjax.runs.verdict import Verdict
 
 MARKUP = """<script>alert("1")</script>'"><img src=x onerror=alert(1)>{{ 7 * 7 }}&lt;</title>]]>"""
 ALLOWED = {
     *("html", "head", "meta", "title", "style", "body", "header", "main", "nav", "section", "div"),
     *("h1", "h2", "h3", "p", "a", "ul", "li", "span", "bdi", "figure", "figcaption"),
+    *("code", "strong", "br", "details", "summary"),
     *("table", "caption", "thead", "tbody", "tr", "th", "td"),
     *("svg", "defs", "g", "path", "use", "text", "tspan", "clippath", "rect", "image"),
 }
@@ -40,7 +42,7 @@ class Page(html.parser.HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.attributes += attrs
-        if tag != "meta":
+        if tag not in ("meta", "br"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attrs):
@@ -65,11 +67,12 @@ def render(**changes):
     whole = Report(
         title=MARKUP,
         lead=MARKUP,
+        verdict=Verdict("good", MARKUP, [MARKUP], MARKUP, MARKUP),
         findings=[Finding(MARKUP, MARKUP, 1.0, 2.0, MARKUP, " %")],
         samples=[(MARKUP, MARKUP)],
         sections=[
             Section(MARKUP, MARKUP, {MARKUP: Table(["", MARKUP], [[MARKUP, 0.5]])}, two),
-            Section("settings", tables={"": Table(["", ""], [[MARKUP, MARKUP]])}),
+            Section("settings", tables={"": Table(["", ""], [[MARKUP, MARKUP]])}, folded=True),
         ],
     )._replace(**changes)
     svgs = {
@@ -85,7 +88,7 @@ def test_markup_is_shown_as_text():
     assert set(page.tags) <= ALLOWED
     assert not [name for name, _ in page.attributes if name.startswith("on")]
     # It is in the title, the heading, the texts, the caption, cells, samples and pictures.
-    assert page.text.count(MARKUP) >= 15
+    assert page.text.count(MARKUP) >= 19
     assert "49" not in page.text
 
 
@@ -131,6 +134,38 @@ def test_a_healthy_run_says_so():
     assert "Nothing found." not in render()
 
 
+def test_the_playground_is_linked_where_there_is_one():
+    assert 'href="playground.html"' not in render()
+    assert 'href="playground.html"' in render(playground="playground.html")
+
+
+def test_the_verdict_and_the_names_come_first_and_details_last():
+    page = render()
+    order = [page.index(f'id="{name}"') for name in ("verdict", "samples", "health", "section-1")]
+    assert order == sorted(order)
+    assert page.count("<details>") == page.count("</details>") == 1
+    assert page.index("<details>") > page.index('id="section-1"')
+
+
+def test_pictures_are_legible_on_a_telephone():
+    """Its column is 358 pixels wide, and type is 11 pixels high there."""
+    ratios = {f"hidden.{i}.linear": np.full(9, -3.0) for i in range(6)}
+    for figure in (
+        plots.histograms({"a": np.arange(9.0)}, title="t " * 60, xlabel="x"),
+        plots.update_ratios(np.arange(9), ratios),
+        plots.pair_map(np.ones((27, 27)), "abcdefghijklmnopqrstuvwxyz."),
+    ):
+        svg = drawing.svg(figure)
+        (width,) = re.findall(r' width="([\d.]+)pt"', svg)
+        (of_heading,) = re.findall(rf'<g id="{drawing.HEADING}">.*?</g>', svg, re.DOTALL)
+        sizes = re.findall(r"font(?:-size)?: ([\d.]+)px", svg.replace(of_heading, ""))
+        assert min(map(float, sizes)) * 358 / float(width) >= 11
+        (box,) = re.findall(r'viewBox="([^"]*)"', drawing.without_heading(figure, svg))
+        _, top, _, height = map(float, box.split())
+        assert top > 10
+        assert top + height == pytest.approx(72 * figure.get_figheight(), abs=0.1)
+
+
 def test_pictures_take_the_colours_of_the_page_and_are_the_same_every_time():
     figure = plots.histograms({"a": np.arange(9.0)}, title="t", xlabel="x")
     svg = drawing.svg(figure)
@@ -150,7 +185,10 @@ def test_a_long_alphabet_is_cut_and_the_report_says_so(size):
     shown = pictures.counted_pairs(table[np.ix_(kept, kept)], kept, letters)
     cut = f"Only the 40 most frequent of {size} tokens are shown."
     assert (cut in shown.meaning) == (size > 40)
-    assert len(shown.figure.axes[0].texts) == min(size, 40) ** 2
+    axes = shown.figure.axes[0]
+    assert np.asarray(axes.images[0].get_array()).shape == (min(size, 40),) * 2
+    labelled = [label.get_text() for label in axes.get_xticklabels()]
+    assert labelled == [letters.labels[i] for i in kept][:: 1 if size == 5 else 2]
 
 
 def test_the_lectures_comparison_is_counted_from_the_models():

@@ -5,22 +5,31 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
+from mmjax.cli.live import LiveNames
 from mmjax.runs.saver import Start, mean_validation
 from mmjax.train import Chunk, Recipe
 from mmjax.train.loop import Record, Sink
 
 
 @contextmanager
-def progress_bar(recipe: Recipe, start: Start | None, title: str | None = None) -> Iterator[Sink]:
-    """Show a progress bar within the block.
+def progress_bar(
+    recipe: Recipe, start: Start | None, title: str | None = None, live: LiveNames | None = None
+) -> Iterator[Sink]:
+    """Show a progress bar within the block, in a terminal.
 
-    Yields the sink that moves the bar.
+    Yields the sink that moves the bar. With `live`, a line under the bar has names from the first
+    network. Until the first chunk is done, the bar says that the step is compiled.
     """
     done = start.progress.step if start else 0
     last: dict[str, str] = {}
-    with tqdm(
-        desc=title, total=recipe.steps, initial=done, unit="step", unit_scale=True, disable=None
-    ) as bar:
+    hidden = None if live else True  # None hides it without a terminal
+    with (
+        tqdm(
+            desc=title, total=recipe.steps, initial=done, unit="step", unit_scale=True, disable=None
+        ) as bar,
+        tqdm(bar_format="{desc}", position=1, leave=False, disable=hidden) as line,
+    ):
+        bar.set_postfix_str("compiling")
 
         def move(records: Sequence[Record], chunk: Chunk) -> None:
             last["loss"] = f"{chunk.losses.mean():.4f}"
@@ -28,5 +37,7 @@ def progress_bar(recipe: Recipe, start: Start | None, title: str | None = None) 
                 last["val"] = f"{mean_validation(records):.4f}"
             bar.set_postfix(last, refresh=False)
             bar.update(chunk.step - bar.n)
+            if live and not line.disable and (names := live.draw(chunk.states[0])):
+                line.set_description_str(f"  names: {names}")
 
         yield move

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from mmjax.cli.interruption import Interruption
 from mmjax.evaluate import MAX_KL
 from mmjax.io.text import Table
-from mmjax.report.snapshot import health_lines
+from mmjax.report.snapshot import health_lines, verdict_lines
+from mmjax.runs import verdict
 from mmjax.runs.outcome import CHECKED_SAMPLES
 from mmjax.runs.result import RunResult
 from mmjax.runs.samples import sample_lines
@@ -56,7 +57,10 @@ def show(results: Mapping[int, RunResult], rows: Sequence[Row]) -> None:
         finding for result in results.values() for finding in result.figures["findings"]
     )
     for finding, count in found.items():
-        print(f"\nFinding: {finding}, in {count} of {len(results)}")
+        print(f"\n{finding.capitalize()}, in {count} of {len(results)}")
+    print(
+        f"\nSeed {first.settings['seed']}: {verdict_lines(verdict.of(first.figures, first.settings))}"
+    )
 
 
 def _show_one(result: RunResult) -> None:
@@ -66,7 +70,7 @@ def _show_one(result: RunResult) -> None:
     passed = figures["bigram_check_passed"]
     noise = figures["bigram_check_kl_reference"]
     limit = None if noise is None else MAX_KL + noise
-    verdict = "agrees with counting" if passed else "DOES NOT AGREE WITH COUNTING"
+    agrees = "agrees with counting" if passed else "DOES NOT AGREE WITH COUNTING"
     print(
         "\nLoss in nats per character with running statistics; unseen: names that do not occur in "
         "the\ntraining part; bigram +1: the loss of counting letter pairs in the training part;\n"
@@ -75,11 +79,12 @@ def _show_one(result: RunResult) -> None:
         f"{_number(figures['bigram_check_kl'])} nats predicted, "
         f"{_number(figures['bigram_check_kl_sampled'])} in {CHECKED_SAMPLES:,} samples"
         f"\n(limits: {MAX_KL} predicted; "
-        f"{_number(limit)} in samples, which allows for their noise): {verdict}."
+        f"{_number(limit)} in samples, which allows for their noise): {agrees}."
         f"\nAgainst the validation part's table: KL {_number(figures['bigram_check_kl_val'])} nats "
         "predicted.\n"
     )
     print("\n".join(sample_lines(result.samples)).expandtabs(24))
+    print(f"\n{verdict_lines(verdict.of(figures, result.settings))}")
     print(f"\n{health_lines(result.findings)}")
 
 

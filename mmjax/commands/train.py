@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from mmjax import data, train
 from mmjax.cli.devices import a_device_for_each_core
 from mmjax.cli.interruption import interruptible
+from mmjax.cli.live import LiveNames
 from mmjax.cli.progress import progress_bar
 from mmjax.commands import closing, footprint, resume, training
 from mmjax.commands.folders import Folders
@@ -79,7 +80,11 @@ def run(
         chunk = training.chunk_size(recipe, parameter_count(state.params))
         measured = training.measured(model, recipe, state, examples, watch=options.watch)
         validation = training.validation(model, recipe, known.tokens["val"], chunk)
-        with interruptible() as interruption, progress_bar(recipe, start) as move_bar:
+        live = LiveNames(model, known.vocab, options.seed)
+        with (
+            interruptible() as interruption,
+            progress_bar(recipe, start, live=live) as move_bar,
+        ):
             if not start:
                 saver.start(state, Progress.start(len(seeds)))
             fitted = train.fit(

@@ -67,6 +67,8 @@ def findings(
         final_loss=math.nan if summary["stopped_at_step"] is not None else summary["final_loss"],
         loss_train=summary["loss_train"],
         loss_val=summary["loss_val"],
+        counted_train=summary.get("kneser_ney_loss_train"),
+        counted_val=summary.get("kneser_ney_loss_val"),
     )
 
 

@@ -27,6 +27,8 @@ class Activation(NamedTuple):
     """Number of units that learn almost nothing, whatever the example."""
     normalised: bool = False
     """Whether the name of the layer before it ends in `.norm`."""
+    units: int = 1
+    """Number of units of the layer."""
 
 
 class Gradient(NamedTuple):
@@ -65,7 +67,8 @@ def activations(model: Model, outputs: Mapping[str, Any]) -> list[Activation]:
         percent, spread = _mean_std(100 * masks.mean(axis=1))
         error = spread / len(out) ** 0.5
         normalised = layer > 0 and names[layer - 1].endswith(".norm")
-        rows.append(Activation(layer, name, *_mean_std(out), percent, error, dead, normalised))
+        figures = (*_mean_std(out), percent, error, dead, normalised, out.shape[-1])
+        rows.append(Activation(layer, name, *figures))
     return rows
 
 

@@ -12,6 +12,7 @@ from mmjax.plots.tables import (
     MOST_LABELS,
     bigram_table,
     most_frequent,
+    pair_map,
     predicted_against_counted,
     probability_tables,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "losses_compared",
     "most_frequent",
     "option_effect",
+    "pair_map",
     "pareto_front",
     "predicted_against_counted",
     "probability_tables",

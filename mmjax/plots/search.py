@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from mmjax.plots.style import COLOURS, Plot, literal, new_figure
+from mmjax.plots.style import COLOURS, Plot, entitle, explain, literal, new_figure
 
 
 def option_effect(
@@ -25,7 +25,7 @@ def option_effect(
     are; NaN is left out. `places` are the values [trials] or, with `choices`, the numbers of the
     choices.
     """
-    figure, axes = new_figure(8, 4)
+    figure, axes = new_figure(3.4)
     shown = [(first, labels[0], {"color": COLOURS[5], "alpha": 0.6, "s": 18})]
     shown += [(last, labels[1], {"color": COLOURS[0], "s": 30})]
     if np.array_equal(first, last, equal_nan=True):
@@ -43,9 +43,9 @@ def option_effect(
         _log_axis(axes)
     _limit_losses(axes, np.concatenate([losses for losses, *_ in shown]))
     axes.set_xlabel(literal(name))
-    axes.set_ylabel("validation loss, nats per character")
-    axes.set_title(f"Validation loss by {literal(name)}: each point is a trial")
-    axes.legend(fontsize=8)
+    axes.set_ylabel("validation loss (nats)")
+    entitle(figure, f"Validation loss by {literal(name)}: each point is a trial")
+    explain(figure)
     return figure
 
 
@@ -56,7 +56,7 @@ def pareto_front(
 
     `front` are the numbers of those trials, by rising cost; `names` say which trial a point is.
     """
-    figure, axes = new_figure(8, 4.5)
+    figure, axes = new_figure(3.8)
     axes.scatter(costs, losses, color=COLOURS[5], alpha=0.6, s=18, label="trial")
     axes.step(
         costs[[*front]],
@@ -68,14 +68,17 @@ def pareto_front(
         label="no trial has a lower loss at a lower cost",
     )
     for i in front:
-        axes.annotate(names[i], (costs[i], losses[i]), (4, 4), textcoords="offset points", size=8)
+        axes.annotate(names[i], (costs[i], losses[i]), (4, 4), textcoords="offset points", size=10)
     if costs.max() > 3 * costs.min() > 0:
         _log_axis(axes)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(3))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     _limit_losses(axes, losses)
     axes.set_xlabel(cost)
-    axes.set_ylabel("validation loss, nats per character")
-    axes.set_title(f"Validation loss against {cost}; numbers are trials")
-    axes.legend(fontsize=8)
+    axes.set_ylabel("validation loss (nats)")
+    entitle(figure, f"Validation loss against {cost}; numbers are trials")
+    explain(figure)
     return figure
 
 

@@ -12,7 +12,7 @@ def race(runs: Mapping[str, np.ndarray], goal: float) -> Plot:
 
     Each run has rows of (seconds, step, loss) [looks, 3]. A dashed line marks the loss `goal`.
     """
-    figure, axes = new_figure(9, 5)
+    figure, axes = new_figure(5, 9)
     axes.axhline(goal, color=COLOURS[6], linewidth=1, linestyle="--")
     axes.annotate(
         f"{goal:g}",
@@ -109,7 +109,7 @@ def step_times(times: Mapping[str, np.ndarray]) -> Plot:
 
     Times are in microseconds: a bar for the median, a dot for every round.
     """
-    figure, axes = new_figure(8, 0.8 + 0.38 * len(times))
+    figure, axes = new_figure(0.8 + 0.38 * len(times), 8)
     for i, (name, taken) in enumerate(times.items()):
         middle = float(np.median(taken))
         colour = COLOURS[2] if name.startswith("mmjax") else COLOURS[5]

@@ -9,8 +9,9 @@ from mmjax import counts, diagnostics
 from mmjax.io.text import Table, shown
 from mmjax.models import bigram, mlp
 from mmjax.report import pictures
-from mmjax.report.comparison import comparison, neural_side, number, untrained_side
+from mmjax.report.comparison import comparison, neural_side, untrained_side
 from mmjax.report.sections import Report, Section, settings_and_figures
+from mmjax.runs import verdict
 from mmjax.runs.result import BigramResult
 
 
@@ -33,13 +34,13 @@ def of_bigram(result: BigramResult) -> Report:
     ]
     return Report(
         title=f"Bigram of {Path(options['names']).name}",
-        lead=f"{summary['names']:,} names, {summary['bigrams']:,} pairs of {vocab.size:,} characters. The "
-        f"trained table scores {number(summary['neural_nll'])} nats per character over the whole list. No bigram can "
-        f"score below {floor:.4f}, the list's conditional entropy.",
+        lead=f"{summary['names']:,} names, {summary['bigrams']:,} pairs of {vocab.size:,} characters, "
+        f"{summary['steps']:,} steps of training in {summary['seconds']:.1f} s.",
+        verdict=verdict.of_bigram(summary, options, floor),
+        samples=[(shown(name), mark) for name, mark in result.samples],
         findings=diagnostics.health(
             initial_loss=summary["initial_loss"], final_loss=summary["final_loss"]
         ),
-        samples=[(shown(name), mark) for name, mark in result.samples],
         sections=[
             Section(
                 "Training against counting",
@@ -48,14 +49,20 @@ def of_bigram(result: BigramResult) -> Report:
                     "Gradient descent compared with counting": Table(
                         ["", "NLL", "largest difference of a probability"], rows
                     ),
-                    "This bigram beside the MLP of experiments.mlp": comparison(
-                        neural_side(table, summary), untrained_side(mlp.MLP(vocab.size))
-                    ),
                 },
                 [
                     *pictures.of_training(result.records, yardsticks={"no bigram below:": floor}),
                     *pictures.of_tables(table, trained, vocab),
                 ],
+            ),
+            Section(
+                "Beside the MLP",
+                tables={
+                    "This bigram beside the MLP of experiments.mlp": comparison(
+                        neural_side(table, summary), untrained_side(mlp.MLP(vocab.size))
+                    ),
+                },
+                folded=True,
             ),
             settings_and_figures(result.settings, summary),
         ],

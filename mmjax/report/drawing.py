@@ -47,10 +47,23 @@ def svg(figure: Figure) -> str:
     settings = {"svg.fonttype": "none", "svg.hashsalt": "mmjax"}
     nameless = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     text = drawn(figure, "svg", settings, metadata=nameless).decode()
+    figure.set_layout_engine("none")  # a second layout would start from the first one's result
     # Name the fonts once, not for each of a thousand texts.
     fonts = "font-family: 'DejaVu Sans', Verdana, sans-serif"
     text = re.sub(r"font-family: ('[^']*', )*sans-serif; ?", "", text)
     return text.replace("<svg ", f'<svg style="{fonts}" ', 1)
+
+
+def without_heading(figure: Figure, svg: str) -> str:
+    """Return the SVG of a figure, cut below its heading.
+
+    A page shows the heading as text. The figure must have been drawn.
+    """
+    height = 72 * figure.get_figheight()
+    top = height - 72 * heading(figure).get_window_extent().y0 / figure.dpi
+    size = re.compile(r'height="[^"]*pt" viewBox="0 0 (\S+) \S+"')
+    new = rf'height="{height - top:g}pt" viewBox="0 {top:g} \1 {height - top:g}"'
+    return size.sub(new, svg, count=1)
 
 
 def drawn(figure: Figure, format: str, settings: dict[Any, Any], **options: Any) -> bytes:

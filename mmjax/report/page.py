@@ -20,7 +20,11 @@ def write(report: Page, folder: Path) -> None:
     """
     drawn = [picture for section in report.sections for picture in section.pictures]
     svgs = drawing.save_pictures(drawn, folder / FIGURES)
-    files.write(folder / REPORT, render(report, {name: inline(name, svgs[name]) for name in svgs}))
+    inlined = {
+        each.name: inline(each.name, drawing.without_heading(each.figure, svgs[each.name]))
+        for each in drawn
+    }
+    files.write(folder / REPORT, render(report, inlined))
 
 
 def render(report: Page, svgs: Mapping[str, Markup]) -> str:

@@ -38,18 +38,20 @@ def of_training(
         plots.loss_curve(
             steps,
             column("loss_batch"),
-            single=(column("loss_batch_low"), column("loss_batch_high")),
             validation=(steps[validated], validation[validated]) if validated.any() else None,
             drop_step=drop_step,
             yardsticks=yardsticks,
         ),
-        "How wrong the model is about the next character. Single batches vary, so the line is their mean. If "
-        "validation rises while training falls, the network memorises the list.",
+        "How wrong the model is about the next character, as a mean over batches."
+        + " If validation rises while training falls, the network memorises the list."
+        * bool(validated.any()),
     )
     if ratios := columns("update_ratio/"):
         yield Picture(
             "update_ratios",
-            plots.update_ratios(steps, ratios),
+            plots.update_ratios(
+                steps, {name.removesuffix(".weight"): ratio for name, ratio in ratios.items()}
+            ),
             "The size of an update relative to the size of the weights, as log10. Far below -3 a layer hardly "
             "learns; far above, the updates are too large. A ten times lower learning rate moves every line down by 1.",
         )
@@ -91,7 +93,7 @@ def of_network(snapshot: Snapshot) -> Iterator[Picture]:
     yield Picture(
         "weight_gradients",
         plots.histograms(
-            {name: np.asarray(grad) for name, grad in weights.items()},
+            {name.removesuffix(".weight"): np.asarray(grad) for name, grad in weights.items()},
             title="Gradients of the weights: curves of similar width are healthy",
             xlabel="gradient of the loss",
         ),
@@ -140,7 +142,7 @@ def counted_pairs(counts: np.ndarray, kept: np.ndarray, vocab: Vocab) -> Picture
     """Return the lecture's heat map of `counts` [kept, kept]."""
     return Picture(
         "bigram_table",
-        plots.bigram_table(counts, [vocab.labels[i] for i in kept]),
+        plots.pair_map(counts, [vocab.labels[i] for i in kept]),
         f"All that a bigram knows: how often each pair occurs in the list. “{vocab.labels[0]}” is the "
         "beginning and the end of a name." + _restricted(vocab),
     )

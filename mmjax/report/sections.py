@@ -6,18 +6,20 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from mmjax.diagnostics import Finding
 from mmjax.io.text import Table
 from mmjax.report.drawing import Picture
+from mmjax.runs.verdict import Verdict
 
 
 class Section(NamedTuple):
     """A heading with text, tables and pictures under it.
 
-    `tables` has each table by its caption.
+    `tables` has each table by its caption. A folded section shows its heading until it is opened.
     """
 
     title: str
     text: str = ""
     tables: Mapping[str, Table] = {}
     pictures: Sequence[Picture] = ()
+    folded: bool = False
 
 
 @runtime_checkable
@@ -41,20 +43,24 @@ class Report(NamedTuple):
     template = "report.html.j2"
     title: str
     lead: str
-    findings: Sequence[Finding]
+    verdict: Verdict
     samples: Sequence[tuple[str, str]]
+    findings: Sequence[Finding]
     sections: Sequence[Section]
+    playground: str = ""
+    """File beside the report in which the network can be tried, or nothing."""
 
 
 def settings_and_figures(settings: Mapping[str, Any], figures: Mapping[str, Any]) -> Section:
     """Return the section of settings, figures, versions and device."""
     tables = {"Settings": settings, "Figures, versions and device": figures}
     return Section(
-        "Settings and versions",
+        "Settings",
         tables={
             title: Table(["", ""], [(key, setting(value)) for key, value in content.items()])
             for title, content in tables.items()
         },
+        folded=True,
     )
 
 

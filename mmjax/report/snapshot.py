@@ -1,10 +1,12 @@
-"""A snapshot of a network as tables, and findings as lines."""
+"""A snapshot of a network as tables, findings and verdict as lines."""
 
+import textwrap
 from collections.abc import Sequence
 
 from mmjax.diagnostics import Activation, Finding
 from mmjax.diagnostics.snapshot import LOOK, Snapshot
 from mmjax.io.text import Table
+from mmjax.runs.verdict import Verdict
 
 
 def tables(snapshot: Snapshot) -> dict[str, Table]:
@@ -49,6 +51,13 @@ def health_lines(findings: Sequence[Finding]) -> str:
     if not findings:
         return "Healthy: nothing found."
     return "\n".join(
-        f"{f.grade.capitalize()}: {f.symptom}, {f.where}: {f.figure:.3g}{f.unit} (limit {f.threshold:.3g}{f.unit}); try {f.remedy}."
+        f"{f.grade.capitalize()}: {f.symptom}, {f.where}: {f.figure:.3g}{f.unit} "
+        f"(limit {f.threshold:.3g}{f.unit}); {f.advice}."
         for f in findings
     )
+
+
+def verdict_lines(judged: Verdict) -> str:
+    """Return a verdict for the terminal, with its command on a line of its own."""
+    text = " ".join([judged.headline, *judged.sentences])
+    return "\n".join([*textwrap.wrap(text, 100), judged.advice, f"  {judged.command}"])

@@ -27,6 +27,10 @@ class Lists(NamedTuple):
     tokens: dict[str, np.ndarray]
     pairs: dict[str, counts.Pairs]
 
+    def decoded(self) -> dict[str, list[str]]:
+        """Return the names of each part."""
+        return {part: corpus.decode(self.vocab, flat) for part, flat in self.tokens.items()}
+
 
 def read(config: Mapping[str, Any], names: Path | None = None) -> list[str]:
     """Return the list that a run was trained on, read with the options in its config.json.

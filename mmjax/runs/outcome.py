@@ -15,6 +15,7 @@ from mmjax.data import Dataset, corpus
 from mmjax.diagnostics import divergence, snapshot
 from mmjax.errors import InputError
 from mmjax.evaluate import CountCheck
+from mmjax.evaluate.copies import copies
 from mmjax.generate import sample
 from mmjax.generate.sample import Sample
 from mmjax.model import Model, Predictor, parameter_count
@@ -24,6 +25,7 @@ from mmjax.runs.lists import Lists
 from mmjax.runs.lists import losses as losses_of
 from mmjax.runs.result import RunResult
 from mmjax.runs.samples import marked
+from mmjax.runs.verdict import JUDGED
 from mmjax.train import Fitted, Progress, Recipe, TrainState
 
 CHECKED_SAMPLES = 20_000
@@ -102,6 +104,7 @@ def result_of(
     samples = list(islice(sample.stream(predictor, lists.vocab, key), CHECKED_SAMPLES))
     check = check_of(predictor, lists, samples)
     losses = losses_of(lists, predictor)
+    compared = copies([drawn.name for drawn in samples[:JUDGED]], lists.decoded())
     seen = snapshot.take(predictor.model, trained.recipe, trained.state, examples)
     figures: dict[str, Any] = {
         "names": len(lists.names),
@@ -122,11 +125,14 @@ def result_of(
         "bigram_check_kl_reference": check.kl_reference,
         "bigram_check_kl_val": check.kl_val,
         "bigram_check_passed": check.passed,
+        **compared._asdict(),
         "training_seconds": round(progress.seconds, 3),
         "steps_per_second": round(progress.step / progress.seconds, 1) if progress.step else None,
     }
     findings = snapshot.findings(seen, records, figures)
-    figures["findings"] = [f"{finding.symptom}: {finding.where}" for finding in findings]
+    figures["findings"] = [
+        f"{finding.grade}: {finding.symptom}, {finding.where}" for finding in findings
+    ]
     known = frozenset(lists.names)
     return RunResult(
         settings,

@@ -1,0 +1,173 @@
+"""The verdict on a run: what came out, in plain words, and what to type next."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from mmjax.diagnostics import MAX_GAP
+from mmjax.runs import command_line
+from mmjax.runs.layout import INTERRUPTED
+
+JUDGED = 1_000  # samples
+MARGIN = 0.05  # nats above counting that a good network may have
+MAX_COPIED = 0.5  # share of the samples, above that of an ideal model
+MAX_ABOVE_FLOOR = 0.01  # nats that a trained bigram may have above the lowest possible loss
+# What makes better new names where a list was learned by heart; measured in docs/results.md.
+CAREFUL = {
+    "recipe": "fast",
+    "early_stopping": True,
+    "hidden_size": 64,
+    "hidden_layers": 1,
+    "widths": [],
+    "residual": False,
+    "learning_rate": 0.005,
+    "dropout": 0.3,
+}
+
+
+class Verdict(NamedTuple):
+    """What a run came to, and the command to type next."""
+
+    kind: str
+    """failed, unfinished, memorised, few, underfitted or good."""
+    headline: str
+    sentences: list[str]
+    advice: str
+    """What the command is for."""
+    command: str
+
+
+class _Judgement(NamedTuple):
+    kind: str
+    headline: str
+    advice: str
+    command: str
+
+
+def of(figures: Mapping[str, Any], settings: Mapping[str, Any]) -> Verdict:
+    """Return the verdict on a network from its run's summary and options."""
+    kind, headline, advice, command = _judged(figures, settings)
+    said = () if kind == "failed" else (_losses(figures), _samples(figures))
+    sentences = [text for text in said if text]
+    return Verdict(kind, headline, sentences, advice, command)
+
+
+def _judged(figures: Mapping[str, Any], settings: Mapping[str, Any]) -> _Judgement:
+    train, val = figures["loss_train"], figures["loss_val"]
+    counted = figures.get("kneser_ney_loss_val")
+    if figures["stopped_at_step"] is not None or train is None or val is None:
+        return _Judgement(
+            "failed",
+            "Training failed: a number is not finite.",
+            "Train again with a tenth of the learning rate:",
+            command_line.train(settings, learning_rate=settings["learning_rate"] / 10),
+        )
+    if figures.get("stopped_because") == INTERRUPTED:
+        done, asked = figures["steps"], settings["steps"]
+        return _Judgement(
+            "unfinished",
+            f"Stopped at step {done:,} of {asked:,}.",
+            "Continue from there:",
+            command_line.resume(settings),
+        )
+    copied = figures.get("samples_listed", 0.0) - figures.get("ideal_listed", 0.0)
+    behind = counted is None or val > counted + MARGIN
+    if copied > MAX_COPIED or (behind and val - train > MAX_GAP):
+        return _memorised(settings)
+    if behind and counted is not None:
+        return _underfitted(figures, settings)
+    return _Judgement(
+        "good",
+        "The network has learned how these names are made.",
+        "Draw more new names:",
+        command_line.sample(settings["out"], "-n", "100", "--new-only"),
+    )
+
+
+def _memorised(settings: Mapping[str, Any]) -> _Judgement:
+    if all(settings.get(name, value) == value for name, value in CAREFUL.items()):
+        return _Judgement(
+            "few",
+            "The list has too few names for a network.",
+            "Add names, or see what counting reaches with them:",
+            command_line.count(settings),
+        )
+    return _Judgement(
+        "memorised",
+        "The network has learned the list by heart.",
+        "Train a small network with dropout, and stop early, for better new names:",
+        command_line.train(settings, **CAREFUL),
+    )
+
+
+def _underfitted(figures: Mapping[str, Any], settings: Mapping[str, Any]) -> _Judgement:
+    if figures.get("stopped_because") and settings.get("dropout"):
+        headline, advice = "Training is held back.", "Train without dropout:"
+        changes: dict[str, Any] = {"recipe": "fast", "early_stopping": True, "dropout": 0.0}
+    elif settings.get("recipe", "lecture") == "lecture":
+        headline, advice = "The network can learn more.", "Train by the fast recipe:"
+        changes = {"recipe": "fast"}
+    else:
+        headline, advice = "The network can learn more.", "Train for four times the steps:"
+        changes = {"steps": 4 * settings["steps"]}
+    return _Judgement("underfitted", headline, advice, command_line.train(settings, **changes))
+
+
+def _losses(figures: Mapping[str, Any]) -> str:
+    train, val = figures["loss_train"], figures["loss_val"]
+    if train is None or val is None:
+        return ""
+    gap = round(val - train, 2) + 0.0  # not -0.00
+    counted = figures.get("kneser_ney_loss_val")
+    beside = "" if counted is None else f"; counting reaches {counted:.2f}"
+    return (
+        f"Loss {train:.2f} on training names and {val:.2f} on names kept aside "
+        f"(gap {gap:.2f}){beside}."
+    )
+
+
+def _samples(figures: Mapping[str, Any]) -> str:
+    if figures.get("samples_new") is None:
+        return ""
+    listed, near = figures["samples_listed"], figures["samples_near"]
+    new = "" if near is None else f" ({_percent(near)} of them one edit from a listed name)"
+    return (
+        f"Of {JUDGED:,} samples {_percent(listed)} stand in the list, where an ideal model would "
+        f"repeat about {_percent(figures['ideal_listed'])}; the others are new{new}. "
+        f"{_percent(figures['samples_distinct'])} are distinct."
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def of_bigram(figures: Mapping[str, Any], settings: Mapping[str, Any], floor: float) -> Verdict:
+    """Return the verdict on a trained bigram; `floor` is the lowest loss that one can have."""
+    loss = figures["neural_nll"]
+    if loss is None or figures.get("stopped_at_step") is not None:
+        judged = _Judgement(
+            "failed",
+            "Training failed: a number is not finite.",
+            "Train again with a tenth of the learning rate:",
+            command_line.bigram(settings, learning_rate=settings["learning_rate"] / 10),
+        )
+        return Verdict(*judged[:2], [], *judged[2:])
+    sentences = [
+        f"Loss {loss:.4f} on the list. No bigram can have less than {floor:.4f}, the list's "
+        "conditional entropy, which counting reaches in one pass.",
+    ]
+    if loss > floor + MAX_ABOVE_FLOOR:
+        return Verdict(
+            "underfitted",
+            "The trained table is not yet that of counting.",
+            sentences,
+            "Train longer, by a rate that works:",
+            command_line.bigram(settings, steps=10_000, learning_rate=50.0, penalty=0.0),
+        )
+    return Verdict(
+        "good",
+        "Gradient descent has found the table that counting gives.",
+        sentences,
+        "Draw names from it:",
+        command_line.sample(settings["out"], "-n", "100", "--new-only"),
+    )
