@@ -101,9 +101,11 @@ def run(
     bigram_closing.show(options, result, fits, spelled, samples)
     if options.report:
         made = report.of_bigram(result)
-        report.write(made, options.out)
         # The bigram is trained on the whole list: no name is held out.
-        write_playground(options.out, trained, letters, listed=names, held_out=(), title=made.title)
+        page = write_playground(
+            options.out, trained, letters, listed=names, held_out=(), title=made.title
+        )
+        report.write(made._replace(playground=page), options.out)
     print(f"\n{folder.contents()}")
     return bigram_closing.status(fitted, interruption)
 

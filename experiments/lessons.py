@@ -25,9 +25,16 @@ class Lesson(NamedTuple):
 
 # Distributions have no noise of single letters, so a student needs hardly any weight decay.
 STUDENT = replace(
-    RECIPES["fast"], steps=20_000, batch_size=512, learning_rate=0.01, weight_decay=0.0
+    RECIPES["fast"],
+    steps=20_000,
+    batch_size=512,
+    learning_rate=0.01,
+    weight_decay=0.0,
+    early_stopping=False,
 )
-LARGE = replace(RECIPES["fast"], batch_size=512, optimizer="muon", data="windows")
+LARGE = replace(
+    RECIPES["fast"], batch_size=512, optimizer="muon", data="windows", early_stopping=False
+)
 LESSONS = {
     "lecture": Lesson(
         student={},

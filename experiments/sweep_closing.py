@@ -18,6 +18,7 @@ from mmjax.runs.folder import RunFolder
 from mmjax.runs.layout import plain
 from mmjax.search import Space, Study, findings, results
 from mmjax.search.outcome import Outcome, ranked
+from mmjax.train import RECIPES
 
 TABLE = "table.csv"
 
@@ -86,6 +87,7 @@ def mlp_command(options: Options, space: Space, best: Mapping[str, Any]) -> str:
     """Return the command that trains the network of a trial."""
     typed = ["python", "-m", "experiments.mlp", *options.name_list.typed()]
     typed += ["--recipe", space.recipe]
+    typed += ["--no-early-stopping"] * RECIPES[space.recipe].early_stopping
     for name, value in {**space.fixed, **best}.items():
         option = name.replace("_", "-")
         if isinstance(value, bool):

@@ -3,6 +3,7 @@
 import random
 import shlex
 from dataclasses import asdict
+from typing import Any
 
 import jax
 import pytest
@@ -130,7 +131,7 @@ def test_commands_are_what_the_program_takes():
         judged = verdict.of(GOOD | changes, SETTINGS | own)
         assert judged.command.startswith(command_line.TRAIN)
         typed = ["--names", *shlex.split(judged.command)[4:]]
-        options = parse("mlp", kind_of(of_recipe, typed), typed)
+        options: Any = parse("mlp", kind_of(of_recipe, typed), typed)
         assert (options.model.block_size, options.model.tied) == (8, True)
         assert options.name_list.unique
         assert options.model.residual == (changes is not MEMORISED)

@@ -94,13 +94,13 @@ class Folders:
         """Write each seed's report and playground; `names` are those of the list."""
         for seed, result in results.items():
             made = report.of_mlp(result)
-            report.write(made, self.of_seed[seed].path)
-            write_playground(
+            page = write_playground(
                 *(self.of_seed[seed].path, result.predictor, result.vocab),
                 listed=names,
                 held_out=corpus.decode(result.vocab, result.tokens["val_unseen"]),
                 title=made.title,
             )
+            report.write(made._replace(playground=page), self.of_seed[seed].path)
 
 
 def _member(options: Options, seed: int, resume: bool) -> RunFolder:

@@ -17,10 +17,10 @@ def write_playground(
     listed: Sequence[str],
     held_out: Sequence[str],
     title: str,
-) -> None:
+) -> str:
     """Write `playground.html` as `playground.write` does, or print why there is none.
 
-    Raises `InputError` if the file cannot be written.
+    Returns the name of the file, which is empty if there is none. Raises `InputError` if the file cannot be written.
     """
     try:
         playground.write(
@@ -28,3 +28,5 @@ def write_playground(
         )
     except playground.Unfit as unfit:
         print(f"\nNo {PLAYGROUND}: {unfit}.")
+        return ""
+    return PLAYGROUND

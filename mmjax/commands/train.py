@@ -8,7 +8,8 @@ from mmjax.cli.devices import a_device_for_each_core
 from mmjax.cli.interruption import interruptible
 from mmjax.cli.live import LiveNames
 from mmjax.cli.progress import progress_bar
-from mmjax.commands import closing, footprint, resume, training
+from mmjax.commands import auto, closing, footprint, resume, training
+from mmjax.commands.auto_options import AutoOptions
 from mmjax.commands.folders import Folders
 from mmjax.commands.train_options import Options
 from mmjax.errors import require
@@ -27,12 +28,14 @@ from mmjax.train import Best, Progress, Recipe, TrainState
 OnMetrics = Callable[[dict[str, float]], object]
 
 
-def program(options: Options, on_metrics: OnMetrics | None = None) -> int:
+def program(options: Options | AutoOptions, on_metrics: OnMetrics | None = None) -> int:
     """Train the MLP, save and show the results; return the exit status.
 
     It also evaluates the MLP, checks it against counting and draws samples.
     `on_metrics` gets each line of `metrics.jsonl` as it is written, with several seeds their mean.
     """
+    if isinstance(options, AutoOptions):
+        return auto.program(options)
     if options.seeds > 1:
         a_device_for_each_core(options.seeds)
     names = options.name_list.read()

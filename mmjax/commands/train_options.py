@@ -8,6 +8,7 @@ from typing import Literal
 import tyro
 
 from mmjax.cli.options import chosen, option, with_defaults
+from mmjax.commands.auto_options import AutoOptions
 from mmjax.commands.name_list import SplitList
 from mmjax.errors import require, require_ranges
 from mmjax.models import mlp
@@ -32,8 +33,8 @@ class Settings(Recipe):
     """Number of training steps."""
     recipe: RecipeName = "lecture"  # pyright: ignore[reportInvalidTypeForm]
     """Train by this recipe. lecture: SGD with step decay.
-    fast: NAdamW on the distinct contexts of the list, in seconds instead of a minute;
-    --recipe fast --help shows its defaults."""
+    fast: NAdamW on the distinct contexts of the list, in seconds instead of a minute. auto: the model
+    that is best for the list. --recipe fast --help shows the defaults of fast."""
 
     def plain(self) -> Recipe:
         """Return the recipe without its name."""
@@ -93,8 +94,13 @@ class Options:
         )
 
 
-def of_recipe(arguments: Sequence[str]) -> type[Options]:
-    """Return the options, with the defaults of the recipe that a command line names."""
+def of_recipe(arguments: Sequence[str]) -> type[Options] | type[AutoOptions]:
+    """Return the options, with the defaults of the recipe that a command line names.
+
+    The recipe auto has options of its own.
+    """
+    if chosen("recipe", arguments) == "auto":
+        return AutoOptions
     return with_defaults(Options, recipe=recipe_named(arguments))
 
 

@@ -1,5 +1,6 @@
 """The report: a run as one HTML page, with its pictures."""
 
+from mmjax.report.auto import of_auto
 from mmjax.report.bigram import of_bigram
 from mmjax.report.mlp import of_mlp
 from mmjax.report.page import inline, render, write
@@ -11,6 +12,7 @@ __all__ = [
     "SearchReport",
     "Section",
     "inline",
+    "of_auto",
     "of_bigram",
     "of_mlp",
     "of_search",

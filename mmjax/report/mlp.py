@@ -21,8 +21,8 @@ from mmjax.runs import verdict
 from mmjax.runs.result import RunResult
 
 
-def of_mlp(result: RunResult, playground: str = "") -> Report:
-    """Return the report on an MLP, with a link to its playground if it has one."""
+def of_mlp(result: RunResult) -> Report:
+    """Return the report on an MLP."""
     predictor, vocab, summary = result.predictor, result.vocab, result.figures
     model: Any = predictor.model
     parts = result.losses()
@@ -46,7 +46,6 @@ def of_mlp(result: RunResult, playground: str = "") -> Report:
         verdict=verdict.of(summary, result.settings),
         samples=[(shown(name), mark) for name, mark in result.samples],
         findings=result.findings,
-        playground=playground,
         sections=[
             Section(
                 "How it went",

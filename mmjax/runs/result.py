@@ -15,6 +15,7 @@ from mmjax.data.vocab import Vocab
 from mmjax.diagnostics import Finding
 from mmjax.diagnostics.snapshot import Snapshot
 from mmjax.model import Predictor
+from mmjax.runs.lists import Lists
 
 
 @dataclass(frozen=True)
@@ -80,3 +81,37 @@ class BigramResult(Result):
 
     table: np.ndarray
     """Bigram counts of the list."""
+
+
+class PartLoss(NamedTuple):
+    """A part of the list, its loss and that of counting, in nats per character."""
+
+    part: str
+    names: int
+    examples: int
+    loss: float
+    perplexity: float
+    counted: float
+
+
+@dataclass(frozen=True)
+class AutoResult(Result):
+    """A model that was chosen for a list, with what was tried."""
+
+    tried: Sequence[Sequence[Any]]
+    """The candidates for each list, the best first."""
+    known: Sequence[Lists]
+
+    def losses(self) -> list[PartLoss]:
+        """Return the losses of each part of the first list."""
+        return [
+            PartLoss(
+                part.replace("_", ", "),
+                int(np.count_nonzero(tokens == BOUNDARY)) - 1,
+                len(tokens) - 1,
+                loss := self.figures[f"loss_{part}"],
+                evaluate.perplexity(loss),
+                self.figures[f"kneser_ney_loss_{part}"],
+            )
+            for part, tokens in self.known[0].tokens.items()
+        ]

@@ -70,6 +70,8 @@ def _judged(figures: Mapping[str, Any], settings: Mapping[str, Any]) -> _Judgeme
             command_line.resume(settings),
         )
     copied = figures.get("samples_listed", 0.0) - figures.get("ideal_listed", 0.0)
+    if settings.get("recipe") == "auto":
+        return _found(figures, settings, copied)
     behind = counted is None or val > counted + MARGIN
     if copied > MAX_COPIED or (behind and val - train > MAX_GAP):
         return _memorised(settings)
@@ -78,6 +80,23 @@ def _judged(figures: Mapping[str, Any], settings: Mapping[str, Any]) -> _Judgeme
     return _Judgement(
         "good",
         "The network has learned how these names are made.",
+        "Draw more new names:",
+        command_line.sample(settings["out"], "-n", "100", "--new-only"),
+    )
+
+
+def _found(figures: Mapping[str, Any], settings: Mapping[str, Any], copied: float) -> _Judgement:
+    """Return the judgement on a model that was chosen for the list."""
+    if copied > MAX_COPIED:
+        return _Judgement(
+            "few",
+            "The list has too few names to learn how they are made.",
+            "Draw only new names, or add names to the list:",
+            command_line.sample(settings["out"], "-n", "100", "--new-only"),
+        )
+    return _Judgement(
+        "good",
+        "The model has learned how these names are made.",
         "Draw more new names:",
         command_line.sample(settings["out"], "-n", "100", "--new-only"),
     )

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -111,7 +112,7 @@ def trained(
     known: Lists,
     seed: int,
     *,
-    sinks: Sequence[Sink] = (),
+    sink: Sink | None = None,
     stops: Sequence[Stop] = (),
 ) -> list[Candidate]:
     """Return the networks of a kind, each with the weights of its lowest validation loss."""
@@ -126,7 +127,7 @@ def trained(
         data.of(recipe.data, known.tokens["train"], model, noise=recipe.noise),
         chunk=every,
         metrics=[metrics.losses(recipe), metrics.validation(model, known.tokens["val"], every)],
-        sinks=[best.sink, *sinks],
+        sinks=[best.sink, *([sink] if sink else [])],
         stops=[best.stop, *stops],
     )
     candidates = []
@@ -159,13 +160,14 @@ def search(
     *,
     steps: int | None = None,
     show: Callable[[Candidate], Any] = lambda candidate: None,
-    sinks: Callable[[Kind], Sequence[Sink]] = lambda kind: (),
+    bar: Callable[[Kind], AbstractContextManager[Sink | None]] = lambda kind: nullcontext(),
     stops: Sequence[Stop] = (),
 ) -> list[Candidate]:
     """Return all candidates for a list, the one with the lowest validation loss first.
 
-    Nothing is chosen by the test part. `show` gets each candidate as it is ready. `sinks` and
-    `stops` are those of `train.fit`; once a stop gives a reason, no more networks are trained.
+    Nothing is chosen by the test part. `show` gets each candidate as it is ready, and `bar` yields a
+    sink of `train.fit` while networks train. Once one of the `stops` gives a reason, no more
+    networks are trained.
     """
     found: list[Candidate] = []
 
@@ -177,7 +179,9 @@ def search(
     add(counted(known))
     for kind in kinds(known, steps=steps):
         if not any(stop([]) for stop in stops):
-            add(trained(kind, known, seed, sinks=sinks(kind), stops=stops))
+            with bar(kind) as sink:
+                networks = trained(kind, known, seed, sink=sink, stops=stops)
+            add(networks)
     if len(found) > 1:
         add([mixed(found, known)])
     return sorted(found, key=lambda candidate: candidate.loss_val)

@@ -159,7 +159,8 @@ def trial(space: Space, options: Mapping[str, Any], vocab_size: int, number: int
 
     Raises `InputError` if the network or the recipe refuses them.
     """
-    given = {**asdict(RECIPES[space.recipe]), **space.fixed, **options}
+    recipe = asdict(RECIPES[space.recipe]) | {"early_stopping": False}
+    given = {**recipe, **space.fixed, **options}
 
     def own(kind: Any) -> dict[str, Any]:
         known = {field.name for field in fields(kind)}

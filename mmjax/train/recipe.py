@@ -111,6 +111,7 @@ RECIPES = {
         learning_rate=0.02,
         warmup_steps=100,
         weight_decay=0.1,
+        early_stopping=True,
     ),
 }
 
