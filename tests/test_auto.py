@@ -58,9 +58,7 @@ def test_the_cross_fitted_loss_is_that_of_each_half_by_the_other(known, counted)
     assert found.loss == pytest.approx(total / (len(tokens) - 1), abs=2e-3)
     whole = counting.geometric(models, tokens, positions=2, spread=0.3)
     assert found.predictor.model == whole.model
-    np.testing.assert_allclose(
-        found.predictor.params.weights, whole.params.weights, atol=1e-5
-    )
+    np.testing.assert_allclose(found.predictor.params.weights, whole.params.weights, atol=1e-5)
 
 
 def test_the_setting_with_the_lowest_cross_fitted_loss_is_taken(known, counted):

@@ -22,15 +22,15 @@ from mmjax.version import __version__
 HELP = """\
 usage: mmjax COMMAND ...
 
-  mmjax train names.txt                     find a model for a list, one name per line
+  mmjax train names.txt                     find a model for a list of names
   mmjax sample runs/names -n 50 --new-only  draw new names from it
 
   mmjax score runs/names NAME...            how likely a name is, letter by letter
-  mmjax open runs/names                     open the pages of a run in the browser
-  mmjax demo                                train on the list that comes with mmjax
-  mmjax completion bash                     print completions for bash, zsh or tcsh
+  mmjax open runs/names                     open a run's pages in the browser
+  mmjax demo                                train on the list of this library
+  mmjax completion bash                     completions for bash or zsh
 
-mmjax COMMAND --help shows the options of a command, mmjax --version the version."""
+mmjax COMMAND --help shows the options of a command; mmjax --version."""
 OUT = Path("runs/LIST")  # LIST stands for the name of the list
 RUNS = Path("runs")
 
@@ -96,7 +96,7 @@ COMMANDS = {
     "open": Command(open.Options, open.program),
     "demo": Command(of_demo, train.program),
 }
-SHELLS = ("bash", "zsh", "tcsh")
+SHELLS = ("bash", "zsh")
 
 
 def run() -> NoReturn:

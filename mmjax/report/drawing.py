@@ -90,7 +90,8 @@ def save_pictures(pictures: Sequence[Picture], folder: Path) -> dict[str, str]:
 
     Raises `InputError` if a file cannot be written.
     """
-    make_folder(folder)
+    if pictures:
+        make_folder(folder)
     svgs = {picture.name: svg(picture.figure) for picture in pictures}
     for name, text in svgs.items():
         files.write(folder / f"{name}.svg", text)
