@@ -49,6 +49,7 @@ def test_names_meet_the_conditions(draw):
     assert all(re.fullmatch(r"[LB].{5,8}", name) and "an" in name for name in names)
     _, names, _ = draw("-n", 30, "--like", "Bala", "--edits", 1, "--unique")
     assert all(Levenshtein.distance(name, "Bala") == 1 for name in names)
+    assert "a" not in draw("-n", 30, "--like", "A", "--edits", 1)[1]  # the list has "a" alone
     assert len(set(names)) == len(names)
 
 
@@ -109,14 +110,16 @@ def test_formats_tell_what_the_library_tells(draw, folder):
     assert [record["name"] for record in records] == names
     losses = evaluate.name_losses(predictor, corpus.encode(letters, names))
     for record, loss in zip(records, losses, strict=True):
-        assert record["log_prob"] == pytest.approx(-loss, abs=1e-3)
+        assert record["log_probability"] == pytest.approx(-loss, abs=1e-3)
         assert record["new"] == (record["name"] not in LISTED)
         edits = min(Levenshtein.distance(record["name"], listed) for listed in LISTED)
         assert record["edits"] == edits == Levenshtein.distance(record["name"], record["nearest"])
     assert json.loads("\n".join(draw(*options, "--format", "json")[1])) == records
     rows = list(csv.DictReader(draw(*options, "--format", "csv")[1]))
     assert [row["name"] for row in rows] == names
-    assert [float(row["log_prob"]) for row in rows] == [each["log_prob"] for each in records]
+    assert [float(row["log_probability"]) for row in rows] == [
+        each["log_probability"] for each in records
+    ]
     assert [row["new"] for row in rows] == [str(int(each["new"])) for each in records]
     _, lines, _ = draw(*options, "--format", "text")
     marks = ["new" if record["new"] else "in the list" for record in records]
@@ -133,7 +136,7 @@ def test_names_are_sorted(draw):
 
 
 ORDERS = {
-    "likelihood": lambda record: -record["log_prob"],
+    "likelihood": lambda record: -record["log_probability"],
     "length": lambda record: len(record["name"]),
     "alphabet": lambda record: record["name"].casefold(),
 }
@@ -142,7 +145,7 @@ ORDERS = {
 def test_the_likeliest_names(draw):
     options = ("--likeliest", 30, "--format", "jsonl", "--prefix", "B")
     records = [json.loads(line) for line in draw(*options)[1]]
-    logs = [record["log_prob"] for record in records]
+    logs = [record["log_probability"] for record in records]
     assert logs == sorted(logs, reverse=True)
     new = [record["name"] for record in records if record["new"]]
     assert draw("--likeliest", len(new), "--new-only", "--prefix", "B")[1] == new

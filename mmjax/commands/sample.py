@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import TypeVar
 
@@ -10,7 +11,7 @@ import jax
 from mmjax.commands.listed import known_names
 from mmjax.commands.sample_options import Options
 from mmjax.commands.sample_output import show
-from mmjax.commands.spelling import spelled
+from mmjax.commands.spelling import in_form, spelled
 from mmjax.data import corpus
 from mmjax.errors import InputError, require
 from mmjax.generate import beam, conditional, sample
@@ -31,10 +32,14 @@ def program(options: Options) -> int:
     is_folder = options.run.is_dir()
     predictor, vocab = weights.load(model_of(options.run) if is_folder else options.run)
     known = known_names(options)
+    known = None if known is None else in_form(known, vocab)
+    avoided = corpus.read_names(options.avoid) if options.avoid else []
+    avoided = in_form(avoided, vocab) + (known or []) * options.new_only
     conditions = spelled(options.conditions(), vocab, known or ())
+    avoided.append(conditions.like)
     if options.likeliest is not None:
         names = beam.ranked(predictor, vocab, conditions=conditions, max_length=options.cut)
-        names = wanted(names, options, known)
+        names = wanted(names, options, avoided)
         scored = (
             beam.spread(names, options.likeliest, options.diverse)
             if options.diverse
@@ -52,29 +57,22 @@ def program(options: Options) -> int:
             **options.filters,
         )
         if given and sys.stdout.isatty() and lookup.fits(predictor.model):
-            filters = options_of(**options.filters)
-            share = conditional.probability(
-                predictor, vocab, conditions, max_length=options.cut, **filters
-            )
-            print(f"1 in {1 / share:,.0f} names of this model {conditions}", file=sys.stderr)
-        samples = islice(wanted(drawn, options, known), options.count)
+            filters = {**options_of(**options.filters), "max_length": options.cut}
+            with suppress(InputError):  # the table is too large, and names are drawn all the same
+                share = conditional.probability(predictor, vocab, conditions, **filters)
+                print(f"1 in {1 / share:,.0f} names of this model {conditions}", file=sys.stderr)
+        samples = islice(wanted(drawn, options, avoided), options.count)
     asked = options.count if options.likeliest is None else options.likeliest
     show(until_error(samples, asked), options, predictor, vocab, known)
     return 0
 
 
-def wanted(
-    samples: Iterable[Drawn], options: Options, known: Iterable[str] | None
-) -> Iterator[Drawn]:
-    """Return the samples that the options let through: none is empty.
+def wanted(samples: Iterable[Drawn], options: Options, avoided: Iterable[str]) -> Iterator[Drawn]:
+    """Return the samples that the options let through: none is empty or avoided.
 
     The iterator raises `InputError` after `GIVE_UP` others in a row.
     """
-    refused = {"", options.like}
-    if options.new_only:
-        refused.update(known or ())
-    if options.avoid:
-        refused.update(corpus.read_names(options.avoid))
+    refused = {"", *avoided}
     reasons = {"in the list": options.new_only, "to be avoided": options.avoid}
     reasons |= {"shown already": options.unique, "the name of --like": options.like}
     said = " or ".join(reason for reason, given in reasons.items() if given) or "empty"

@@ -19,7 +19,7 @@ from mmjax.io.text import shown
 from mmjax.model import Predictor
 from mmjax.runs.samples import marked, sample_lines
 
-HEADER = ("name", "new", "cut", "log_prob", "nearest", "edits")
+HEADER = ("name", "new", "cut", "log_probability", "nearest", "edits")
 
 
 def show(

@@ -46,15 +46,30 @@ def beginning(prefix: str, known: Iterable[str]) -> str:
     return min(found, key=lambda head: (-found[head], head), default=prefix)
 
 
+def in_form(names: Iterable[str], vocab: Vocab) -> list[str]:
+    """Return the names in the Unicode form that the vocabulary has, where it has one."""
+    letters = frozenset(vocab.characters)
+    return [
+        name if letters.issuperset(name) else _first(vocab, [name, *_forms(name)]) for name in names
+    ]
+
+
 def within(text: str, vocab: Vocab, more: str = "") -> str:
     """Return the first spelling of a text that has only letters of the vocabulary.
 
     The letters of `more` are allowed too. If there is none, the text is returned.
     """
+    cases = (text, text.lower(), text.title(), text.upper())
+    return _first(vocab, [text, *(form for case in cases for form in _forms(case))], more)
+
+
+def _first(vocab: Vocab, forms: list[str], more: str = "") -> str:
     letters = {*vocab.characters, *more}
-    forms = [text, text.lower(), text.title(), text.upper()]
-    forms = [unicodedata.normalize(form, each) for each in forms for form in ("NFC", "NFD")]
-    return next((each for each in (text, *forms) if letters.issuperset(each)), text)
+    return next((form for form in forms if letters.issuperset(form)), forms[0])
+
+
+def _forms(text: str) -> list[str]:
+    return [unicodedata.normalize(form, text) for form in ("NFC", "NFD")]
 
 
 def _composed(text: str) -> str:
