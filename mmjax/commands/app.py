@@ -25,7 +25,7 @@ usage: mmjax COMMAND ...
   mmjax train names.txt                     find a model for a list of names
   mmjax sample runs/names -n 50 --new-only  draw new names from it
 
-  mmjax score runs/names NAME...            how likely a name is, letter by letter
+  mmjax score runs/names NAME...            how likely a name is, by letter
   mmjax open runs/names                     open a run's pages in the browser
   mmjax demo                                train on the list of this library
   mmjax completion bash                     completions for bash or zsh
