@@ -484,6 +484,23 @@ def test_without_held_out_names_there_is_no_quiz(open_page):
     assert "in the list" in page.locator("#score-said").inner_text()
 
 
+def test_a_model_that_makes_one_name_has_no_quiz_and_calls_others_impossible(open_page):
+    letters = Vocab("ab")
+    counted = np.array([[0, 2, 0], [0, 0, 2], [2, 0, 0]])
+    predictor = Predictor(bigram.Bigram(3), bigram.from_counts(counted), ())
+    page = open_page(predictor, letters, names=["ab"], held_out=["ab"])
+    assert shown_names(page) == ["ab"]
+    page.click("#tab-score")
+    page.fill("#score-name", "ab")
+    assert "0.00 nats per character; about 1 in 1 draws" in page.locator("#score-said").inner_text()
+    page.fill("#score-name", "ba")
+    assert "never makes this name" in page.locator("#score-said").inner_text()
+    assert page.locator(".number").all_inner_texts() == ["\u221e", "\u221e", "\u221e"]
+    page.click("#tab-quiz")
+    page.click("#quiz-begin")
+    expect(page.locator("#quiz-said")).to_have_text("The model makes no new names.", timeout=20_000)
+
+
 def test_hostile_names_are_shown_as_text(open_page):
     letters = vocab.build(HOSTILE)
     tokens = corpus.encode(letters, HOSTILE)

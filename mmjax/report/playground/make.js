@@ -56,12 +56,12 @@ async function searchNames(sampler, alphabet, settings, { listed, stale, count =
 }
 
 /** Make the view. `choose(name)` shows a name in the next view. */
-function makeView({ predictions, random, alphabet, listed, title, choose }) {
+function makeView({ predictions, random, alphabet, listed, title, checksum, choose }) {
   const form = byId("make-form");
   const markOf = (name) => (listed ? (listed(name) ? "in the list" : "new") : "");
   const surpriseOf = (name) => predictions.surprise(alphabet.encode(name).tokens);
   let [shown, request] = [[], 0];
-  const shortlist = new Shortlist(title, { markOf, surpriseOf, onChange: () => showKept() });
+  const shortlist = new Shortlist(`${title} ${checksum}`, { markOf, surpriseOf, onChange: () => showKept() });
 
   function showKept() {
     for (const button of byId("names").querySelectorAll(".keep")) {

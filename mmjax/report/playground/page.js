@@ -106,7 +106,7 @@ function percent(share) {
 
 /** Return a number with its decimals and a minus sign, not a hyphen. */
 function fixed(number, decimals = 2) {
-  return number.toFixed(decimals).replace("-", "\u2212");
+  return number === Infinity ? "\u221e" : number.toFixed(decimals).replace("-", "\u2212");
 }
 
 const plural = (n, one, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;

@@ -8,11 +8,9 @@ const QUESTIONS = 20;
  */
 async function questionsOf({ predictions, random, alphabet, listed, heldOut }) {
   const half = Math.min(QUESTIONS / 2, heldOut.length);
-  const settings = { ...settingsOf(byId("make-form")), onlyNew: true };
-  const plain = { temperature: 1, topK: null, topP: null, prefix: "", suffix: "" };
-  const whole = { ...settings, ...plain, shortest: 1, longest: MAX_LENGTH };
+  const settings = { prefix: "", suffix: "", shortest: 1, longest: MAX_LENGTH, onlyNew: true };
   const sampler = new Sampler(predictions, random);
-  const found = await searchNames(sampler, alphabet, whole, { listed, stale: () => false, count: half });
+  const found = await searchNames(sampler, alphabet, settings, { listed, stale: () => false, count: half });
   const madeUp = found.names.map((name) => ({ name, truth: "made up" }));
   const real = shuffled(heldOut, random).slice(0, madeUp.length);
   return shuffled([...madeUp, ...real.map((name) => ({ name, truth: "real" }))], random);
@@ -36,6 +34,8 @@ function quizView(parts) {
   async function start() {
     questions = await questionsOf(parts);
     answers = [];
+    byId("quiz-said").textContent = questions.length ? "" : "The model makes no new names.";
+    if (!questions.length) return;
     byId("quiz-bar").max = questions.length;
     part("question");
     ask();

@@ -19,8 +19,10 @@ function scoreView({ predictions, random, alphabet, listed, heldOut, typed }) {
     const mean = predictions.surprise(tokens);
     const total = mean * (tokens.length + 1);
     const odds = Math.exp(total);
-    const parts = [`${mean.toFixed(2)} nats per character`,
-      `about 1 in ${odds < 1e6 ? Math.round(odds).toLocaleString("en") : odds.toExponential(1)} draws`];
+    const about = odds < 1e6 ? Math.round(odds).toLocaleString("en") : odds.toExponential(1);
+    const parts = total === Infinity
+      ? ["The model never makes this name"]
+      : [`${fixed(mean)} nats per character`, `about 1 in ${about} draws`];
     if (listed) parts.push(listed(name) ? "in the list" : "not in the list");
     let text = `${parts.join("; ")}.`;
     if (measured && others.length) {

@@ -2,9 +2,9 @@
 
 class Shortlist {
   /** `markOf(name)` is "new" or "in the list"; `surpriseOf(name)` is in nats for each character. */
-  constructor(title, { markOf, surpriseOf, onChange }) {
+  constructor(model, { markOf, surpriseOf, onChange }) {
     Object.assign(this, { markOf, surpriseOf, onChange });
-    this.storedAs = `mmjax shortlist: ${title}`;
+    this.storedAs = `mmjax shortlist: ${model}`;
     this.names = new Set(this.stored());
     byId("shortlist-text").addEventListener("click", () =>
       download("shortlist.txt", "text/plain", [...this.names, ""].join("\n")));

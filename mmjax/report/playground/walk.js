@@ -35,7 +35,7 @@ function placeElement({ labels, logs, came, start, number, go }) {
   return element("li", { "class": "place", "--surprise": Math.min(1, surprise / MOST_SURPRISE) },
     element("p", { class: "came" },
       element("bdi", { class: "letter" }, labels[came]),
-      element("span", { class: "number" }, surprise.toFixed(2)),
+      element("span", { class: "number" }, fixed(surprise)),
       element("span", { class: "unseen" }, " nats of surprise")),
     group);
 }
