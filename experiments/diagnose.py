@@ -14,7 +14,7 @@ from mmjax.diagnostics import snapshot
 from mmjax.errors import require
 from mmjax.report.snapshot import health_lines
 from mmjax.runs import lists
-from mmjax.runs.layout import FIGURES, PARTS, REPORT
+from mmjax.runs.layout import FIGURES, PARTS, PLAYGROUND, REPORT
 from mmjax.runs.reading import model_of, read_config, read_metrics, read_summary
 from mmjax.runs.result import BigramResult, RunResult
 from mmjax.runs.samples import read_samples
@@ -67,7 +67,8 @@ def program(options: Options) -> int:
     tables = [table for section in made.sections[:-1] for table in section.tables.items()]
     print("\n\n".join(f"{title}\n{table}" for title, table in tables))
     print(f"\n{health_lines(made.findings)}")
-    report.write(made, run)
+    playground = PLAYGROUND if (run / PLAYGROUND).exists() else ""
+    report.write(made._replace(playground=playground), run)
     pictures = [f"{picture.name}.svg" for section in made.sections for picture in section.pictures]
     print(f"\n{run / REPORT}\n{run / FIGURES}: {', '.join(pictures)}")
     return 0

@@ -91,7 +91,7 @@ def test_a_model_that_copies_nothing_repeats_what_is_ideal():
             {"loss_val": 2.3, "loss_train": 2.29, "stopped_because": "no better"},
             {"recipe": "fast", "dropout": 0.5},
             "underfitted",
-            "--early-stopping",
+            "--names list.txt --recipe fast --out",
         ),
         (MEMORISED, {}, "memorised", "--dropout 0.3"),
         ({**MEMORISED, "kneser_ney_loss_val": None}, {}, "memorised", "--dropout 0.3"),

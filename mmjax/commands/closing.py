@@ -53,14 +53,15 @@ def show(results: Mapping[int, RunResult], rows: Sequence[Row]) -> None:
         return
     header = [f"over {len(results)} seeds", "mean", "std", "lowest", "highest"]
     print(Table(header, rows))
+    judged = verdict.of(first.figures, first.settings)
+    print(f"\nSeed {first.settings['seed']}\n{verdict_lines(judged)}")
     found = Counter(
         finding for result in results.values() for finding in result.figures["findings"]
     )
+    if found:
+        print()
     for finding, count in found.items():
-        print(f"\n{finding.capitalize()}, in {count} of {len(results)}")
-    print(
-        f"\nSeed {first.settings['seed']}: {verdict_lines(verdict.of(first.figures, first.settings))}"
-    )
+        print(f"{finding.capitalize()}, in {count} of {len(results)}")
 
 
 def _show_one(result: RunResult) -> None:

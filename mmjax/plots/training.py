@@ -89,7 +89,7 @@ def _cut(
     low = min(each.min() for each in (losses, *validation, yardsticks) if len(each))
     later = [each[1:] for each in validation if len(each) > 1]  # the first may be of the start
     high = max(float(np.quantile(losses, 0.95)), *(float(each.max()) for each in later), low)
-    near = yardsticks[yardsticks < high + 0.5 * (high - low)]
+    near = yardsticks[yardsticks < high + (high - low)]
     room = 0.15 * max(high - low, 0.1)
     top = max(high, *near.tolist()) + room if len(near) else high + room
     band = np.concatenate([losses, *validation, *(() if single is None else single)])

@@ -10,6 +10,7 @@ from mmjax.runs.layout import INTERRUPTED
 JUDGED = 1_000  # samples
 MARGIN = 0.05  # nats above counting that a good network may have
 MAX_COPIED = 0.5  # share of the samples, above that of an ideal model
+FEW_COPIED = 0.1
 MAX_ABOVE_FLOOR = 0.01  # nats that a trained bigram may have above the lowest possible loss
 # What makes better new names where a list was learned by heart; measured in docs/results.md.
 CAREFUL = {
@@ -74,7 +75,7 @@ def _judged(figures: Mapping[str, Any], settings: Mapping[str, Any]) -> _Judgeme
         return _found(figures, settings, copied)
     behind = counted is None or val > counted + MARGIN
     if copied > MAX_COPIED or (behind and val - train > MAX_GAP):
-        return _memorised(settings)
+        return _memorised(settings, copied)
     if behind and counted is not None:
         return _underfitted(figures, settings)
     return _Judgement(
@@ -102,7 +103,7 @@ def _found(figures: Mapping[str, Any], settings: Mapping[str, Any], copied: floa
     )
 
 
-def _memorised(settings: Mapping[str, Any]) -> _Judgement:
+def _memorised(settings: Mapping[str, Any], copied: float) -> _Judgement:
     if all(settings.get(name, value) == value for name, value in CAREFUL.items()):
         return _Judgement(
             "few",
@@ -112,7 +113,9 @@ def _memorised(settings: Mapping[str, Any]) -> _Judgement:
         )
     return _Judgement(
         "memorised",
-        "The network has learned the list by heart.",
+        "The network has learned the list by heart."
+        if copied > FEW_COPIED
+        else "The network has begun to learn the list by heart.",
         "Train a small network with dropout, and stop early, for better new names:",
         command_line.train(settings, **CAREFUL),
     )
