@@ -33,6 +33,7 @@ def test_made_up_lists_are_distinct_and_the_same_each_time():
         assert names == names_of(kind) != names_of(kind, 1)
 
 
+@pytest.mark.slow
 def test_counting_stops_at_the_first_longer_context_that_is_worse(known, counted):
     losses = [candidate.loss_val for candidate in counted]
     assert losses == [evaluate.loss(each.predictor, known.tokens["val"]) for each in counted]
@@ -46,6 +47,8 @@ def halves_of(tokens):
     return [np.concatenate([[BOUNDARY], *names[i::2]]).astype(tokens.dtype) for i in (0, 1)]
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_the_cross_fitted_loss_is_that_of_each_half_by_the_other(known, counted):
     """By hand: fit on one half of the names, score the other, and the other way round."""
     models = [each.predictor for each in counted]
@@ -79,6 +82,7 @@ def test_sizes_and_steps_follow_the_list(known):
     assert {kind.recipe.steps for kind in auto.kinds(known, steps=48)} == {48}
 
 
+@pytest.mark.slow
 def test_a_blend_is_the_weighted_product_of_the_models(counted):
     """The logarithms of the probabilities add up with the weights, up to a constant."""
     models = [counted[0].predictor, counted[-1].predictor]

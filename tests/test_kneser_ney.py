@@ -258,7 +258,8 @@ def test_tuned_discounts_have_the_lowest_validation_loss(parts):
                 np.clip(tuned.by_count + rng.normal(0, size, (4, 3)), 0, smoothing.LARGEST),
                 tuned.concentration * np.exp(rng.normal(0, size, 4)),
             )
-            assert loss(tuned) < loss(other) + 1e-6
+            # The prior moves the discounts a little from the lowest loss.
+            assert loss(tuned) < loss(other) + 1e-5
     # The loss that is minimised is the model's.
     raw = jnp.asarray(rng.normal(size=(4, 4)), jnp.float32)
     chain = tuning.chain_of(tree, held_out)

@@ -305,6 +305,7 @@ def people(tmp_path):
 READING = ("--column", "first name", "--lower", "--unique")
 
 
+@pytest.mark.slow
 def test_a_program_prints_the_notes_of_a_list(monkeypatch, capsys, tmp_path, people):
     given_options = ("--names", people, "--out", tmp_path / "run", "--steps", 0)
     status, out, err = run(monkeypatch, capsys, "bigram", *given_options)

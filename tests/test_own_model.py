@@ -155,6 +155,7 @@ def test_a_short_context_becomes_a_table():
     np.testing.assert_allclose(table.logits(some), predictor.logits(some), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_its_weights_are_saved_and_loaded(tmp_path, predictor, letters):
     weights.save(tmp_path / "own", predictor, letters)
     loaded, found = weights.load(tmp_path / "own", model=MODEL)

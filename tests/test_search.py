@@ -105,6 +105,7 @@ def test_rungs_grow_to_the_last_step():
     assert rungs(30, 2, 0.75) == [2, 4, 6, 8, 12, 14, 20, 26]
 
 
+@pytest.mark.slow
 def sweep(monkeypatch, capsys, tmp_path, *options, names=NAMES):
     (tmp_path / "names").write_text(names)
     out = tmp_path / "out"

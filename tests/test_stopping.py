@@ -126,6 +126,7 @@ def test_a_program_stops_early_and_resumes_as_if_uninterrupted(
     assert best.notes["best"]["losses"] == [losses[step]]
 
 
+@pytest.mark.slow
 def test_the_proposed_rate_trains_and_ten_times_the_lowest_does_not(tokens):
     keys = jax.random.split(jax.random.key(3), 2)
     found = train.rate_test(MODEL, RECIPE, keys, tokens, highest=1e4, steps=200)
