@@ -9,7 +9,7 @@ from experiments.bigram_fits import Fit
 from experiments.bigram_options import Options
 from mmjax import Vocab, counts
 from mmjax.cli.interruption import Interruption
-from mmjax.io.text import Table
+from mmjax.io.text import Table, aligned
 from mmjax.report.snapshot import verdict_lines
 from mmjax.runs import verdict
 from mmjax.runs.result import BigramResult
@@ -51,7 +51,7 @@ def show(
         print(Table(["pair", "probability", "-log p"], spelled))
     for title, names in samples.items():
         print(f"\nsamples from {title}")
-        print("\n".join(sample_lines(names)).expandtabs(24))
+        print(aligned("\n".join(sample_lines(names))))
     judged = verdict.of_bigram(figures, result.settings, figures["counts_nll"])
     print(f"\n{verdict_lines(judged)}")
 

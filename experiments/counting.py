@@ -12,7 +12,7 @@ from mmjax import Predictor, corpus, counting, sample
 from mmjax.cli.program import main
 from mmjax.commands.playground import write_playground
 from mmjax.counting import Tree
-from mmjax.io.text import Table
+from mmjax.io.text import Table, aligned
 from mmjax.runs import lists
 from mmjax.runs.environment import environment
 from mmjax.runs.folder import RunFolder, claimed
@@ -72,7 +72,7 @@ def run(options: Options, known: Lists, tree: Tree) -> int:
     print(f"{options.name_list.names}: {len(known.names):,} names\n")
     show(losses)
     print(f"\nLowest validation loss: {', '.join(best)}. Samples from it:")
-    print("\n".join(sample_lines(samples)).expandtabs(24))
+    print(aligned("\n".join(sample_lines(samples))))
     print(f"\n{folder.contents()}")
     return 0
 

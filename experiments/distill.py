@@ -13,7 +13,7 @@ from mmjax import corpus, distillation, evaluate, mlp, sample
 from mmjax.cli.devices import a_device_for_each_core
 from mmjax.cli.program import main
 from mmjax.commands.playground import write_playground
-from mmjax.io.text import Table
+from mmjax.io.text import Table, aligned
 from mmjax.model import parameter_count
 from mmjax.runs import lists, seeds
 from mmjax.runs.environment import environment
@@ -101,7 +101,7 @@ def run(options: Options, model: mlp.MLP, known: Lists) -> int:
             f"{who} minus {nearest}, on the validation names: {gap.mean:+.4f}, 95 % interval "
             f"{gap.low:+.4f} to {gap.high:+.4f}."
         )
-    print("\n" + "\n".join(sample_lines(samples)).expandtabs(24))
+    print("\n" + aligned("\n".join(sample_lines(samples))))
     print(f"\n{folder.contents()}")
     return 0
 

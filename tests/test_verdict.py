@@ -85,17 +85,12 @@ def test_a_model_that_copies_nothing_repeats_what_is_ideal():
             {"loss_val": 2.3, "loss_train": 2.29},
             {**asdict(train.RECIPES["fast"]), "recipe": "fast"},
             "underfitted",
-            "--recipe fast --steps 12000",
+            "--recipe auto",
         ),
-        (
-            {"loss_val": 2.3, "loss_train": 2.29, "stopped_because": "no better"},
-            {"recipe": "fast", "dropout": 0.5},
-            "underfitted",
-            "--names list.txt --recipe fast --out",
-        ),
-        (MEMORISED, {}, "memorised", "--dropout 0.3"),
-        ({**MEMORISED, "kneser_ney_loss_val": None}, {}, "memorised", "--dropout 0.3"),
-        (MEMORISED, {**verdict.CAREFUL}, "few", "experiments.counting --names list.txt"),
+        (MEMORISED, {}, "memorised", "--recipe auto"),
+        ({**MEMORISED, "kneser_ney_loss_val": None}, {}, "memorised", "--recipe auto"),
+        (MEMORISED, {"recipe": "auto"}, "few", "-n 100 --new-only"),
+        ({}, {"recipe": "auto"}, "good", "-n 100 --new-only"),
         ({"stopped_at_step": 7}, {}, "failed", "--learning-rate 0.01"),
         ({"loss_val": None}, {}, "failed", "--learning-rate 0.01"),
         ({"stopped_because": "interrupted"}, {}, "unfinished", "--resume"),
@@ -129,15 +124,24 @@ def test_commands_are_what_the_program_takes():
     own["out"] = "runs/my run"
     for changes in (MEMORISED, {"loss_val": 2.3, "loss_train": 2.29}, {"stopped_at_step": 1}):
         judged = verdict.of(GOOD | changes, SETTINGS | own)
-        assert judged.command.startswith(command_line.TRAIN)
+        assert judged.command.startswith(command_line.EXPERIMENTS["train"])
         typed = ["--names", *shlex.split(judged.command)[4:]]
         options: Any = parse("mlp", kind_of(of_recipe, typed), typed)
-        assert (options.model.block_size, options.model.tied) == (8, True)
         assert options.name_list.unique
-        assert options.model.residual == (changes is not MEMORISED)
-        assert options.model.widths == (() if changes is MEMORISED else (17, 17))
         assert str(options.out) == "runs/my run-2"
-    assert verdict.CAREFUL.items() >= {"hidden_size": 64, "dropout": 0.3}.items()
+        if changes is MEMORISED:
+            assert options.recipe == "auto"  # which chooses the network
+        else:
+            assert (options.model.block_size, options.model.tied) == (8, True)
+            assert (options.model.residual, options.model.widths) == (True, (17, 17))
+
+
+def test_commands_are_those_of_mmjax_where_it_runs(monkeypatch):
+    monkeypatch.setattr(command_line, "_programs", dict(command_line.EXPERIMENTS))
+    command_line.use({"train": "mmjax train", "sample": "mmjax sample"})
+    typed = verdict.of(GOOD | MEMORISED, SETTINGS).command
+    assert typed == "mmjax train list.txt --recipe auto --out runs/a-2"
+    assert verdict.of(GOOD, SETTINGS).command == "mmjax sample runs/a -n 100 --new-only"
 
 
 def test_a_run_folder_gets_a_name_of_its_own():

@@ -17,6 +17,7 @@ from mmjax.commands.auto_options import AutoOptions, BlendedLists
 from mmjax.commands.name_list import SplitList
 from mmjax.commands.shipped import shipped_list
 from mmjax.commands.train_options import of_recipe
+from mmjax.runs import command_line
 from mmjax.version import __version__
 
 HELP = """\
@@ -110,6 +111,7 @@ def run() -> NoReturn:
         print(completion(arguments[0]))
     elif name in COMMANDS:
         sys.argv = [f"mmjax {name}", *arguments]
+        command_line.use({"train": "mmjax train", "sample": "mmjax sample"})
         main(f"mmjax {name}", *COMMANDS[name])
     else:
         known = ", ".join([*COMMANDS, "completion bash"])

@@ -12,7 +12,7 @@ from mmjax.commands.playground import write_playground
 from mmjax.data import corpus
 from mmjax.evaluate.copies import copies
 from mmjax.generate.sample import Sample
-from mmjax.io.text import Table
+from mmjax.io.text import Table, aligned
 from mmjax.model import Predictor, parameter_count
 from mmjax.report.snapshot import verdict_lines
 from mmjax.runs import lists, verdict
@@ -106,7 +106,7 @@ def show(result: AutoResult) -> None:
         "counting: of the best counted model. The validation part chose between the models, so the\n"
         "test loss tells more.\n"
     )
-    print("\n".join(sample_lines(result.samples)).expandtabs(24))
+    print(aligned("\n".join(sample_lines(result.samples))))
     print(f"\n{verdict_lines(verdict.of(result.figures, result.settings))}")
 
 

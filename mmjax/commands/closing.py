@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from mmjax.cli.interruption import Interruption
 from mmjax.evaluate import MAX_KL
-from mmjax.io.text import Table
+from mmjax.io.text import Table, aligned
 from mmjax.report.snapshot import health_lines, verdict_lines
 from mmjax.runs import verdict
 from mmjax.runs.outcome import CHECKED_SAMPLES
@@ -36,12 +36,17 @@ def heading(result: RunResult, seeds: int) -> str:
 
 
 def _stopped(result: RunResult, seeds: int) -> str:
-    """Return a line on why training ended early, or nothing."""
-    reason = result.figures["stopped_because"]
-    if reason is None or not result.settings["early_stopping"]:
+    """Return a line on the step that validation chose, if it chose one."""
+    if not result.settings["early_stopping"]:
         return ""
-    weights = "of its best step" if seeds > 1 else f"of step {result.figures['step_of_weights']:,}"
-    return f"Stopped early: {reason}; kept the weights {weights}.\n"
+    reason = result.figures["stopped_because"]
+    early = f"Stopped early: {reason}. " if reason else ""
+    step = (
+        "of each seed's best step"
+        if seeds > 1
+        else f"of step {result.figures['step_of_weights']:,}"
+    )
+    return f"{early}Validation was best at the weights {step}, which were kept.\n"
 
 
 def show(results: Mapping[int, RunResult], rows: Sequence[Row]) -> None:
@@ -84,7 +89,7 @@ def _show_one(result: RunResult) -> None:
         f"\nAgainst the validation part's table: KL {_number(figures['bigram_check_kl_val'])} nats "
         "predicted.\n"
     )
-    print("\n".join(sample_lines(result.samples)).expandtabs(24))
+    print(aligned("\n".join(sample_lines(result.samples))))
     print(f"\n{verdict_lines(verdict.of(figures, result.settings))}")
     print(f"\n{health_lines(result.findings)}")
 

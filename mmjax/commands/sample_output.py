@@ -15,7 +15,7 @@ from mmjax.evaluate import name_losses
 from mmjax.evaluate.nearest import nearest
 from mmjax.generate import sample
 from mmjax.generate.sample import Sample
-from mmjax.io.text import shown
+from mmjax.io.text import aligned, shown
 from mmjax.model import Predictor
 from mmjax.runs.samples import marked, sample_lines
 
@@ -49,7 +49,7 @@ def show(
             print(chunk[0].name)
         elif as_text:
             (line,) = sample_lines(marked(chunk, listed), escape=terminal)
-            print(line.expandtabs(24) if terminal else line)
+            print(aligned(line) if terminal else line)
         else:
             found = described(chunk, predictor, vocab, known, listed)
             if form == "csv":

@@ -14,7 +14,7 @@ from mmjax.data import spelling
 from mmjax.errors import require, require_ranges
 from mmjax.evaluate.nearest import nearest
 from mmjax.evaluate.score import Letter, Score, score
-from mmjax.io.text import Table, shown
+from mmjax.io.text import Table, aligned, shown
 from mmjax.models import lookup
 from mmjax.runs import weights
 from mmjax.runs.layout import CONFIG
@@ -126,4 +126,4 @@ def _row(found: Letter) -> Letter:
 def write(texts: Iterator[str]) -> None:
     """Write texts to standard output as they come; align the tabs on a terminal."""
     for text in texts:
-        sys.stdout.write(text.expandtabs(24) if sys.stdout.isatty() else text)
+        sys.stdout.write(aligned(text) if sys.stdout.isatty() else text)

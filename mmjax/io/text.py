@@ -27,6 +27,17 @@ def width(text: str) -> int:
     )
 
 
+def aligned(text: str, column: int = 24) -> str:
+    """Return text with its tabs as spaces up to the next column of the terminal.
+
+    It is `str.expandtabs` for characters of any width.
+    """
+    return "\n".join(
+        "".join([cell + " " * (column - width(cell) % column) for cell in cells[:-1]] + cells[-1:])
+        for cells in (line.split("\t") for line in text.split("\n"))
+    )
+
+
 Cell = str | int | float | list[str] | None
 
 

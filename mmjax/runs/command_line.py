@@ -10,16 +10,25 @@ from typing import Any
 from mmjax.models.mlp import MLP
 from mmjax.train import RECIPES
 
-TRAIN = "python -m experiments.mlp --names"
-BIGRAM = "python -m experiments.bigram --names"
-COUNT = "python -m experiments.counting --names"
-SAMPLE = "python -m experiments.sample"
-SPLIT = {"unique": False, "split_seed": 42, "shuffles": 2}  # the defaults of the programs
+EXPERIMENTS = {
+    "train": "python -m experiments.mlp --names",
+    "sample": "python -m experiments.sample",
+    "bigram": "python -m experiments.bigram --names",
+}
+_programs = dict(EXPERIMENTS)
+# The defaults of the programs.
+LIST = {"unique": False, "column": None, "header": False, "lower": False}
+SPLIT = {**LIST, "split_seed": 42, "shuffles": 2}
+
+
+def use(programs: Mapping[str, str]) -> None:
+    """Name these programs in commands from now on, such as `{"train": "mmjax train"}`."""
+    _programs.update(programs)
 
 
 def sample(folder: str | Path, *options: str) -> str:
     """Return the command that samples from a run."""
-    return f"{SAMPLE} {shlex.join([_short(folder), *options])}"
+    return f"{_programs['sample']} {shlex.join([_short(folder), *options])}"
 
 
 def resume(settings: Mapping[str, Any]) -> str:
@@ -28,7 +37,7 @@ def resume(settings: Mapping[str, Any]) -> str:
     config = _short(Path(settings["out"]) / "config.json")
     return " ".join(
         [
-            TRAIN,
+            _programs["train"],
             shlex.join([_short(settings["names"]), "--config", config, "--out", out]),
             "--resume",
         ]
@@ -39,11 +48,11 @@ def train(settings: Mapping[str, Any], **changes: Any) -> str:
     """Return the command that trains again with changed options, into a folder of its own.
 
     A new `recipe` replaces the settings of the old one. Options that have their default are left
-    out.
+    out. The recipe auto chooses the network, so its options are left out, too.
     """
     recipe = changes.get("recipe", settings.get("recipe", "lecture"))
     defaults = SPLIT | asdict(MLP()) | asdict(RECIPES.get(recipe, RECIPES["lecture"]))
-    kept = SPLIT | asdict(MLP())
+    kept = SPLIT if recipe == "auto" else SPLIT | asdict(MLP())
     kept |= {} if "recipe" in changes else defaults
     options = {name: settings[name] for name in kept if name in settings} | changes
     words = []
@@ -51,21 +60,16 @@ def train(settings: Mapping[str, Any], **changes: Any) -> str:
         given = tuple(value) if isinstance(value, list) else value
         if name != "vocab_size" and (name not in defaults or given != defaults[name]):
             words += _words(name, given)
-    named = ["--recipe", recipe] * (recipe != "lecture" and "recipe" not in changes)
+    named = ["--recipe", recipe] * ("recipe" not in changes)
     out = ["--out", _next(_short(settings["out"]))]
-    return f"{TRAIN} {shlex.join([_short(settings['names']), *named, *words, *out])}"
+    return f"{_programs['train']} {shlex.join([_short(settings['names']), *named, *words, *out])}"
 
 
 def bigram(settings: Mapping[str, Any], **changes: Any) -> str:
     """Return the command that trains a bigram again with changed options."""
     words = [word for name, value in changes.items() for word in _words(name, value)]
     out = ["--out", _next(_short(settings["out"]))]
-    return f"{BIGRAM} {shlex.join([_short(settings['names']), *words, *out])}"
-
-
-def count(settings: Mapping[str, Any]) -> str:
-    """Return the command that counts contexts in a run's list."""
-    return f"{COUNT} {shlex.quote(_short(settings['names']))}"
+    return f"{_programs['bigram']} {shlex.join([_short(settings['names']), *words, *out])}"
 
 
 def _words(name: str, value: Any) -> list[str]:

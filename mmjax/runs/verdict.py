@@ -12,17 +12,6 @@ MARGIN = 0.05  # nats above counting that a good network may have
 MAX_COPIED = 0.5  # share of the samples, above that of an ideal model
 FEW_COPIED = 0.1
 MAX_ABOVE_FLOOR = 0.01  # nats that a trained bigram may have above the lowest possible loss
-# What makes better new names where a list was learned by heart; measured in docs/results.md.
-CAREFUL = {
-    "recipe": "fast",
-    "early_stopping": True,
-    "hidden_size": 64,
-    "hidden_layers": 1,
-    "widths": [],
-    "residual": False,
-    "learning_rate": 0.005,
-    "dropout": 0.3,
-}
 
 
 class Verdict(NamedTuple):
@@ -77,7 +66,7 @@ def _judged(figures: Mapping[str, Any], settings: Mapping[str, Any]) -> _Judgeme
     if copied > MAX_COPIED or (behind and val - train > MAX_GAP):
         return _memorised(settings, copied)
     if behind and counted is not None:
-        return _underfitted(figures, settings)
+        return _underfitted(settings)
     return _Judgement(
         "good",
         "The network has learned how these names are made.",
@@ -104,34 +93,27 @@ def _found(figures: Mapping[str, Any], settings: Mapping[str, Any], copied: floa
 
 
 def _memorised(settings: Mapping[str, Any], copied: float) -> _Judgement:
-    if all(settings.get(name, value) == value for name, value in CAREFUL.items()):
-        return _Judgement(
-            "few",
-            "The list has too few names for a network.",
-            "Add names, or see what counting reaches with them:",
-            command_line.count(settings),
-        )
     return _Judgement(
         "memorised",
         "The network has learned the list by heart."
         if copied > FEW_COPIED
         else "The network has begun to learn the list by heart.",
-        "Train a small network with dropout, and stop early, for better new names:",
-        command_line.train(settings, **CAREFUL),
+        "Let the validation names choose a model, for better new names:",
+        command_line.train(settings, recipe="auto"),
     )
 
 
-def _underfitted(figures: Mapping[str, Any], settings: Mapping[str, Any]) -> _Judgement:
-    if figures.get("stopped_because") and settings.get("dropout"):
-        headline, advice = "Training is held back.", "Train without dropout:"
-        changes: dict[str, Any] = {"recipe": "fast", "early_stopping": True, "dropout": 0.0}
-    elif settings.get("recipe", "lecture") == "lecture":
-        headline, advice = "The network can learn more.", "Train by the fast recipe:"
-        changes = {"recipe": "fast"}
+def _underfitted(settings: Mapping[str, Any]) -> _Judgement:
+    if settings.get("recipe", "lecture") == "lecture":
+        advice, recipe = "Train by the fast recipe:", "fast"
     else:
-        headline, advice = "The network can learn more.", "Train for four times the steps:"
-        changes = {"steps": 4 * settings["steps"]}
-    return _Judgement("underfitted", headline, advice, command_line.train(settings, **changes))
+        advice, recipe = "Let the validation names choose a model:", "auto"
+    return _Judgement(
+        "underfitted",
+        "The network can learn more.",
+        advice,
+        command_line.train(settings, recipe=recipe),
+    )
 
 
 def _losses(figures: Mapping[str, Any]) -> str:
