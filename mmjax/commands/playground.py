@@ -20,7 +20,8 @@ def write_playground(
 ) -> str:
     """Write `playground.html` as `playground.write` does, or print why there is none.
 
-    Returns the name of the file, which is empty if there is none. Raises `InputError` if the file cannot be written.
+    Returns the name of the file, which is empty if there is none. Raises `InputError` if the file
+    cannot be written.
     """
     try:
         playground.write(

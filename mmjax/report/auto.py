@@ -39,7 +39,7 @@ def of_auto(result: AutoResult) -> Report:
         f"{summary['seconds']:.0f} s in all.",
         verdict=verdict.of(summary, result.settings),
         samples=[(shown(name), mark) for name, mark in result.samples],
-        findings=[],
+        findings=None,
         sections=[
             Section(
                 "What was tried",

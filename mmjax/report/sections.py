@@ -45,7 +45,8 @@ class Report(NamedTuple):
     lead: str
     verdict: Verdict
     samples: Sequence[tuple[str, str]]
-    findings: Sequence[Finding]
+    findings: Sequence[Finding] | None
+    """What the diagnostics found; None where there are none."""
     sections: Sequence[Section]
     playground: str = ""
     """File beside the report in which the network can be tried, or nothing."""

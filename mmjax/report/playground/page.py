@@ -28,7 +28,8 @@ ROUNDED = (
     "The parameters are rounded to 16 bits, so probabilities can differ a little from the model's."
 )
 PART = (
-    "The model is a mixture of {}, too large for a page. This page runs its largest part that fits."
+    "The model is a mixture of {}, too large for a page. Of those that fit, this page runs the one "
+    "that sees the most letters."
 )
 FILTER = (
     "The {:,} names are kept as a Bloom filter, which takes 1 in 1,000 new names for listed ones."
@@ -104,7 +105,9 @@ def _attempts(predictor: Predictor) -> Iterator[tuple[Predictor, bool, str]]:
     parts = components(predictor)
     note = PART.format(f"{len(parts)} models")
     yield from ((predictor, rounded, "") for rounded in (False, True))
-    for part in sorted(parts, key=lambda part: -parameter_count(part.params)):
+    for part in sorted(
+        parts, key=lambda part: (-part.model.block_size, -parameter_count(part.params))
+    ):
         yield from ((part, rounded, note) for rounded in (False, True))
 
 
