@@ -66,7 +66,7 @@ def program(options: Options) -> int:
         made = report.of_bigram(read_bigram(run, predictor, vocab, options.names))
     tables = [table for section in made.sections[:-1] for table in section.tables.items()]
     print("\n\n".join(f"{title}\n{table}" for title, table in tables))
-    print(f"\n{health_lines(made.findings)}")
+    print(f"\n{health_lines(made.findings or ())}")
     playground = PLAYGROUND if (run / PLAYGROUND).exists() else ""
     report.write(made._replace(playground=playground), run)
     pictures = [f"{picture.name}.svg" for section in made.sections for picture in section.pictures]

@@ -9,10 +9,13 @@ from programs import run, summary
 from experiments.bench.lists import KINDS, names_of
 from mmjax import Predictor, counting, evaluate
 from mmjax.commands import auto as command
+from mmjax.commands.auto_options import AutoOptions, BlendedLists
 from mmjax.counting import cross_fit
 from mmjax.data import corpus
 from mmjax.data.vocab import BOUNDARY
 from mmjax.runs import lists, weights
+from mmjax.runs.folder import RunFolder
+from mmjax.runs.reading import read_config
 from mmjax.search import auto
 
 
@@ -95,6 +98,13 @@ def test_a_blend_is_the_weighted_product_of_the_models(counted):
     expected = jax.nn.log_softmax(0.25 * a + 0.75 * b)
     np.testing.assert_allclose(logits(blended, contexts), expected, atol=1e-5)
     assert command.blend(models[:1], ()) is models[0]
+
+
+def test_the_config_of_a_run_with_its_own_number_of_steps_is_read(tmp_path):
+    options = AutoOptions(BlendedLists())
+    assert options.steps is None
+    RunFolder(tmp_path, options)
+    assert read_config(tmp_path)["steps"] is None
 
 
 @pytest.fixture

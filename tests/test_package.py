@@ -61,9 +61,13 @@ def test_the_wheel_holds_the_library_alone_and_works_by_itself(tmp_path):
         for path in (ROOT / "mmjax").rglob(f"*.{ending}")
     }
     assert sources <= set(files)
+    listed = zipfile.ZipFile(wheel).read("mmjax/lists/names.txt")
+    assert listed == (ROOT / "data/names.txt").read_bytes()
+    scripts = f"mmjax-{mmjax.__version__}.dist-info/entry_points.txt"
+    assert b"mmjax = mmjax.commands.app:run" in zipfile.ZipFile(wheel).read(scripts)
     # The unpacked wheel comes first on the path, away from the repository.
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    program = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); import mmjax; print(mmjax.__file__)"
+    program = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); from mmjax.commands.shipped import shipped_list; print(shipped_list())"
     assert run(sys.executable, "-c", program).startswith(str(tmp_path / "site"))
 
 

@@ -185,6 +185,10 @@ def test_a_mixture_too_large_for_a_page_gives_its_largest_part_that_fits():
     assert data["model"]["arrays"]["params.input.bias"]["shape"] == [100]
     assert data["notes"] == [page.PART.format("3 models")]
     assert data["embedding"] is not None  # of the part, so the page can look inside
+    # A part that sees more letters comes first, even if it is smaller.
+    parts.append(predictor_of(mlp.MLP(4, block_size=4, widths=(30,))))
+    data = data_of(render(counting.ensemble(parts), letters, ["abc"], ["abc"]))
+    assert data["model"]["arrays"]["params.input.bias"]["shape"] == [30]
 
 
 @dataclass(frozen=True)

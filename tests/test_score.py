@@ -16,7 +16,7 @@ from mmjax import Predictor, Vocab, bigram, corpus, counting, evaluate, lookup, 
 from mmjax.commands import score_rows
 from mmjax.commands.score_rows import Ranking
 from mmjax.evaluate.nearest import nearest
-from mmjax.io.text import Table, width
+from mmjax.io.text import Table, aligned, width
 
 LETTERS = Vocab(' ",aé')
 LISTED = ["a", "éa", "a,é", 'a" a', "éé", "aaaa", "a", "é,,", "aé aé", 'é"', "aé", ",a"]
@@ -269,6 +269,14 @@ def test_a_table_is_not_made_into_a_table_again():
     table = lookup.tabulate(network())
     assert lookup.for_many(table, 10**9) is table
     assert isinstance(lookup.for_many(network(), 10**9).model, lookup.Table)
+
+
+@pytest.mark.parametrize("column", [5, 24])
+def test_tabs_of_narrow_text_are_those_of_python(column):
+    text = "a\tb\tc\n\nabcdef\tx\n" + 24 * "y" + "\tz"
+    assert aligned(text, column) == text.expandtabs(column)
+    lines = aligned("李李\tx\nabcd\tx\ne\u0301e\tx", column).split("\n")
+    assert {width(line) for line in lines} == {column + 1}
 
 
 def test_columns_are_aligned_by_what_a_terminal_shows():
