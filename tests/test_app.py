@@ -38,6 +38,8 @@ def test_help_fits_a_screen_and_begins_with_training_and_sampling(monkeypatch, c
 
 def test_the_version_and_unknown_commands(monkeypatch, capsys):
     assert mmjax_command(monkeypatch, capsys, "--version")[:2] == (0, f"{mmjax.__version__}\n")
+    status, _, err = mmjax_command(monkeypatch, capsys, "completion", "fish")
+    assert (status, err) == (2, "mmjax completion: give a shell, bash or zsh\n")
     status, _, err = mmjax_command(monkeypatch, capsys, "trian")
     assert (status, len(err.splitlines())) == (2, 1)
     assert "no command 'trian'; give one of train, sample, score, open, demo" in err

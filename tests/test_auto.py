@@ -102,9 +102,8 @@ def test_a_blend_is_the_weighted_product_of_the_models(counted):
 
 def test_the_config_of_a_run_with_its_own_number_of_steps_is_read(tmp_path):
     options = AutoOptions(BlendedLists())
-    assert options.steps is None
     RunFolder(tmp_path, options)
-    assert read_config(tmp_path)["steps"] is None
+    assert read_config(tmp_path)["steps"] == 0
 
 
 @pytest.fixture
@@ -141,6 +140,20 @@ def test_auto_finds_a_model_that_beats_its_candidates(monkeypatch, capsys, tmp_p
 
 
 @pytest.mark.slow
+def test_a_list_of_one_name_ends_with_pages_and_a_verdict(monkeypatch, capsys, tmp_path):
+    """No name is unseen, so the losses of those parts are empty."""
+    path = tmp_path / "one.txt"
+    path.write_text("anna\n" * 50)
+    out = tmp_path / "run"
+    options = ("--recipe", "auto", "--names", path, "--out", out, "--steps", 24)
+    status, text, _ = run(monkeypatch, capsys, "mlp", *options, report=True)
+    assert status == 0
+    assert summary(out)["loss_val_unseen"] is None
+    assert "The list has too few names" in text or "learned how these names" in text
+    assert (out / "report.html").exists()
+
+
+@pytest.mark.slow
 def test_two_lists_are_blended(monkeypatch, capsys, tmp_path, kana):
     other = tmp_path / "other.txt"
     other.write_text("\n".join(names_of("kana", 3)) + "\n", encoding="utf-8")
@@ -150,6 +163,7 @@ def test_two_lists_are_blended(monkeypatch, capsys, tmp_path, kana):
     assert status == 0
     figures = summary(out)
     assert {"loss_val", "list_2_loss_val"} <= figures.keys()
+    assert read_config(out)["others"] == [str(other)]
     predictor, _ = weights.load(out / "model.safetensors")
     np.testing.assert_allclose(predictor.params.weights, [[1 / 3, 2 / 3]], atol=1e-6)
 

@@ -189,6 +189,7 @@ def test_too_few_names_meet_the_conditions(monkeypatch):
         ({"edits": 10}, "edits must be"),
         ({"suffix": "ax"}, "'ax' has the character 'x'"),
         ({"pattern": "a[bx]?"}, "has the character 'x'"),
+        ({"pattern": "a[b"}, "the pattern 'a\\[b' has a \\[ without its \\]"),
         ({"pattern": "b*", "prefix": "a"}, "no name for all conditions: begin with 'a' and match"),
         ({"pattern": "????", "max_length": 3}, "no name of at most 3 letters .* match '\\?\\?"),
         ({"suffix": "abcabcabc"}, "no name of at most 7 letters for all conditions: end with"),

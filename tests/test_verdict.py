@@ -90,6 +90,8 @@ def test_a_model_that_copies_nothing_repeats_what_is_ideal():
         (MEMORISED, {}, "memorised", "--recipe auto"),
         ({**MEMORISED, "kneser_ney_loss_val": None}, {}, "memorised", "--recipe auto"),
         (MEMORISED, {"recipe": "auto"}, "few", "-n 100 --new-only"),
+        ({"loss_train": 1.4}, {"recipe": "auto"}, "few", "-n 100 --new-only"),
+        ({"stopped_because": "interrupted"}, {"recipe": "auto"}, "unfinished", "--recipe auto"),
         ({}, {"recipe": "auto"}, "good", "-n 100 --new-only"),
         ({"stopped_at_step": 7}, {}, "failed", "--learning-rate 0.01"),
         ({"loss_val": None}, {}, "failed", "--learning-rate 0.01"),

@@ -107,7 +107,10 @@ def run() -> NoReturn:
         print(HELP)
     elif name == "--version":
         print(__version__)
-    elif name == "completion" and len(arguments) == 1 and arguments[0] in SHELLS:
+    elif name == "completion":
+        if len(arguments) != 1 or arguments[0] not in SHELLS:
+            print("mmjax completion: give a shell, bash or zsh", file=sys.stderr)
+            sys.exit(2)
         print(completion(arguments[0]))
     elif name in COMMANDS:
         sys.argv = [f"mmjax {name}", *arguments]

@@ -72,8 +72,10 @@ def run(options: AutoOptions, known: Sequence[Lists]) -> int:
     model = blend([candidates[0].predictor for candidates in tried], options.name_list.weights)
     folder.write_model(model, known[0].vocab)
     drawn = sample.stream(model, known[0].vocab, jax.random.key(options.seed))
-    samples = list(islice(drawn, JUDGED))
-    result = auto_closing.result_of(model, tried, known, samples, plain(options), started)
+    samples = list(islice((each for each in drawn if each.name), JUDGED))
+    result = auto_closing.result_of(
+        model, tried, known, samples, plain(options), started, interrupted=bool(interruption)
+    )
     folder.write_samples(result.samples)
     folder.write_summary(result.figures)
     auto_closing.show(result)
@@ -88,10 +90,12 @@ def candidates_of(
 ) -> list[Candidate]:
     """Return the candidates for a list, the best first, and print each as it is ready."""
     print(f"{path}: {len(known.names):,} names, {known.vocab.size} tokens")
-    print(f"{'candidate':34}{'loss, validation':>18}{'parameters':>12}{'seconds':>9}  best step")
+    print(
+        f"{'candidate':34}{'loss, validation':>18}{'parameters':>12}{'seconds':>9}  best step of those trained"
+    )
     return auto.search(
         *(known, options.seed),
-        steps=options.steps,
+        steps=options.steps or None,
         show=lambda candidate: print(auto_closing.line_of(candidate), flush=True),
         bar=lambda kind: progress_bar(kind.recipe, None, kind.name),
         stops=[interruption.stop],

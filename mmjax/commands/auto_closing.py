@@ -17,7 +17,7 @@ from mmjax.model import Predictor, parameter_count
 from mmjax.report.snapshot import verdict_lines
 from mmjax.runs import lists, verdict
 from mmjax.runs.environment import environment
-from mmjax.runs.layout import finite
+from mmjax.runs.layout import INTERRUPTED, finite
 from mmjax.runs.lists import Lists
 from mmjax.runs.result import AutoResult
 from mmjax.runs.samples import marked, sample_lines
@@ -42,6 +42,8 @@ def result_of(
     samples: Sequence[Sample],
     settings: Mapping[str, Any],
     started: float,
+    *,
+    interrupted: bool,
 ) -> AutoResult:
     """Evaluate the chosen model on every list and return the result.
 
@@ -72,8 +74,9 @@ def result_of(
         ],
         "steps": max((each.steps or 0 for each in tried[0]), default=0),
         "stopped_at_step": None,
-        "stopped_because": None,
+        "stopped_because": INTERRUPTED if interrupted else None,
         **losses,
+        "loss_val_cross_fitted": tried[0][0].loss_val,
         **others,
         **{
             f"kneser_ney_{name}": loss
@@ -103,8 +106,9 @@ def show(result: AutoResult) -> None:
     print(Table(["part", "names", "examples", "loss", "perplexity", "counting"], result.losses()))
     print(
         "\nLoss in nats per character; unseen: names that do not occur in the training part;\n"
-        "counting: of the best counted model. The validation part chose between the models, so the\n"
-        "test loss tells more.\n"
+        "counting: of the best counted model. The weights of a mixture were fitted on the validation\n"
+        "part, so its loss is lower there than the cross-fitted one above, and the test loss tells "
+        "more.\n"
     )
     print(aligned("\n".join(sample_lines(result.samples))))
     print(f"\n{verdict_lines(verdict.of(result.figures, result.settings))}")

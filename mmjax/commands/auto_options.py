@@ -7,6 +7,7 @@ from typing import Literal
 from mmjax.cli.options import option
 from mmjax.commands.name_list import SplitList
 from mmjax.errors import require, require_ranges
+from mmjax.train import RECIPES
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,15 @@ class AutoOptions:
     """
 
     name_list: BlendedLists
-    recipe: Literal["auto"] = "auto"
+    recipe: Literal[("auto", *RECIPES)] = "auto"  # pyright: ignore[reportInvalidTypeForm]
     """Train by this recipe. auto: what is best for the list. lecture: the lecture's network by SGD
     with step decay. fast: the same network in seconds."""
     out: Path = option(Path("runs/auto"), free=True, inherited=False)
     """Run folder to write to; a finished run in it is overwritten."""
     overwrite: bool = option(False, inherited=False)
     """Overwrite an unfinished run in the run folder."""
-    steps: int | None = option(None, free=True)
-    """Train each network for at most this many steps; by default a number that fits the list."""
+    steps: int = option(0, free=True)
+    """Train each network for at most this many steps; 0 takes a number that fits the list."""
     seed: int = 0
     """Seed of the networks and the samples."""
     report: bool = option(True, free=True)
@@ -63,5 +64,5 @@ class AutoOptions:
 
     def __post_init__(self):
         require_ranges(self, seed=(0, 2**32 - 1))
-        if self.steps is not None:
+        if self.steps != 0:
             require_ranges(self, steps=(24, 2**31 - 1))

@@ -105,3 +105,7 @@ def until_error(samples: Iterable[Sample], asked: int) -> Iterator[Sample]:
         if not found:
             raise
         print(f"{found:,} of {asked:,} names: {error}", file=sys.stderr)
+        return
+    if found < asked:
+        require(found > 0, "no name is left that the options let through; loosen them")
+        print(f"{found:,} of {asked:,} names: there are no more", file=sys.stderr)

@@ -62,7 +62,7 @@ class Options:
     """Cut a name after this many characters; it counts as a name and is marked as cut. With
     conditions, it bounds the length instead."""
     unique: bool = False
-    """Show each name once."""
+    """Show each name once, however often it is drawn."""
     new_only: bool = False
     """Draw only names that are not in the list."""
     avoid: Path | None = None
@@ -86,7 +86,9 @@ class Options:
 
     def __post_init__(self):
         """Raise `InputError` if a number is out of range; `sample.stream` checks the rest."""
-        require_ranges(self, count=(0, 2**63 - 1), seed=(0, 2**32 - 1), cut=(1, 10_000))
+        require_ranges(
+            self, count=(0, 2**63 - 1), seed=(0, 2**32 - 1), cut=(1, 10_000), edits=(1, 100)
+        )
         require_ranges(self, min_length=(0, 10_000))
         self.conditions()
         if self.likeliest is not None:

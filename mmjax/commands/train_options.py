@@ -99,8 +99,8 @@ def of_recipe(arguments: Sequence[str]) -> type[Options] | type[AutoOptions]:
 
     The recipe auto has options of its own.
     """
-    if chosen("recipe", arguments) == "auto":
-        return AutoOptions
+    if (chosen("recipe", arguments) or "lecture") not in RECIPES:
+        return AutoOptions  # parsing the options reports an unknown recipe
     return with_defaults(Options, recipe=recipe_named(arguments))
 
 

@@ -70,6 +70,11 @@ def automaton(conditions: Conditions, vocab: Vocab) -> Automaton:
     Raises `InputError` if a letter is not in the vocabulary, if the automaton is too large, or if
     no name at all meets the conditions.
     """
+    unclosed = "[" in re.sub(r"\[!?[^]]+\]", "", conditions.pattern)
+    require(
+        not unclosed,
+        f"the pattern {conditions.pattern!r} has a [ without its ]; write [[] for the character [",
+    )
     literal = re.sub(r"\[!?([^]]+)\]|[?*]", r"\1", conditions.pattern)
     for text in (conditions.prefix, conditions.suffix, conditions.contains, literal):
         vocabulary.encode(vocab, text)  # raises, and names the letter

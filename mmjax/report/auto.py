@@ -51,7 +51,8 @@ def of_auto(result: AutoResult) -> Report:
             Section(
                 "How good it is",
                 "Unseen: names that do not occur in the training part. Counting: the best counted "
-                "model. The validation part chose between the models, so the test loss tells more.",
+                "model. The weights of a mixture were fitted on the validation part, so its loss is "
+                "lower there than the cross-fitted one above, and the test loss tells more.",
                 {
                     "Loss on each part of the list": Table(
                         ["part", "names", "examples", "loss", "perplexity", "counting"],

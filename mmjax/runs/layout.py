@@ -56,8 +56,12 @@ def plain(options: Any) -> dict[str, Any]:
         value = getattr(options, field.name)
         if dataclasses.is_dataclass(value):
             flat |= plain(value)
-        elif isinstance(value, Path):
-            flat[field.name] = str(value.absolute())
         else:
-            flat[field.name] = list(value) if isinstance(value, tuple) else value
+            flat[field.name] = _plain(value)
     return flat
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value.absolute())
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value

@@ -13,8 +13,7 @@ from mmjax.runs.layout import CONFIG, INTERRUPTED, MEMBER, METRICS, MODEL, PARTS
 CONFIG_KINDS = {
     **{"names": str, "unique": bool, "column": str | None, "header": bool, "lower": bool},
     **{"smoothing": int | float, "recipe": str},
-    **dict.fromkeys(("seed", "split_seed", "shuffles"), int),
-    "steps": int | None,  # None: a number that fits the list
+    **dict.fromkeys(("seed", "split_seed", "shuffles", "steps"), int),
     **{"drop_step": int, "out": str, "data": str, "optimizer": str, "schedule": str},
 }
 

@@ -89,9 +89,10 @@ class PartLoss(NamedTuple):
     part: str
     names: int
     examples: int
-    loss: float
-    perplexity: float
-    counted: float
+    loss: float | None
+    """None if the part has no names, and so on."""
+    perplexity: float | None
+    counted: float | None
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class AutoResult(Result):
                 int(np.count_nonzero(tokens == BOUNDARY)) - 1,
                 len(tokens) - 1,
                 loss := self.figures[f"loss_{part}"],
-                evaluate.perplexity(loss),
+                None if loss is None else evaluate.perplexity(loss),
                 self.figures[f"kneser_ney_loss_{part}"],
             )
             for part, tokens in self.known[0].tokens.items()

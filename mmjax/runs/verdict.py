@@ -11,6 +11,7 @@ JUDGED = 1_000  # samples
 MARGIN = 0.05  # nats above counting that a good network may have
 MAX_COPIED = 0.5  # share of the samples, above that of an ideal model
 FEW_COPIED = 0.1
+FEW_GAP = 0.5  # nats between validation and training, from which a list has too few names
 MAX_ABOVE_FLOOR = 0.01  # nats that a trained bigram may have above the lowest possible loss
 
 
@@ -51,6 +52,9 @@ def _judged(figures: Mapping[str, Any], settings: Mapping[str, Any]) -> _Judgeme
             "Train again with a tenth of the learning rate:",
             command_line.train(settings, learning_rate=settings["learning_rate"] / 10),
         )
+    copied = figures.get("samples_listed", 0.0) - figures.get("ideal_listed", 0.0)
+    if settings.get("recipe") == "auto":
+        return _found(figures, settings, copied)
     if figures.get("stopped_because") == INTERRUPTED:
         done, asked = figures["steps"], settings["steps"]
         return _Judgement(
@@ -59,9 +63,6 @@ def _judged(figures: Mapping[str, Any], settings: Mapping[str, Any]) -> _Judgeme
             "Continue from there:",
             command_line.resume(settings),
         )
-    copied = figures.get("samples_listed", 0.0) - figures.get("ideal_listed", 0.0)
-    if settings.get("recipe") == "auto":
-        return _found(figures, settings, copied)
     behind = counted is None or val > counted + MARGIN
     if copied > MAX_COPIED or (behind and val - train > MAX_GAP):
         return _memorised(settings, copied)
@@ -77,19 +78,24 @@ def _judged(figures: Mapping[str, Any], settings: Mapping[str, Any]) -> _Judgeme
 
 def _found(figures: Mapping[str, Any], settings: Mapping[str, Any], copied: float) -> _Judgement:
     """Return the judgement on a model that was chosen for the list."""
-    if copied > MAX_COPIED:
+    draw = command_line.sample(settings["out"], "-n", "100", "--new-only")
+    if figures.get("stopped_because") == INTERRUPTED:
+        return _Judgement(
+            "unfinished",
+            "Stopped before all candidates were tried.",
+            "Try them all:",
+            command_line.train(settings, recipe="auto"),
+        )
+    if copied > MAX_COPIED or figures["loss_val"] - figures["loss_train"] > FEW_GAP:
         return _Judgement(
             "few",
             "The list has too few names to learn how they are made.",
             "Draw only new names, or add names to the list:",
-            command_line.sample(settings["out"], "-n", "100", "--new-only"),
+            draw,
         )
-    return _Judgement(
-        "good",
-        "The model has learned how these names are made.",
-        "Draw more new names:",
-        command_line.sample(settings["out"], "-n", "100", "--new-only"),
-    )
+    some = ", and some of them by heart" if copied > FEW_COPIED else ""
+    headline = f"The model has learned how these names are made{some}."
+    return _Judgement("good", headline, "Draw more new names:", draw)
 
 
 def _memorised(settings: Mapping[str, Any], copied: float) -> _Judgement:
@@ -117,7 +123,7 @@ def _underfitted(settings: Mapping[str, Any]) -> _Judgement:
 
 
 def _losses(figures: Mapping[str, Any]) -> str:
-    train, val = figures["loss_train"], figures["loss_val"]
+    train, val = figures["loss_train"], figures.get("loss_val_cross_fitted", figures["loss_val"])
     if train is None or val is None:
         return ""
     gap = round(val - train, 2) + 0.0  # not -0.00

@@ -134,10 +134,10 @@ def trained(
     for dropout, state, loss in zip(kind.dropouts, best.states, best.losses, strict=True):
         network = predictor(model, state)
         name = f"{kind.name}, dropout {dropout:g}"
-        size = _size(network, started)
-        candidates.append(
-            Candidate(name, network, loss, *size, int(state.step), fitted.progress.step)
-        )
+        parameters, seconds = _size(network, started)
+        share = seconds / len(kind.dropouts)  # they were trained side by side
+        steps = int(state.step), fitted.progress.step
+        candidates.append(Candidate(name, network, loss, parameters, share, *steps))
     return [candidate for candidate in candidates if np.isfinite(candidate.loss_val)]
 
 
