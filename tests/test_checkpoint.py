@@ -59,8 +59,8 @@ def path(tmp_path):
 @pytest.mark.parametrize(
     ("recipe", "seeds"),
     [
-        (FAST, 1),
-        *(pytest.param(*p, marks=pytest.mark.slow) for p in [(SLOW, 1), (SLOW, 3), (FAST, 3)]),
+        pytest.param(*p, marks=pytest.mark.slow)
+        for p in [(FAST, 1), (SLOW, 1), (SLOW, 3), (FAST, 3)]
     ],
 )
 def test_a_run_goes_on_from_a_checkpoint_as_if_never_stopped(tmp_path, recipe, seeds):

@@ -48,7 +48,8 @@ def streams(key):
     yield "names", [ord(drawn.name or "\0") for drawn in names]
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
 def test_no_two_uses_of_a_key_see_the_same_numbers(seed):
     """The ranks of different streams do not correlate.
 

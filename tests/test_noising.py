@@ -98,6 +98,7 @@ def test_noise_on_counts_is_interpolation_with_the_shorter_context(tokens):
     assert (np.abs(longer - mixed) > 5 * deviation + 3 / np.maximum(seen, 1))[often].any()
 
 
+@pytest.mark.slow
 def test_a_network_trains_on_noise_and_differs_between_steps(tokens):
     noisy = noised(data.of("windows", tokens, MODEL), tokens, MODEL, falling(0.4, 4))
     recipe = train.Recipe(steps=40, batch_size=32)

@@ -74,7 +74,8 @@ def test_a_state_that_is_no_number_is_found_behind_losses_that_are():
         assert first_bad(spoilt, good) == 4
 
 
-@pytest.mark.parametrize("seeds", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [1, 2])
 def test_a_run_that_diverges_says_where_and_keeps_its_last_finite_state(
     monkeypatch, capsys, tmp_path, seeds
 ):
