@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 
+import jax
 import pytest
 from conftest import ROOT
 
@@ -110,7 +111,8 @@ def test_from_a_list_to_names(monkeypatch, capsys, tmp_path):
     """The commands one after the other, as a user types them."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "words.txt").write_text("\n".join(names_of("kana")) + "\n", encoding="utf-8")
-    assert mmjax_command(monkeypatch, capsys, "train", "words.txt", "--steps", 48)[0] == 0
+    with jax.numpy_dtype_promotion("standard"):  # adamw raises a float to the power of its step
+        assert mmjax_command(monkeypatch, capsys, "train", "words.txt", "--steps", 48)[0] == 0
     options = ("-n", 30, "--new-only", "--max-length", 4)
     status, out, _ = mmjax_command(monkeypatch, capsys, "sample", "runs/words", *options)
     names = out.splitlines()

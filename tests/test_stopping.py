@@ -84,7 +84,7 @@ def test_without_a_measurement_the_last_state_is_kept(tokens):
 
 
 OVERFITTED = ("--embedding-dim", 7, "--hidden-size", 31, "--hidden-layers", 2, "--steps", 320)
-EARLY = ("--recipe", "fast", "--batch-size", 8, "--early-stopping", "--patience", 2)
+EARLY = ("--recipe", "fast", "--batch-size", 8, "--patience", 2)
 
 
 @pytest.mark.slow

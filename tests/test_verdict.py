@@ -174,11 +174,12 @@ def test_the_advice_helps_a_network_that_has_learned_by_heart(monkeypatch, capsy
     assert judged.command in said
     with jax.numpy_dtype_promotion("standard"):  # nadamw raises a float to the power of its step
         status, said, _ = run(
-            monkeypatch, capsys, "mlp", *shlex.split(judged.command)[3:], "--no-watch"
+            monkeypatch, capsys, "mlp", *shlex.split(judged.command)[3:], "--steps", 240
         )
     assert status == 0
     after = summary(tmp_path / "run-2")
     for part in ("val", "test"):
         assert after[f"loss_{part}"] < before[f"loss_{part}"] - 0.5
-    assert after["samples_listed"] < 0.2 < 0.5 < before["samples_listed"]
+    assert before["samples_listed"] > 0.5
+    assert after["samples_listed"] < before["samples_listed"] - 0.3
     assert after["samples_distinct"] > before["samples_distinct"]
