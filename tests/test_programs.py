@@ -253,7 +253,7 @@ def test_each_of_several_seeds_is_its_own_single_run(monkeypatch, capsys, tmp_pa
 @pytest.mark.slow
 def test_the_fast_recipe_leaves_the_same_kind_of_run(monkeypatch, capsys, tmp_path, names):
     out = tmp_path / "run"
-    options = ("--names", names, "--out", out, "--steps", 200, *SMALL)
+    options = ("--names", names, "--out", out, "--steps", 200, *SMALL, "--no-early-stopping")
     with jax.numpy_dtype_promotion("standard"):  # nadamw raises a float to the power of its step
         status, output, err = run(monkeypatch, capsys, "mlp", "--recipe", "fast", *options)
     assert (status, err) == (0, "")
@@ -388,6 +388,7 @@ def test_counting_leaves_a_run_that_is_sampled_and_repeated(
     assert (status, err) == (0, "")
     assert {path.name for path in out.iterdir()} == {
         *("config.json", "metrics.jsonl", "summary.json", "samples.txt", "model.safetensors"),
+        "playground.html",
     }
     figures = summary(out)
     assert figures["names"] == 11

@@ -27,7 +27,10 @@ from mmjax.runs.rotation import Checkpoints
 from mmjax.train import loop
 
 TINY = ("--embedding-dim", 3, "--hidden-size", 7, "--hidden-layers", 2)
-RECIPES = {"lecture": ("--drop-step", 170), "fast": ("--recipe", "fast", "--batch-size", 8)}
+RECIPES = {
+    "lecture": ("--drop-step", 170),
+    "fast": ("--recipe", "fast", "--batch-size", 8, "--no-early-stopping"),
+}
 
 
 @pytest.fixture(scope="module")
