@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mmjax import evaluate, report
 from mmjax.commands.playground import write_playground
 from mmjax.data import corpus
@@ -19,11 +17,10 @@ from mmjax.runs import lists, verdict
 from mmjax.runs.environment import environment
 from mmjax.runs.layout import INTERRUPTED, finite
 from mmjax.runs.lists import Lists
+from mmjax.runs.outcome import SHOWN_SAMPLES
 from mmjax.runs.result import AutoResult
 from mmjax.runs.samples import marked, sample_lines
 from mmjax.search.auto import Candidate
-
-SHOWN_SAMPLES = 20
 
 
 def line_of(candidate: Candidate) -> str:
@@ -56,10 +53,8 @@ def result_of(
         for i, each in enumerate(known[1:], 2)
         for name, loss in lists.losses(each, model).items()
     }
-    counted = min(
-        (each for each in tried[0] if each.step is None and each.steps is None),
-        key=lambda each: each.loss_val if each.name.startswith("counting") else np.inf,
-    )
+    # The candidates are in the order of their losses.
+    counted = next((each for each in tried[0] if each.name.startswith("counting")), tried[0][0])
     parts = {part: [] for part in first.tokens}
     for each in known:
         for part, names in each.decoded().items():

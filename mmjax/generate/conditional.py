@@ -1,7 +1,7 @@
 """Exact draws of names that meet conditions, from a model that is a table of contexts.
 
-A backward pass gives h(node, r), the probability that a name goes on from a node of the graph, ends
-within r more letters, and then meets the conditions:
+Let h(node, r) be the probability that a name which has reached this node of the graph ends within r
+more letters and meets the conditions. A pass from r = 0 upwards computes it:
 
     h(node, r) = p(end | node) [the name may end here] + sum over t of p(t | node) h(node t, r - 1)
 

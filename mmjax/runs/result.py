@@ -90,7 +90,7 @@ class PartLoss(NamedTuple):
     names: int
     examples: int
     loss: float | None
-    """None if the part has no names, and so on."""
+    """None if the part has no names; the next two, too."""
     perplexity: float | None
     counted: float | None
 

@@ -41,7 +41,7 @@ class Candidate(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """Networks that are trained together: the same but for dropout."""
+    """Networks that are trained together and differ only in their dropout."""
 
     name: str
     model: mlp.MLP
