@@ -32,6 +32,14 @@ def test_within_one_edit_is_the_distance_from_its_formula(lists):
     assert within_one_edit(names, listed) == expected
     assert within_one_edit(["ab"], ["ba"]) == [False]  # both become "a", two edits apart
     assert within_one_edit(["a"], []) == [False]
+    assert within_one_edit(["", "a"], ["b"]) == [True, True]
+
+
+def test_names_of_a_million_letters_take_no_longer_than_reading_them():
+    """What grows with the square of a name's length would take the memory of the machine."""
+    listed = [letter * 10**6 for letter in "ab"]
+    names = [listed[0][1:], f"{listed[1]}x", f"{listed[1]}xx", "a" * 99]
+    assert within_one_edit(names, listed) == [True, True, False, False]
 
 
 def test_the_nearest_come_first_and_ties_in_the_order_of_the_list(lists):

@@ -1,7 +1,7 @@
 """Names that differ little: the listed names nearest to others."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from rapidfuzz import process
@@ -27,22 +27,24 @@ def nearest(name: str, listed: Sequence[str], n: int = 1) -> list[Near]:
 def within_one_edit(names: Sequence[str], listed: Sequence[str]) -> list[bool]:
     """Return for each name whether a listed name is at most one edit away.
 
-    Two such names are equal, or become equal when one of them or both lose a letter. So it takes
-    time for the letters of both lists, not for their pairs.
+    One edit leaves the first or the second half of a listed name as it is. So a name is compared
+    only with those of nearly its length of which it has a half.
     """
-    candidates = defaultdict[str, list[int]](list)
-    for i, name in enumerate(names):
-        for shorter in _shortened(name):
-            candidates[shorter].append(i)
-    found = [False] * len(names)
+    halves = defaultdict[tuple[int, str, str], list[str]](list)
     for listed_name in listed:
-        for shorter in _shortened(listed_name):
-            for i in candidates.get(shorter, ()):
-                if not found[i]:
-                    found[i] = Levenshtein.distance(names[i], listed_name, score_cutoff=1) <= 1
-    return found
+        length = len(listed_name)
+        halves[length, "first", listed_name[: length // 2]].append(listed_name)
+        halves[length, "second", listed_name[length // 2 :]].append(listed_name)
 
+    def is_near(name: str) -> bool:
+        for length in (len(name) - 1, len(name), len(name) + 1):
+            first, second = length // 2, length - length // 2
+            alike = [
+                *halves.get((length, "first", name[:first]), ()),
+                *halves.get((length, "second", name[len(name) - second :]), ()),
+            ]
+            if process.extractOne(name, alike, scorer=Levenshtein.distance, score_cutoff=1):
+                return True
+        return False
 
-def _shortened(name: str) -> Iterator[str]:
-    yield name
-    yield from {name[:i] + name[i + 1 :] for i in range(len(name))}
+    return [is_near(name) for name in names]
