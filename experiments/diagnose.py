@@ -97,7 +97,7 @@ def read_mlp(run: Path, predictor: Predictor, vocab: Vocab, names: Path | None) 
     )
     examples = data.of(recipe.data, known.tokens["train"], model, noise=recipe.noise)
     seen = snapshot.take(model, recipe, state, examples)
-    findings = snapshot.findings(seen, records, figures)
+    findings = snapshot.findings(seen, records, figures, stops_early=recipe.early_stopping)
     return RunResult(
         *(saved, figures, records, read_samples(run), predictor, vocab),
         *(known.tokens, known.pairs, seen, findings),

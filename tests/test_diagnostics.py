@@ -219,6 +219,9 @@ def test_a_gap_is_a_note_while_validation_beats_counting():
     for counted, grade in ((None, "warning"), (2.3, "warning"), (2.4, "note")):
         (found,) = diagnostics.health(loss_train=2.0, loss_val=2.35, counted_val=counted)
         assert (found.symptom, found.grade) == ("overfitting", grade)
+        assert "try early stopping, a smaller network" in found.advice
+    (found,) = diagnostics.health(loss_train=2.0, loss_val=2.35, stops_early=True)
+    assert found.advice.startswith("try a smaller network")  # it has stopped early already
 
 
 def test_slow_learning_is_measured_by_what_can_be_learned():

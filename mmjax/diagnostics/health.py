@@ -51,6 +51,7 @@ def health(
     loss_val: float | None = None,
     counted_train: float | None = None,
     counted_val: float | None = None,
+    stops_early: bool = False,
 ) -> list[Finding]:
     """Return all findings, the most serious grade first.
 
@@ -58,7 +59,8 @@ def health(
     `update_ratios` are log10 of update:data for each weight matrix, a mean over the steps of one
     chunk. `initial_loss` and `final_loss` are of training batches, `loss_train` and `loss_val` over
     the whole parts, in nats per character; `counted_train` and `counted_val` are losses of counted
-    contexts on the same parts, which show what can be learned. A layer counts as saturated if it is
+    contexts on the same parts, which show what can be learned. With `stops_early`, the weights are
+    those with the lowest validation loss, and no finding advises early stopping. A layer counts as saturated if it is
     above the limit by more than two standard errors, so that another batch usually gives the same
     finding. A normalisation is advised only where the network has none.
 
@@ -70,7 +72,7 @@ def health(
         *_gradient_findings(gradients, any(row.normalised for row in activations)),
         *_activation_findings(activations),
         *_update_findings(update_ratios or {}),
-        *_overfitting_findings(loss_train, loss_val, counted_val),
+        *_overfitting_findings(loss_train, loss_val, counted_val, stops_early),
     ]
     return sorted(found, key=lambda finding: GRADES.index(finding.grade))
 
@@ -144,11 +146,13 @@ def _update_findings(ratios: Mapping[str, float]) -> Iterator[Finding]:
 
 
 def _overfitting_findings(
-    train: float | None, val: float | None, counted: float | None
+    train: float | None, val: float | None, counted: float | None, stops_early: bool
 ) -> Iterator[Finding]:
     if train is None or val is None or val - train <= MAX_GAP:
         return
-    remedy = "early stopping, a smaller network, dropout, or more names"
+    remedy = "a smaller network, dropout, or more names"
+    if not stops_early:
+        remedy = f"early stopping, {remedy}"
     where = "validation loss minus training loss"
     # Below counting the network makes good names, whatever it knows of the training part.
     grade = "note" if counted is not None and val <= counted else "warning"

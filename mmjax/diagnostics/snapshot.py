@@ -48,9 +48,16 @@ def take(model: Model, recipe: Recipe, state: TrainState, data: Dataset) -> Snap
 
 
 def findings(
-    snapshot: Snapshot, records: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]
+    snapshot: Snapshot,
+    records: Sequence[Mapping[str, Any]],
+    summary: Mapping[str, Any],
+    *,
+    stops_early: bool,
 ) -> list[Finding]:
-    """Return the findings of a snapshot, a run's metrics and its final figures."""
+    """Return the findings of a snapshot, a run's metrics and its final figures.
+
+    With `stops_early`, the weights are those with the lowest validation loss.
+    """
     prefix = "update_ratio/"
     # A learning rate that falls to 0 makes small updates, which is no fault: use an earlier line.
     highest = max((record["lr"] for record in records), default=0)
@@ -69,6 +76,7 @@ def findings(
         loss_val=summary["loss_val"],
         counted_train=summary.get("kneser_ney_loss_train"),
         counted_val=summary.get("kneser_ney_loss_val"),
+        stops_early=stops_early,
     )
 
 
