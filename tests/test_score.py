@@ -265,16 +265,25 @@ def test_an_empty_file_has_no_rows(monkeypatch, capsys, tmp_path, folder, kind, 
     assert run(monkeypatch, capsys, "score", folder, *options) == (0, empty, "")
 
 
+def test_a_file_that_is_not_there_is_reported_before_a_model_is_loaded(
+    monkeypatch, capsys, tmp_path
+):
+    options = ("--file", tmp_path / "none")
+    status, out, err = run(monkeypatch, capsys, "score", tmp_path / "no run", *options)
+    assert (status, out) == (2, "")
+    assert f"{tmp_path / 'none'}: cannot be read" in err
+
+
 def test_a_table_is_not_made_into_a_table_again():
     table = lookup.tabulate(network())
     assert lookup.for_many(table, 10**9) is table
     assert isinstance(lookup.for_many(network(), 10**9).model, lookup.Table)
 
 
-@pytest.mark.parametrize("column", [5, 24])
+@pytest.mark.parametrize("column", [7, 31])
 def test_tabs_of_narrow_text_are_those_of_python(column):
-    text = "a\tb\tc\n\nabcdef\tx\n" + 24 * "y" + "\tz"
-    assert aligned(text, column) == text.expandtabs(column)
+    text = "a\tb\tc\n\nabcdef\tx\n" + 24 * "y" + "\tz\n" + 80 * "n" + "\tz"
+    assert aligned(text, column) == text.expandtabs(max(column, 26))  # the y and two spaces
     lines = aligned("李李\tx\nabcd\tx\ne\u0301e\tx", column).split("\n")
     assert {width(line) for line in lines} == {column + 1}
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -61,10 +62,16 @@ class Options:
 def program(options: Options) -> int:
     """Load, score and show; return the exit status."""
     is_folder = options.run.is_dir()
-    predictor, vocab = weights.load(model_of(options.run) if is_folder else options.run)
     folder = options.run if is_folder else options.run.parent
-    listed = name_list.of_run(folder, options.names)
     lower = (folder / CONFIG).exists() and read_config(folder).get("lower", False)
+    chunks: Iterator[list[str]] = iter(())
+    if options.file is not None:
+        chunks = score_rows.read_chunks(options.file, lower=lower)
+        # A file that cannot be read is reported before the model is loaded.
+        first = next(chunks, None)
+        chunks = chain([first] if first else [], chunks)
+    predictor, vocab = weights.load(model_of(options.run) if is_folder else options.run)
+    listed = name_list.of_run(folder, options.names)
     # Names are many: a table of all contexts, if it fits, is made once.
     predictor = lookup.for_many(predictor, lookup.MAX_CONTEXTS + 1)
     ranking = Ranking(predictor, vocab, listed)
@@ -76,7 +83,6 @@ def program(options: Options) -> int:
         return [f"{found} ({edits})" for found, edits in nearest(name, known, count)]
 
     if options.file is not None:
-        chunks = score_rows.read_chunks(options.file, lower=lower)
         write(score_rows.texts(options.format, ranking, chunks, near if count else None))
         return 0
     names = [spelling.tidied(name, lower=lower) for name in options.given]

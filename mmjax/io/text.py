@@ -15,6 +15,9 @@ def shown(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+WIDEST = 48  # columns of the terminal for one name
+
+
 def width(text: str) -> int:
     """Return how many columns of a terminal a text takes.
 
@@ -30,8 +33,12 @@ def width(text: str) -> int:
 def aligned(text: str, column: int = 24) -> str:
     """Return text with its tabs as spaces up to the next column of the terminal.
 
-    It is `str.expandtabs` for characters of any width.
+    It is `str.expandtabs` for characters of any width. Columns are as wide as their widest text, up
+    to `WIDEST`, but at least `column`.
     """
+    before_tabs = [cell for line in text.split("\n") for cell in line.split("\t")[:-1]]
+    fitting = [width(cell) + 2 for cell in before_tabs if width(cell) + 2 <= WIDEST]
+    column = max([column, *fitting])
     return "\n".join(
         "".join([cell + " " * (column - width(cell) % column) for cell in cells[:-1]] + cells[-1:])
         for cells in (line.split("\t") for line in text.split("\n"))
