@@ -70,7 +70,7 @@ def chosen(name: str, arguments: Arguments) -> str | None:
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument(f"--{name}", nargs="?")
-    return getattr(parser.parse_known_args(arguments)[0], name)
+    return getattr(parser.parse_known_args(arguments)[0], name.replace("-", "_"))
 
 
 def config_of(arguments: Arguments) -> Path | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from mmjax.cli.options import option
+from mmjax.commands.init_from import require_other_out
 from mmjax.commands.name_list import SplitList
 from mmjax.errors import require, require_ranges
 from mmjax.train import RECIPES
@@ -51,6 +52,9 @@ class AutoOptions:
     recipe: Literal[("auto", *RECIPES)] = "auto"  # pyright: ignore[reportInvalidTypeForm]
     """Train by this recipe. auto: what is best for the list. lecture: the lecture's network by SGD
     with step decay. fast: the same network in seconds."""
+    init_from: Path | None = option(None)
+    """Also try networks that start from the weights of this run, trained on the same list or another
+    one; letters that it has not seen start with random weights."""
     out: Path = option(Path("runs/auto"), free=True, inherited=False)
     """Run folder to write to; a finished run in it is overwritten."""
     overwrite: bool = option(False, inherited=False)
@@ -64,5 +68,6 @@ class AutoOptions:
 
     def __post_init__(self):
         require_ranges(self, seed=(0, 2**32 - 1))
+        require_other_out(self.init_from, self.out)
         if self.steps != 0:
             require_ranges(self, steps=(24, 2**31 - 1))

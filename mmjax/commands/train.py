@@ -8,7 +8,7 @@ from mmjax.cli.devices import a_device_for_each_core
 from mmjax.cli.interruption import interruptible
 from mmjax.cli.live import LiveNames
 from mmjax.cli.progress import progress_bar
-from mmjax.commands import auto, closing, footprint, resume, training
+from mmjax.commands import auto, closing, footprint, init_from, resume, training
 from mmjax.commands.auto_options import AutoOptions
 from mmjax.commands.folders import Folders
 from mmjax.commands.train_options import Options
@@ -49,8 +49,10 @@ def program(options: Options | AutoOptions, on_metrics: OnMetrics | None = None)
         not options.resume or options.out.is_dir(),
         f"{options.out}: is not a run folder; start without --resume",
     )
+    path = options.init_from
+    source = init_from.source(path, model, known.vocab) if path else None
     with claimed(options.out):
-        return run(options, model, recipe, known, on_metrics)
+        return run(options, model, recipe, known, source, on_metrics)
 
 
 def run(
@@ -58,6 +60,7 @@ def run(
     model: mlp.MLP,
     recipe: Recipe,
     known: Lists,
+    source: init_from.Source | None,
     on_metrics: OnMetrics | None,
 ) -> int:
     """Run the program after it has read the list and claimed the run folder."""
@@ -80,6 +83,8 @@ def run(
     with resume.mention(checkpoints):
         saver = Saver(save, start, best)
         state = start.state if start else training.first_state(model, recipe, seeds)
+        if source and not start:
+            state = source.start(state, model)
         chunk = training.chunk_size(recipe, parameter_count(state.params))
         measured = training.measured(model, recipe, state, examples, watch=options.watch)
         validation = training.validation(model, recipe, known.tokens["val"], chunk)

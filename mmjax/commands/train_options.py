@@ -9,6 +9,7 @@ import tyro
 
 from mmjax.cli.options import chosen, option, with_defaults
 from mmjax.commands.auto_options import AutoOptions
+from mmjax.commands.init_from import network_of, require_other_out, settings_of
 from mmjax.commands.name_list import SplitList
 from mmjax.errors import require, require_ranges
 from mmjax.models import mlp
@@ -22,6 +23,7 @@ class Model(mlp.MLP):
     vocab_size: tyro.conf.Suppress[int] = option(27, inherited=False)  # follows from the list
 
 
+FURTHER = 0.01  # part of a recipe's learning rate for a network that is trained already
 RecipeName = Literal[tuple(RECIPES)]  # pyright: ignore[reportInvalidTypeForm]
 
 
@@ -55,6 +57,10 @@ class Options:
     config: Path | None = option(None, free=True, inherited=False)
     """Take the options, except --out, --resume and --overwrite, from this config.json of a run;
     options on the command line take precedence."""
+    init_from: Path | None = option(None, free=True)
+    """Start from the weights of the network of this run, on the same list or another one. The options of
+    the network become those of the run, and the default learning rate is a hundredth of the recipe's;
+    letters that the network has not seen start with random weights."""
     out: Path = option(Path("runs/mlp"), free=True, inherited=False)
     """Run folder to write to; a finished run in it is overwritten."""
     resume: bool = option(False, free=True, inherited=False)
@@ -84,6 +90,7 @@ class Options:
             seeds=(1, 1_000),
             keep=(1, 1_000_000),
         )
+        require_other_out(self.init_from, self.out)
         require(
             not (self.resume and self.overwrite),
             "--resume continues a run and --overwrite starts over; give one of them",
@@ -101,7 +108,12 @@ def of_recipe(arguments: Sequence[str]) -> type[Options] | type[AutoOptions]:
     """
     if (chosen("recipe", arguments) or "lecture") not in RECIPES:
         return AutoOptions  # parsing the options reports an unknown recipe
-    return with_defaults(Options, recipe=recipe_named(arguments))
+    recipe, init_from = recipe_named(arguments), chosen("init-from", arguments)
+    if init_from is None:
+        return with_defaults(Options, recipe=recipe)
+    model = with_defaults(Model, **settings_of(network_of(Path(init_from))))
+    lower = {"learning_rate": recipe.learning_rate * FURTHER}
+    return with_defaults(Options, recipe=with_defaults(recipe, **lower), model=model)
 
 
 def recipe_named(arguments: Sequence[str]) -> type[Settings]:

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, Integer, PRNGKeyArray
 
 from mmjax.data.vocab import BOUNDARY
 from mmjax.errors import require, require_ranges
-from mmjax.model import Model, Tap, no_tap, require_model
+from mmjax.model import Model, Predictor, Tap, no_tap, require_model
 
 KINDS = ("linear", "geometric")
 MAX_COMPONENTS = 100
@@ -112,6 +112,15 @@ class Mixture:
 # The same functions under their plain names: `mixture.apply(model, params, ...)`.
 init = Mixture.init
 apply = Mixture.apply
+
+
+def components(predictor: Predictor) -> list[Predictor]:
+    """Return the models of a mixture; none for another model."""
+    model = predictor.model
+    if not isinstance(model, Mixture):
+        return []
+    parts = zip(model.components, predictor.params.components, predictor.stats, strict=True)
+    return [Predictor(*part) for part in parts]
 
 
 def _named(tap: Tap, i: int, name: str, x: Array) -> Array:

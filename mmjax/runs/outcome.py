@@ -129,9 +129,7 @@ def result_of(
         "training_seconds": round(progress.seconds, 3),
         "steps_per_second": round(progress.step / progress.seconds, 1) if progress.step else None,
     }
-    findings = snapshot.findings(
-        seen, records, figures, stops_early=trained.recipe.early_stopping
-    )
+    findings = snapshot.findings(seen, records, figures, stops_early=trained.recipe.early_stopping)
     figures["findings"] = [
         f"{finding.grade}: {finding.symptom}, {finding.where}" for finding in findings
     ]

@@ -15,12 +15,14 @@ from mmjax.errors import InputError
 from mmjax.model import Predictor, parameter_count
 from mmjax.models import mlp
 from mmjax.runs.lists import Lists
-from mmjax.train import Best, Recipe, fit, members, predictor
+from mmjax.train import Best, Recipe, TrainState, fit, members, predictor
 from mmjax.train.loop import Sink, Stop
 
 MOST_ORDERS = 6  # letters of the longest counted contexts
 LARGE = 50_000  # training examples from which networks are larger
 MEASUREMENTS = 24  # of the validation loss in a training
+FURTHER_STEPS = 1_200  # for a network that is trained already
+FURTHER_RATES = (0.0001, 0.001)  # learning rates for it, for a list like its own and for another
 PATIENCE = 6  # measurements without a lower loss that end it
 
 
@@ -41,12 +43,15 @@ class Candidate(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """Networks that are trained together and differ only in their dropout."""
+    """Networks that are trained together and differ only in one number."""
 
     name: str
     model: mlp.MLP
     recipe: Recipe
-    dropouts: tuple[float, ...]
+    differ: tuple[str, tuple[float, ...]]
+    """The number in which they differ, by its name in `HYPER`, and that of each network."""
+    start: Callable[[TrainState], TrainState] | None = None
+    """Makes other first states of theirs; None leaves them."""
 
 
 def counted(known: Lists) -> Iterator[Candidate]:
@@ -100,11 +105,19 @@ def kinds(known: Lists, *, steps: int | None = None) -> list[Kind]:
         activation="gelu",
         residual=large,
     )
-    dropouts = (0.05, 0.15) if large else (0.1, 0.4)
+    dropouts = "dropout", ((0.05, 0.15) if large else (0.1, 0.4))
     return [
         Kind("network, 3 letters", short, recipe, dropouts),
         Kind("network, 8 letters", long, replace(recipe, noise=0.2), dropouts),
     ]
+
+
+def further(
+    name: str, model: mlp.MLP, known: Lists, start: Callable[[TrainState], TrainState]
+) -> Kind:
+    """Return a trained network to train further on this list; `start` gives its first states."""
+    recipe = kinds(known, steps=FURTHER_STEPS)[0].recipe
+    return Kind(name, model, recipe, ("learning_rate", FURTHER_RATES), start)
 
 
 def trained(
@@ -118,8 +131,11 @@ def trained(
     """Return the networks of a kind, each with the weights of its lowest validation loss."""
     started = time.perf_counter()
     model, recipe = kind.model, kind.recipe
-    keys = jax.random.split(jax.random.key(seed), len(kind.dropouts))
-    states = members.init(model, recipe, keys, hyper={"dropout": kind.dropouts})
+    name, numbers = kind.differ
+    keys = jax.random.split(jax.random.key(seed), len(numbers))
+    states = members.init(model, recipe, keys, hyper={name: numbers})
+    if kind.start:
+        states = kind.start(states)
     every = max(2, recipe.steps // MEASUREMENTS)
     best = Best(recipe.patience)
     fitted = fit(
@@ -131,13 +147,13 @@ def trained(
         stops=[best.stop, *stops],
     )
     candidates = []
-    for dropout, state, loss in zip(kind.dropouts, best.states, best.losses, strict=True):
+    for number, state, loss in zip(numbers, best.states, best.losses, strict=True):
         network = predictor(model, state)
-        name = f"{kind.name}, dropout {dropout:g}"
+        title = f"{kind.name}, {name.replace('learning_', '')} {number:g}"
         parameters, seconds = _size(network, started)
-        share = seconds / len(kind.dropouts)  # they were trained side by side
+        share = seconds / len(numbers)  # they were trained side by side
         steps = int(state.step), fitted.progress.step
-        candidates.append(Candidate(name, network, loss, parameters, share, *steps))
+        candidates.append(Candidate(title, network, loss, parameters, share, *steps))
     return [candidate for candidate in candidates if np.isfinite(candidate.loss_val)]
 
 
@@ -159,13 +175,14 @@ def search(
     seed: int,
     *,
     steps: int | None = None,
+    more: Sequence[Kind] = (),
     show: Callable[[Candidate], Any] = lambda candidate: None,
     bar: Callable[[Kind], AbstractContextManager[Sink | None]] = lambda kind: nullcontext(),
     stops: Sequence[Stop] = (),
 ) -> list[Candidate]:
     """Return all candidates for a list, the one with the lowest validation loss first.
 
-    Nothing is chosen by the test part. `show` gets each candidate as it is ready, and `bar` yields a
+    Nothing is chosen by the test part. `more` are networks to try besides. `show` gets each candidate as it is ready, and `bar` yields a
     sink of `train.fit` while networks train. Once one of the `stops` gives a reason, no more
     networks are trained.
     """
@@ -177,7 +194,7 @@ def search(
             show(candidate)
 
     add(counted(known))
-    for kind in kinds(known, steps=steps):
+    for kind in (*kinds(known, steps=steps), *more):
         if not any(stop([]) for stop in stops):
             with bar(kind) as sink:
                 networks = trained(kind, known, seed, sink=sink, stops=stops)

@@ -8,7 +8,14 @@ from mmjax.train.rates import RateTest, rate_test
 from mmjax.train.recipe import HYPER, RECIPES, Recipe
 from mmjax.train.schedules import SCHEDULES, schedule_of, step_decay
 from mmjax.train.sgd import SGDState, sgd
-from mmjax.train.step import TrainState, cross_entropy, init, predictor, train_step
+from mmjax.train.step import (
+    TrainState,
+    cross_entropy,
+    init,
+    predictor,
+    starting_from,
+    train_step,
+)
 from mmjax.train.steps import Observer, advance, copied, draw_batch, run, scan, together
 from mmjax.train.stopping import Best
 
@@ -42,6 +49,7 @@ __all__ = [
     "scan",
     "schedule_of",
     "sgd",
+    "starting_from",
     "step_decay",
     "together",
     "train_step",

@@ -157,6 +157,15 @@ def update(
     return optax.with_extra_args_support(optimizer).update(grads, opt_state, params, **extra)
 
 
+def starting_from(state: TrainState, start: Predictor) -> TrainState:
+    """Return the state of `init` with other weights and statistics: those of `start`.
+
+    The steps then continue the training of `start`, with an optimizer that begins anew.
+    """
+    ema = None if state.ema is None else jax.tree.map(jnp.copy, start.params)
+    return state._replace(params=start.params, stats=start.stats, ema=ema)
+
+
 def predictor(model: Model, state: TrainState) -> Predictor:
     """Return the trained model.
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from mmjax.counting.kneser_ney import KneserNey
-from mmjax.counting.mixture import Mixture
+from mmjax.counting.mixture import Mixture, components
 from mmjax.model import Predictor, named, parameter_count
 from mmjax.models.bigram import Bigram
 from mmjax.models.lookup import Table
@@ -49,15 +49,6 @@ def described(predictor: Predictor, *, rounded: bool) -> dict[str, Any]:
         logits = params.weight if isinstance(model, Bigram) else params.logits
         return {"kind": "table", **sizes, "logits": stored(logits, rounded=rounded)}
     raise Unfit(f"the page has no code for the model {type(model).__name__}")
-
-
-def components(predictor: Predictor) -> list[Predictor]:
-    """Return the models of a mixture; none for another model."""
-    model = predictor.model
-    if not isinstance(model, Mixture):
-        return []
-    parts = zip(model.components, predictor.params.components, predictor.stats, strict=True)
-    return [Predictor(*part) for part in parts]
 
 
 def embedding(predictor: Predictor) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from mmjax.counting.mixture import components
 from mmjax.data.vocab import Vocab
 from mmjax.io import files
 from mmjax.io.text import shown as printable
 from mmjax.model import Predictor, parameter_count
 from mmjax.models.mlp import MLP
 from mmjax.report.playground import listed as lists
-from mmjax.report.playground.models import LIMIT, Unfit, components, described, embedding
+from mmjax.report.playground.models import LIMIT, Unfit, described, embedding
 
 FOLDER = Path(__file__).parent
 # The script of the page: these files one after the other, in one scope.
