@@ -17,10 +17,10 @@ from mmjax.runs import lists
 from mmjax.runs.environment import environment
 from mmjax.runs.folder import RunFolder, claimed
 from mmjax.runs.lists import Lists
+from mmjax.runs.outcome import SHOWN_SAMPLES
 from mmjax.runs.samples import marked, sample_lines
 
 SHOWN = ("val", "test", "val_unseen")
-SHOWN_SAMPLES = 20
 FORMULA, TUNED = "formula", "tuned"
 
 Models = dict[tuple[str, str], Predictor]  # by the title of the row and the discounts

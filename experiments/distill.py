@@ -20,9 +20,8 @@ from mmjax.runs.environment import environment
 from mmjax.runs.folder import RunFolder, claimed
 from mmjax.runs.layout import PARTS
 from mmjax.runs.lists import Lists
+from mmjax.runs.outcome import SHOWN_SAMPLES
 from mmjax.runs.samples import marked, sample_lines
-
-SHOWN_SAMPLES = 20
 
 
 def program(options: Options) -> int:
