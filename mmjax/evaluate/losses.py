@@ -27,6 +27,20 @@ def loss(predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]) -> float:
     return total / (len(tokens) - 1)
 
 
+def example_losses(
+    predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]
+) -> Float[np.ndarray, "examples"]:
+    """Return the negative log-likelihood of each example of `tokens`, in nats."""
+    if len(tokens) < 2:
+        return np.zeros(0)
+    predictor = lookup.for_many(predictor, len(tokens) - 1)
+    parts = [
+        np.asarray(piece_nll(predictor, piece), np.float64)[:size]
+        for piece, size in pieces(tokens, predictor.model)
+    ]
+    return np.concatenate(parts)
+
+
 def perplexity(nll: float) -> float:
     """Return the perplexity, exp(nll).
 

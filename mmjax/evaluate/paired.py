@@ -7,10 +7,8 @@ from jaxtyping import Float, Integer
 
 from mmjax.data.vocab import BOUNDARY
 from mmjax.errors import require
-from mmjax.evaluate.losses import piece_nll
-from mmjax.evaluate.pieces import pieces
+from mmjax.evaluate.losses import example_losses
 from mmjax.model import Predictor
-from mmjax.models import lookup
 
 DRAWS = 2_000  # resampled lists
 
@@ -31,15 +29,8 @@ def name_losses(
 
     `tokens` is a flat array as `corpus.encode` returns it.
     """
-    if len(tokens) < 2:
-        return np.zeros(0)
-    predictor = lookup.for_many(predictor, len(tokens) - 1)
-    parts = [
-        np.asarray(piece_nll(predictor, piece), np.float64)[:size]
-        for piece, size in pieces(tokens, predictor.model)
-    ]
     name = np.cumsum(tokens[:-1] == BOUNDARY) - 1
-    return np.bincount(name, np.concatenate(parts))
+    return np.bincount(name, example_losses(predictor, tokens))
 
 
 def paired_difference(
