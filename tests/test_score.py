@@ -200,7 +200,8 @@ def test_a_name_is_shown_letter_by_letter(monkeypatch, capsys, folder):
     ]
     assert f'"aé": log-probability {found.log_probability:.4f}, ' in table
     assert f"{found.nats_per_character:.4f} nats per character" in table
-    assert " % of the 12 listed names are less probable" in table
+    assert "percentile: more probable per character than " in table
+    assert " % of the 12 listed names" in table
     assert "nearest listed names, with edits: aé (0)" in table
     assert "\"ax\" has the letter 'x' (U+0078), which is not among the 5 letters" in strange
     assert empty.splitlines()[1].split()[0] == "."

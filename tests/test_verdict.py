@@ -103,7 +103,7 @@ def test_each_kind_of_run_gets_its_verdict(changes, settings, kind, said):
     assert judged.kind == kind
     assert said in judged.command
     assert len(verdict_lines(judged).splitlines()) <= 6
-    assert ("20 % stand in the list" in " ".join(judged.sentences)) == (
+    assert ("20 % are in the list" in " ".join(judged.sentences)) == (
         kind != "failed" and "samples_listed" not in changes
     )
 

@@ -116,8 +116,8 @@ def block(found: Score, ranking: Ranking, letters: int, near: Callable[[str], li
             str(Table(HEADER, [_row(letter) for letter in found.letters])),
             f"{name}: log-probability {found.log_probability:.4f}, "
             f"{found.nats_per_character:.4f} nats per character, with the end",
-            f"percentile: {percentile:.1f} % of the {len(ranking.listed):,} listed names are less "
-            "probable per character",
+            f"percentile: more probable per character than {percentile:.1f} % of the "
+            f"{len(ranking.listed):,} listed names",
             *last,
         ]
     )

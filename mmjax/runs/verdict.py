@@ -130,8 +130,8 @@ def _losses(figures: Mapping[str, Any]) -> str:
     counted = figures.get("kneser_ney_loss_val")
     beside = "" if counted is None else f"; counting reaches {counted:.2f}"
     return (
-        f"Loss {train:.2f} on training names and {val:.2f} on names kept aside "
-        f"(gap {gap:.2f}){beside}."
+        f"The loss, of which less is better, is {train:.2f} on training names and {val:.2f} on names left "
+        f"out of training (gap {gap:.2f}){beside}."
     )
 
 
@@ -139,11 +139,11 @@ def _samples(figures: Mapping[str, Any]) -> str:
     if figures.get("samples_new") is None:
         return ""
     listed, near = figures["samples_listed"], figures["samples_near"]
-    new = "" if near is None else f" ({_percent(near)} of them one edit from a listed name)"
+    new = "" if near is None else f", {_percent(near)} of them by one letter"
     return (
-        f"Of {JUDGED:,} samples {_percent(listed)} stand in the list, where an ideal model would "
-        f"repeat about {_percent(figures['ideal_listed'])}; the others are new{new}. "
-        f"{_percent(figures['samples_distinct'])} are distinct."
+        f"Of {JUDGED:,} samples {_percent(listed)} are in the list; an ideal model would repeat about "
+        f"{_percent(figures['ideal_listed'])}. The others differ from every listed name{new}. "
+        f"{_percent(figures['samples_distinct'])} of the samples are distinct."
     )
 
 

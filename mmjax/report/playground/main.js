@@ -16,9 +16,16 @@ const parts = {
   typed: new Typed(),
 };
 
-byId("about").textContent = `${plural(data.parameters, data.model.kind === "counted" ? "number" : "parameter")}, ${
-  plural(alphabet.characters.length, "character")}; sees the last ${model.blockSize} of a name. `
-  + "The model runs in this page: nothing is sent anywhere.";
+/** Return a sentence on the names that a reader of the page could find in it. */
+function contained() {
+  if (data.listed?.kind === "text") return " All names of the list are in the page.";
+  return data.heldOut.length ? ` ${plural(data.heldOut.length, "name")} of the list are in the page.` : "";
+}
+
+byId("about").textContent = `${plural(data.parameters, data.model.kind === "counted" ? "number" : "parameter")} for ${
+  plural(alphabet.characters.length, "character")}; each character of a name is predicted from the ${
+  model.blockSize} before it. `
+  + "The model runs in this page: nothing is sent anywhere." + contained();
 byId("notes").replaceChildren(...data.notes.map((note) => element("li", {}, note)));
 
 byId("tab-inside").hidden = !data.embedding;

@@ -81,6 +81,7 @@ function makeView({ predictions, random, alphabet, listed, title, checksum, choo
         "class": "keep",
         "data-at": at,
         "aria-label": `Keep ${visible(name)}`,
+        "title": "Keep this name in the shortlist",
         "onclick": () => shortlist.toggle(name),
       }));
   }
@@ -92,9 +93,9 @@ function makeView({ predictions, random, alphabet, listed, title, checksum, choo
       const fresh = result.names.filter((name) => !listed(name)).length;
       lines.push(`${fresh.toLocaleString("en")} of them new`);
     }
-    let text = `${lines.join(", ")}, from ${plural(result.tries, "draw")}.`;
-    if (result.names.length < SHOWN) text += " Few names meet these conditions.";
-    if (unknown.length) text += ` Not in the alphabet: ${unknown.map(visible).join(" ")}`;
+    let text = `${lines.join(", ")}, of ${result.tries.toLocaleString("en")} tried.`;
+    if (result.names.length < SHOWN) text += " Few names meet these settings; loosen them for more.";
+    if (unknown.length) text += ` Ignored, since no listed name has it: ${unknown.map(visible).join(" ")}`;
     byId("make-said").textContent = text;
   }
 

@@ -26,17 +26,15 @@ SCRIPTS = (
     *("walk", "score", "embedding", "batchnorm", "inside", "quiz", "results", "main"),
 )
 ROUNDED = (
-    "The parameters are rounded to 16 bits, so probabilities can differ a little from the model's."
+    "The parameters are rounded to 16 bits, so probabilities differ a little from the commands'."
 )
 PART = (
-    "The model is a mixture of {}, too large for a page. Of those that fit, this page runs the one "
-    "that sees the most letters."
+    "The model is a mixture of {}, too large for a page. This page runs one of them, the one that "
+    "sees the most letters: names and scores differ from those of the commands."
 )
-FILTER = (
-    "The {:,} names are kept as a Bloom filter, which takes 1 in 1,000 new names for listed ones."
-)
+FILTER = "The {:,} names are kept as a Bloom filter: of 1,000 new names, 1 is marked as listed by mistake."
 NO_LIST = "The list of names is too long for the page, so new names are not marked."
-NO_QUIZ = "The list has no names that were held out from training, so there is no quiz."
+NO_QUIZ = "No names of the list were left out of training, so there is no quiz."
 
 
 def write(

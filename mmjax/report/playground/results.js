@@ -25,9 +25,9 @@ function showResult(result) {
   byId("quiz-score").textContent = `${right} of ${answers.length} right`;
   const against = low > CHANCE
     ? "You can tell the model's names from real ones."
-    : high < CHANCE ? "You are wrong more often than a coin." : "A coin could have done as well.";
-  byId("quiz-interval").textContent = `That is ${percent(right / answers.length)}, with a 95 % interval from ${
-    percent(low)} to ${percent(high)}. Guessing gives 50 %. ${against}`;
+    : high < CHANCE ? "You did worse than guessing." : "This could be luck.";
+  byId("quiz-interval").textContent = `That is ${percent(right / answers.length)}; guessing gives 50 %. The 95 % interval is ${
+    percent(low)} to ${percent(high)}. ${against}`;
   const x = (share) => 4 + 392 * share;
   byId("quiz-picture").replaceChildren(
     drawn("path", { class: "axis", d: `M4 24H396` }),

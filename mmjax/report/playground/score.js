@@ -19,15 +19,15 @@ function scoreView({ predictions, random, alphabet, listed, heldOut, typed }) {
     const mean = predictions.surprise(tokens);
     const total = mean * (tokens.length + 1);
     const odds = Math.exp(total);
-    const about = odds < 1e6 ? Math.round(odds).toLocaleString("en") : odds.toExponential(1);
+    const about = odds < 1e15 ? Number(odds.toPrecision(3)).toLocaleString("en") : odds.toExponential(1);
     const parts = total === Infinity
       ? ["The model never makes this name"]
-      : [`${fixed(mean)} nats per character`, `about 1 in ${about} draws`];
+      : [`${fixed(mean)} nats per character`, `about 1 in ${about} made names`];
     if (listed) parts.push(listed(name) ? "in the list" : "not in the list");
     let text = `${parts.join("; ")}.`;
     if (measured && others.length) {
       const above = others.filter((other) => other > mean).length / others.length;
-      text += ` Of ${plural(others.length, "held-out name")}, ${percent(above)} are more surprising.`;
+      text += ` More typical than ${percent(above)} of ${plural(others.length, "real name")} left out of training.`;
     }
     return text;
   }
@@ -37,9 +37,9 @@ function scoreView({ predictions, random, alphabet, listed, heldOut, typed }) {
     const name = alphabet.decode(tokens.slice(0, MAX_LENGTH));
     const cut = alphabet.encode(name).tokens;
     byId("places").replaceChildren(...placesOf(predictions, alphabet, cut, go));
-    byId("score-said").textContent = cut.length ? verdict(name, cut) : "Type a name, or choose its first letter.";
+    byId("score-said").textContent = cut.length ? verdict(name, cut) : "Type a name, or choose its first character.";
     byId("score-unknown").textContent = unknown.length
-      ? `Not in the alphabet, so left out: ${unknown.map(visible).join(" ")}`
+      ? `Ignored, since no listed name has it: ${unknown.map(visible).join(" ")}`
       : "";
     if (focusOn !== null) byId("places").children[focusOn]?.querySelector("button").focus();
     focusOn = null;
