@@ -16,7 +16,7 @@ from test_resume import results
 
 from mmjax import checkpoint
 
-KILLS = int(os.environ.get("MMJAX_KILLS", "10"))
+KILLS = int(os.environ.get("MMJAX_KILLS", "6"))
 
 
 @pytest.fixture

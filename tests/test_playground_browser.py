@@ -229,14 +229,28 @@ def lecture(shipped_names):
     return train.predictor(model, state), letters, shipped_names, parts["val_unseen"]
 
 
+# Milliseconds for a fixed amount of arithmetic: 8 million products and sums.
+WORK = """() => Math.min(...Array.from({ length: 5 }, () => {
+  const values = new Float32Array(4096).fill(0.5);
+  const started = performance.now();
+  for (let round = 0; round < 2000; round += 1) {
+    for (let i = 0; i < values.length; i += 1) values[i] = values[i] * 0.999 + 0.001;
+  }
+  return performance.now() - started;
+}))"""
+QUIET = 9.0  # of WORK on the machine on which the limits were set, with nothing beside
+
+
 def test_the_page_of_the_lectures_network_is_small_and_fast(open_page, lecture):
+    """300 ms to load and 10,000 names a second, or as much longer as the machine is slower."""
     predictor, letters, names, held_out = lecture
-    loads = []
-    while len(loads) < 8 and min(loads, default=999) > 300:  # other programs take the processor
-        page = open_page(predictor, letters, names=names, held_out=held_out)
-        loads.append(page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd"))
-    assert min(loads) <= 300
     page = open_page(predictor, letters, names=names, held_out=held_out)
+    loads = []
+    for _ in range(4):
+        page.reload()
+        loads.append(page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd"))
+    slower = max(1.0, page.evaluate(WORK) / QUIET)
+    assert min(loads) <= 300 * slower
     rates = page.evaluate(
         """() => {
           mmjax.predictions.cache.values.clear();
@@ -248,8 +262,8 @@ def test_the_page_of_the_lectures_network_is_small_and_fast(open_page, lecture):
           });
         }"""
     )
-    assert max(rates) >= 10_000  # the first has to fill the cache
-    print(f"loads {loads} ms, {rates} names a second")
+    assert max(rates) >= 10_000 / slower  # the first has to fill the cache
+    print(f"loads {loads} ms, {rates} names a second, arithmetic {slower:.2f} times slower")
 
 
 def test_the_same_seed_draws_the_same_names(open_page):

@@ -191,7 +191,7 @@ def test_a_search_killed_at_any_moment_resumes_with_the_same_table(tmp_path):
     # A first run compiles; with what it kept, the second lasts as long as those to be killed.
     seconds_of("compiling")
     seconds = seconds_of("whole")
-    for kills in (1, 2, 2):
+    for kills in (1, 2):
         options = ["--overwrite"]
         for _ in range(kills):
             process = start("out", *options)
