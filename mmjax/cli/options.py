@@ -128,12 +128,19 @@ def flat(kind: Any) -> Iterator[dataclasses.Field[Any]]:
 def parse(command: str, options: type[Options], arguments: Arguments) -> Options:
     """Return the command line's options.
 
-    Raises `InputError` with tyro's framed message as one line.
+    Raises `InputError` with tyro's framed message as one line. A message about a field begins with
+    the option as it is typed: "--block-size must be ...".
     """
     framed = io.StringIO()
     try:
         with redirect_stderr(framed):
             return tyro.cli(options, prog=command, args=arguments, config=MARKERS)
+    except InputError as error:
+        field, _, rest = str(error).partition(" ")
+        about = rest.startswith(("must ", "needs "))
+        if about and field in {known.name for known in flat(options)}:
+            raise InputError(f"--{field.replace('_', '-')} {rest}") from None
+        raise
     except SystemExit as end:
         if end.code != 2:  # --help
             raise
