@@ -36,7 +36,8 @@ function hashed(text, seed) {
 class Alphabet {
   constructor(characters, boundary) {
     this.characters = Array.from(characters); // by code point
-    this.labels = [boundary, ...this.characters.map(visible)];
+    const label = (character) => (character === " " ? "\u2423" : visible(character)); // an open box
+    this.labels = [boundary, ...this.characters.map(label)];
     this.tokenOf = new Map(this.characters.map((character, i) => [character, i + 1]));
   }
 
