@@ -66,6 +66,7 @@ def test_the_cross_fitted_loss_is_that_of_each_half_by_the_other(known, counted)
     np.testing.assert_allclose(found.predictor.params.weights, whole.params.weights, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_setting_with_the_lowest_cross_fitted_loss_is_taken(known, counted):
     models, tokens = [each.predictor for each in counted], known.tokens["val"]
     options = [((p,), (s,)) for p in (1, 3) for s in (0.1, 1.0)]

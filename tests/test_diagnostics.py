@@ -259,6 +259,7 @@ def test_a_very_deep_network_explodes(tokens):
     assert ("exploding gradients", "layer 1") in symptoms(config, RECIPE, tokens)
 
 
+@pytest.mark.slow
 def test_a_small_gamma_makes_gradients_vanish(tokens):
     def change(params):
         hidden = tuple(
@@ -277,6 +278,7 @@ def test_a_learning_rate_of_a_hundred_diverges_and_kills_units(tokens):
     assert {("diverging loss", "training"), ("dead units", "layer 13")} <= found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("learning_rate", "symptom"),
     [
@@ -291,6 +293,7 @@ def test_learning_rates_show_in_the_update_ratios(tokens, learning_rate, symptom
     assert (("slow learning", "training") in found) == (learning_rate < 1)
 
 
+@pytest.mark.slow
 def test_a_dozen_names_are_overfitted(shipped_names):
     from mmjax import Predictor, evaluate
 

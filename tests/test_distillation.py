@@ -99,6 +99,7 @@ def test_names_of_the_teacher_bring_contexts_that_the_list_has_not():
     np.testing.assert_allclose(table.next_probs.sum(axis=1), 1, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_student_comes_close_to_its_teacher():
     teacher = counting.fit(TOKENS, 5, 2)
     table = distillation.of_teacher(teacher, STUDENT, TOKENS, LETTERS, KEY)

@@ -81,6 +81,7 @@ def first_losses(model, tokens, steps):
     return np.asarray(losses)
 
 
+@pytest.mark.slow
 def test_a_first_loss_of_ln_27_spares_the_hockey_stick(parts):
     """With large logits, the first steps only make them small.
 

@@ -31,6 +31,7 @@ def batch_of(*shape):
     return Batch(contexts, jnp.asarray(rng.integers(0, 7, shape)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 def test_the_sharpness_is_the_largest_eigenvalue_of_the_whole_hessian(norm):
     model, params, stats = small(norm, dropout=0.2)
@@ -44,6 +45,7 @@ def test_the_sharpness_is_the_largest_eigenvalue_of_the_whole_hessian(norm):
     assert found == pytest.approx(values[-1], rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 def test_the_reach_of_a_step_is_the_ratio_of_its_slopes(norm):
     model, params, stats = small(norm)
@@ -79,6 +81,7 @@ def test_short_steps_go_nowhere_and_the_bottom_is_zero():
     assert reaches[lowest - 1] < 0 < reaches[lowest + 1]
 
 
+@pytest.mark.slow
 def test_the_noise_of_single_examples_is_the_trace_of_their_covariance():
     """With batches of one example, by the gradient of each example alone."""
     model, params, stats = small("none")

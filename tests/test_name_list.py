@@ -322,6 +322,7 @@ def test_a_program_prints_the_notes_of_a_list(monkeypatch, capsys, tmp_path, peo
     ]
 
 
+@pytest.mark.slow
 def test_a_list_is_read_by_all_programs_as_the_run_read_it(monkeypatch, capsys, tmp_path, people):
     first = ("mlp", "--names", people, *READING, "--out", tmp_path / "a", *TINY)
     status, _, err = run(monkeypatch, capsys, *first)

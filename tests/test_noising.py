@@ -32,6 +32,7 @@ def draw(dataset, many) -> Batch:
     return jax.jit(lambda key: dataset.batch(dataset.draw(key, many)))(KEY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["windows", "contexts"])
 def test_a_rate_of_0_changes_nothing(tokens, kind):
     plain, same = both(kind, tokens, [0.0] * 4)

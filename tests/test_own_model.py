@@ -166,6 +166,7 @@ def test_its_weights_are_saved_and_loaded(tmp_path, predictor, letters):
             weights.load(tmp_path / "own", model=given)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_resumes_as_if_never_stopped(tmp_path, tokens, letters):
     # Every call builds a new optimizer, so the optimizers of two calls are different objects.
     def optimizer():

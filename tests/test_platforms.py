@@ -97,6 +97,7 @@ def test_a_disk_that_fails_is_no_such_system(monkeypatch, tmp_path, number):
         files.write(tmp_path / "file", "new")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "number"), [("open", errno.EACCES), ("fsync", errno.EINVAL)])
 def test_a_network_is_trained_there(monkeypatch, capsys, tmp_path, options, name, number):
     refuse(monkeypatch, name, number)

@@ -116,6 +116,7 @@ def sweep(monkeypatch, capsys, tmp_path, *options, names=NAMES):
     return out, run(monkeypatch, capsys, "sweep", *arguments)
 
 
+@pytest.mark.slow
 def test_a_search_keeps_the_best_at_every_rung(tmp_path, monkeypatch, capsys):
     out, (status, _, errors) = sweep(monkeypatch, capsys, tmp_path)
     assert (status, errors) == (0, "")

@@ -168,6 +168,7 @@ def tiny(steps):
     return Entry(partial(trained, steps), f"{steps} steps", steps)
 
 
+@pytest.mark.slow
 def test_a_speedrun_from_the_command_line_to_the_table(monkeypatch, capsys, tmp_path):
     pinned = []
     monkeypatch.setattr(os, "sched_setaffinity", lambda *a: pinned.append(a), raising=False)

@@ -128,19 +128,12 @@ def flat(kind: Any) -> Iterator[dataclasses.Field[Any]]:
 def parse(command: str, options: type[Options], arguments: Arguments) -> Options:
     """Return the command line's options.
 
-    Raises `InputError` with tyro's framed message as one line. A message about a field begins with
-    the option as it is typed: "--block-size must be ...".
+    Raises `InputError` with tyro's framed message as one line.
     """
     framed = io.StringIO()
     try:
         with redirect_stderr(framed):
             return tyro.cli(options, prog=command, args=arguments, config=MARKERS)
-    except InputError as error:
-        field, _, rest = str(error).partition(" ")
-        about = rest.startswith(("must ", "needs "))
-        if about and field in {known.name for known in flat(options)}:
-            raise InputError(f"--{field.replace('_', '-')} {rest}") from None
-        raise
     except SystemExit as end:
         if end.code != 2:  # --help
             raise
@@ -149,6 +142,17 @@ def parse(command: str, options: type[Options], arguments: Arguments) -> Options
     said = takewhile(lambda line: not line.startswith("Argument helptext"), said[1:])
     hint = _hint(options, arguments)
     raise InputError(f"{' '.join(said).rstrip('.')}; {hint}see {command} --help")
+
+
+def about_options(message: str, options: Any) -> str:
+    """Return a message with the option as it is typed, if it begins with the name of a field.
+
+    "block_size must be ..." becomes "--block-size must be ...".
+    """
+    field, _, rest = message.partition(" ")
+    if rest.startswith(("must ", "needs ")) and field in {known.name for known in flat(options)}:
+        return f"--{field.replace('_', '-')} {rest}"
+    return message
 
 
 def _hint(options: Any, arguments: Arguments) -> str:

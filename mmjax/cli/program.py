@@ -8,7 +8,15 @@ from typing import NoReturn
 
 from mmjax.cli.compiled import keep_compiled
 from mmjax.cli.devices import device_trouble
-from mmjax.cli.options import Arguments, Options, as_typed, config_of, kind_of, parse
+from mmjax.cli.options import (
+    Arguments,
+    Options,
+    about_options,
+    as_typed,
+    config_of,
+    kind_of,
+    parse,
+)
 from mmjax.errors import InputError
 from mmjax.io.text import shown
 
@@ -40,7 +48,11 @@ def main(
         saved = config_of(arguments)
         if saved:
             arguments = [*as_typed(saved, options), *arguments]
-        status = program(parse(command, kind_of(options, arguments), arguments))
+        kind = kind_of(options, arguments)
+        try:
+            status = program(parse(command, kind, arguments))
+        except InputError as error:
+            raise InputError(about_options(str(error), kind)) from None
         print(end="", flush=True)
     except InputError as error:
         print(f"{name}: {shown(str(error))}", file=sys.stderr)

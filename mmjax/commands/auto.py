@@ -123,10 +123,11 @@ def continued(path: Path, known: Lists) -> list[Kind]:
     run = path.name if path.is_dir() else path.absolute().parent.name
     run = run if len(run) <= LONGEST else f"{run[: LONGEST - 1]}…"
     kinds = []
-    for source in init_from.sources(path, known.vocab):
+    sources = init_from.sources(path, known.vocab)
+    for i, source in enumerate(sources, 1):
         model = cast(mlp.MLP, source.network.model)
         model = replace(model, vocab_size=known.vocab.size)
-        name = f"from {run}, {model.block_size} letters"
+        name = f"from {run} {i}" if len(sources) > 1 else f"from {run}"
         kinds.append(auto.further(name, model, known, partial(source.start, model=model)))
     return kinds
 

@@ -29,6 +29,8 @@ def name_losses(
 
     `tokens` is a flat array as `corpus.encode` returns it.
     """
+    if len(tokens) < 2:
+        return np.zeros(0)
     name = np.cumsum(tokens[:-1] == BOUNDARY) - 1
     return np.bincount(name, example_losses(predictor, tokens))
 
