@@ -101,6 +101,7 @@ def test_a_run_starts_from_another_runs_weights(tmp_path, monkeypatch, capsys, t
     assert "é" in err
     settings = json.loads((out / "config.json").read_text())
     assert settings["hidden_size"] == 7
+    assert settings["learning_rate"] == pytest.approx(train.RECIPES["fast"].learning_rate / 400)
     assert settings["init_from"] == str(trained)
     with_start = [summary(out / f"seed-{seed}")["initial_loss"] for seed in (0, 1)]
     status, *_ = run(

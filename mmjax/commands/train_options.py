@@ -23,7 +23,7 @@ class Model(mlp.MLP):
     vocab_size: tyro.conf.Suppress[int] = option(27, inherited=False)  # follows from the list
 
 
-FURTHER = 0.01  # part of a recipe's learning rate for a network that is trained already
+FURTHER = 1 / 400  # part of a recipe's learning rate for a network that is trained already
 RecipeName = Literal[tuple(RECIPES)]  # pyright: ignore[reportInvalidTypeForm]
 
 
@@ -59,7 +59,7 @@ class Options:
     options on the command line take precedence."""
     init_from: Path | None = option(None, free=True)
     """Start from the weights of the network of this run, on the same list or another one. The options of
-    the network become those of the run, and the default learning rate is a hundredth of the recipe's;
+    the network become those of the run, and the default learning rate is 1/400 of the recipe's;
     letters that the network has not seen start with random weights."""
     out: Path = option(Path("runs/mlp"), free=True, inherited=False)
     """Run folder to write to; a finished run in it is overwritten."""
