@@ -232,7 +232,8 @@ def test_another_list_is_refused_and_the_same_elsewhere_is_not(
     other.write_text(NAMES.replace("ann\n", "nan\n", 1))
     status, _, err = run(monkeypatch, capsys, "mlp", *arguments(other, copy, "--resume"))
     assert status == 2
-    assert "was trained on a different list than" in err
+    assert f"was trained on another list, {names} as it was then" in err
+    assert f"--init-from {copy}" in err
     other.write_text(NAMES)
     assert run(monkeypatch, capsys, "mlp", *arguments(other, copy, "--resume"))[0] == 0
 

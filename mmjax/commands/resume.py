@@ -43,11 +43,14 @@ def started(
             file=sys.stderr,
         )
         return None
+    noted = saved.notes.get("options")
+    theirs = noted.get("names") if isinstance(noted, dict) else None
+    before = "" if theirs is None else f", {theirs} as it was then"
     require(
         saved.names == checkpoint.checksum(lists.names),
-        f"{checkpoints.folder}: was trained on a different list than {options.name_list.names}; give the list of the run",
+        f"{checkpoints.folder}: was trained on another list{before}; give that list, or start a new run on "
+        f"{options.name_list.names} from its weights with --init-from {path} and another --out",
     )
-    noted = saved.notes.get("options")
     require_same(noted if isinstance(noted, dict) else {}, options, checkpoints.folder)
     progress = progress_of(saved.notes.get("progress"), options.seeds)
     best = best_of(saved.notes.get("best"), new_best(options.recipe), options.seeds, checkpoints)
