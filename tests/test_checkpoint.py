@@ -85,6 +85,7 @@ def test_a_run_goes_on_from_a_checkpoint_as_if_never_stopped(tmp_path, recipe, s
     np.testing.assert_array_equal(np.concatenate([first, rest], axis=-1), losses)
 
 
+@pytest.mark.slow
 def test_an_optimizer_of_optax_is_kept_too(tmp_path):
     adam = optax.adam(0.01)
     with jax.numpy_dtype_promotion("standard"):

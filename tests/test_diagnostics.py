@@ -120,6 +120,7 @@ def test_tables_are_the_formulas(tokens):
     assert norm == pytest.approx(np.linalg.norm(weight), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_update_ratios_are_nearly_the_lectures(tokens):
     """Update ratios are nearly log10((lr * grad).std() / p.data.std()).
 
@@ -336,6 +337,7 @@ class Noisy:
         return x, stats
 
 
+@pytest.mark.slow
 def test_random_layers_are_seen_as_in_the_training_step(tokens):
     model, recipe = Noisy(), train.Recipe(steps=7, batch_size=13)
     examples = data.of("windows", tokens, model)

@@ -158,6 +158,7 @@ def test_a_trained_model_passes_the_count_check(shipped_names, tokens, trained):
     assert result.passed, result
 
 
+@pytest.mark.slow
 def test_broken_models_fail_the_count_check(shipped_names, tokens, trained):
     untrained = Predictor(MODEL, *mlp.init(MODEL, jax.random.key(0)))
     no_statistics = Predictor(MODEL, trained.params, untrained.stats)

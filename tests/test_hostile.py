@@ -488,6 +488,7 @@ def folder(tmp_path_factory):
     return path / "run"
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_a_strangers_run_folder_is_read_or_refused(tmp_path_factory, folder, data):
     out = tmp_path_factory.getbasetemp() / "stranger"

@@ -62,6 +62,7 @@ def test_the_reach_of_a_step_is_the_ratio_of_its_slopes(norm):
     assert found == pytest.approx(-slope(after) / slope(params), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_short_steps_go_nowhere_and_the_bottom_is_zero():
     """Along the gradient, the reach crosses 0 where the loss is lowest."""
     model, params, stats = small("none")

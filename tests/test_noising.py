@@ -66,6 +66,7 @@ def test_letters_are_replaced_at_the_rate_of_their_place_by_letters_of_the_list(
             np.testing.assert_allclose(np.bincount(new, minlength=27) / len(new), share, atol=0.01)
 
 
+@pytest.mark.slow
 def test_noise_on_counts_is_interpolation_with_the_shorter_context(tokens):
     """Noise in the older of two letters mixes P(next | both letters) and P(next | last letter).
 

@@ -119,6 +119,7 @@ def test_members_side_by_side_are_single_runs(tokens):
         np.testing.assert_allclose(member.params.embedding, alone.params.embedding, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_it_trains_on_distinct_contexts_with_any_optimizer(tokens):
     data = context_table.collect(tokens, MODEL.vocab_size, MODEL.block_size)
     with jax.numpy_dtype_promotion("standard"):  # adam raises a float to the power of its step
@@ -127,6 +128,7 @@ def test_it_trains_on_distinct_contexts_with_any_optimizer(tokens):
     assert losses[-20:].mean() < losses[0] - 0.3
 
 
+@pytest.mark.slow
 def test_it_is_evaluated_checked_and_sampled(predictor, letters, tokens):
     flat = jnp.asarray(tokens)
     index = jnp.arange(len(tokens) - 1)
@@ -147,6 +149,7 @@ def test_without_statistics_there_is_nothing_to_recalibrate(predictor, tokens):
     assert evaluate.calibrate(predictor, tokens) is predictor
 
 
+@pytest.mark.slow
 def test_a_short_context_becomes_a_table():
     model = GRU(vocab_size=5, block_size=3)
     predictor = Predictor(model, *model.init(KEY))

@@ -155,6 +155,7 @@ def test_streams_of_a_notebook_are_left_as_they_are(monkeypatch, capsys, tmp_pat
     assert streams[1].getvalue() == ""
 
 
+@pytest.mark.slow
 def test_a_network_is_trained_in_any_thread(tmp_path, options):
     arguments = [*map(str, options)]
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)

@@ -427,6 +427,7 @@ def test_counting_leaves_a_run_that_is_sampled_and_repeated(
     assert "have no metrics to compare; train with --steps of 1 or more" in err
 
 
+@pytest.mark.slow
 def test_counting_tunes_on_the_validation_part(monkeypatch, capsys, tmp_path, names):
     out = tmp_path / "run"
     options = ("--names", names, "--orders", 2, "--mixture", "none", "--out", out)
@@ -445,6 +446,7 @@ def test_references_take_no_more_steps_than_were_asked_for():
     assert (steps(10_000), steps(4_999), steps(7)) == ([100, 100, 5_000], [100, 100], [7, 7])
 
 
+@pytest.mark.slow
 def test_bigram_shows_the_lecture_beside_counting(monkeypatch, capsys, tmp_path):
     _, output, _ = run(monkeypatch, capsys, "bigram", "--out", tmp_path / "run", "--steps", 100)
     assert "the lecture's settings" in output
@@ -663,6 +665,7 @@ def test_a_list_that_is_gone_is_asked_for(monkeypatch, capsys, tmp_path, names):
     assert "give the list with --names" in err
 
 
+@pytest.mark.slow
 def test_new_only_gives_up_where_nothing_new_comes(monkeypatch, capsys, tmp_path, names):
     out = tmp_path / "run"
     run(monkeypatch, capsys, "bigram", "--names", names, "--out", out, "--steps", 10)
@@ -676,6 +679,7 @@ def test_new_only_gives_up_where_nothing_new_comes(monkeypatch, capsys, tmp_path
     assert "the last 2,000 names drawn are all in the list" in err
 
 
+@pytest.mark.slow
 def test_a_name_cannot_drive_the_terminal(monkeypatch, capsys, tmp_path):
     path = tmp_path / "names.txt"
     path.write_text("a\x1b[31mb\u202ec\n" * 9, encoding="utf-8")

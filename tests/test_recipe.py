@@ -113,6 +113,7 @@ def test_the_moving_average_is_the_formula(tokens):
     assert train.predictor(MODEL, plain).params is plain.params
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "optimizer", "values"),
     [

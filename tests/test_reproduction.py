@@ -188,6 +188,7 @@ DOCUMENT_WEIGHTS = {  # gradient std, grad:data ratio
 }
 
 
+@pytest.mark.slow
 def test_the_lectures_three_tables_after_1_000_steps(makemore_names, letters):
     """The lecture's one run is compared with 5 of our seeds.
 

@@ -76,6 +76,7 @@ def test_top_p_of_one_and_top_k_of_all_change_nothing():
     np.testing.assert_array_equal(filter_logits(many, top_p=1.0), many)
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_first_temperature_then_top_k_then_top_p_of_what_that_left(data):
     """The expected tokens are computed in fractions.
