@@ -114,6 +114,7 @@ def test_an_optimizer_whose_state_is_infinite_at_first_is_kept(tmp_path, optimiz
     assert any(np.isinf(leaf).any() for leaf in jax.tree.leaves(loaded.opt_state))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32", "float64"])
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_a_state_has_the_floating_type_that_was_saved(tmp_path, dtype, seeds):
@@ -127,6 +128,7 @@ def test_a_state_has_the_floating_type_that_was_saved(tmp_path, dtype, seeds):
         jax.tree.map(np.testing.assert_array_equal, key_data(loaded), key_data(state))
 
 
+@pytest.mark.slow
 def test_a_float32_run_goes_on_under_x64_and_a_float64_run_asks_for_it(tmp_path, path):
     saved = key_data(checkpoint.load(path).state)
     with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):

@@ -29,6 +29,7 @@ def windows(tokens, block_size):
 
 
 # The search sorts a row of at most 8 bytes as one number, a longer one as several.
+@pytest.mark.slow
 @pytest.mark.parametrize("block_size", [1, 2, 3, 5, 7, 8, 13, 29])
 @pytest.mark.parametrize("piece", [2**22, 101])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

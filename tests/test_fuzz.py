@@ -95,6 +95,8 @@ def mutations(draw):
                 return data[:at] + data[at : at + length] + data[at:]
             case "header":
                 return struct.pack("<Q", int.from_bytes(piece[:8], "little")) + data[8:]
+        if not data:
+            return data  # an empty file has no bit to flip
         at = start % len(data)
         return data[:at] + bytes([data[at] ^ 1 << length % 8]) + data[at + 1 :]
 

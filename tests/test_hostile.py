@@ -262,6 +262,7 @@ def test_there_are_the_numeric_options_that_one_would_think():
     assert ("mlp", "fast", "--weight-decay") in OPTIONS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("module", "recipe", "option"), OPTIONS)
 def test_every_number_is_taken_or_refused_with_a_line(monkeypatch, capsys, module, recipe, option):
     """The options are parsed and checked, but the program does not run."""
@@ -522,6 +523,7 @@ def test_a_strangers_run_folder_is_read_or_refused(tmp_path_factory, folder, dat
         assert mark.isprintable()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "key", "value"),
     [

@@ -104,6 +104,7 @@ def test_the_noise_of_single_examples_is_the_trace_of_their_covariance():
     assert found.gsnr["output.linear.bias"] == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_noise_of_an_example_does_not_depend_on_the_batch_size():
     """Without BatchNorm, the same examples in batches of 1 and of 13 have the same noise."""
     model, params, stats = small("none")

@@ -241,6 +241,7 @@ def test_weights_are_saved_and_loaded_bitwise(tmp_path, discounts):
     jax.tree.map(np.testing.assert_array_equal, loaded, predictor)
 
 
+@pytest.mark.slow
 def test_tuned_discounts_have_the_lowest_validation_loss(parts):
     letters, (tokens, held_out) = parts
     tree = trees.grow(tokens, letters.size, 3)

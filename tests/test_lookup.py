@@ -18,6 +18,7 @@ def predictor(vocab_size, block_size):
     return Predictor(config, *mlp.init(config, KEY))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("vocab_size", "block_size"), [(7, 3), (3, 5), (11, 1)])
 def test_the_table_is_the_model_on_every_context(vocab_size, block_size):
     model = predictor(vocab_size, block_size)

@@ -141,6 +141,7 @@ def test_memory_that_windows_does_not_tell(monkeypatch, tmp_path):
 # Notebooks and threads
 
 
+@pytest.mark.slow
 def test_streams_of_a_notebook_are_left_as_they_are(monkeypatch, capsys, tmp_path, options):
     assert run(monkeypatch, capsys, "mlp", *options)[0] == 0
     streams = io.StringIO(), io.StringIO()

@@ -129,6 +129,7 @@ def test_sample_reads_the_run(mlp_run, monkeypatch, capsys, shipped_names):
     assert max(len(line.split("\t")[0]) for line in out.splitlines()) == 3
 
 
+@pytest.mark.slow
 def test_diagnose_shows_the_lectures_tables_and_rebuilds_the_report(mlp_run, monkeypatch, capsys):
     folder, trained = mlp_run
     written = (folder / "report.html").read_bytes()
@@ -622,6 +623,7 @@ def test_bad_input_is_one_line_and_status_2(
     assert sorted(tmp_path.rglob("*")) == before  # nothing was written, not even in part
 
 
+@pytest.mark.slow
 def test_bad_input_spares_the_run_that_is_there(monkeypatch, capsys, tmp_path, names):
     out = tmp_path / "run"
     options = ("--names", names, "--out", out, "--steps", 10, *SMALL)
@@ -705,6 +707,7 @@ print(jax.config.jax_compilation_cache_dir)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "chosen", "kept"),
     [(None, None, True), (0o700, None, True), (0o770, None, False), (0o700, "elsewhere", False)],

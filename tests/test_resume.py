@@ -368,6 +368,7 @@ def test_ctrl_c_after_the_training_says_how_to_go_on(monkeypatch, capsys, names,
     assert run(monkeypatch, capsys, "mlp", *arguments(names, copy, "--resume"))[::2] == (0, "")
 
 
+@pytest.mark.slow
 def test_a_folder_in_use_is_refused(monkeypatch, capsys, tmp_path, names):
     out = tmp_path / "run"
     with mlp.claimed(out):

@@ -172,6 +172,7 @@ def test_a_network_is_sampled_as_its_table(monkeypatch, letters):
     assert sum(same) >= 499
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_samples_follow_the_table(counted, letters, table, dtype):
     """Pairs in 20,000 names differ from their expectation by at most 5 sigma."""

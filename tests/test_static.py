@@ -104,6 +104,7 @@ def test_an_optimizer_that_is_not_hashable_trains(tokens):
     np.testing.assert_array_equal(losses, same)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "optimizer",
     [
