@@ -20,7 +20,7 @@ def tokens(shipped_names):
 @pytest.fixture(scope="module")
 def trained(tokens):
     state, _ = train.run(
-        MODEL, train.Recipe(steps=10_000, drop_step=5_000), jax.random.key(0), tokens
+        MODEL, train.Recipe(steps=4_000, drop_step=2_000), jax.random.key(0), tokens
     )
     return Predictor(MODEL, state.params, state.stats)
 

@@ -740,6 +740,7 @@ def test_compiled_code_is_not_taken_through_a_link(tmp_path):
     assert (done.stdout, done.stderr) == ("None\n", "")
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_is_no_error(mlp_run):
     folder, _ = mlp_run
     with command("experiments.sample", folder, "-n", 100_000) as process:

@@ -83,6 +83,7 @@ def test_almajq(table, letters):
     assert np.mean([row.nll for row in rows]) == pytest.approx(3.7908, abs=5e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("learning_rate", "steps", "loss", "nll", "within"),
     [
