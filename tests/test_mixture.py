@@ -107,7 +107,7 @@ def test_the_position_is_the_number_of_letters(letters):
     tokens = corpus.encode(letters, ["a", "abcdefgh", "zz"])
     contexts, _ = examples(tokens, 5)
     expected = [0, 1, *range(9), 0, 1, 2]
-    np.testing.assert_array_equal(fitting.letters_before(tokens), expected)
+    np.testing.assert_array_equal(corpus.letters_before(tokens), expected)
     for positions in (1, 4, 6):
         np.testing.assert_array_equal(
             mixture.position(contexts, positions), np.minimum(expected, positions - 1)
@@ -179,7 +179,7 @@ def test_the_geometric_mixture_is_never_worse_than_a_component(components, geome
 def test_the_geometric_weights_are_at_the_minimum(components, held_out, spread):
     """The gradient of the convex loss is zero there, and only there."""
     table = counting.geometric(components, held_out, spread=spread).params.weights
-    at = jnp.asarray(np.minimum(fitting.letters_before(held_out), len(table) - 1), jnp.int32)
+    at = jnp.asarray(np.minimum(corpus.letters_before(held_out), len(table) - 1), jnp.int32)
     logs = jnp.maximum(jnp.asarray(fitting.log_probs(components, held_out)), mixture.LEAST)
     rows, targets = jnp.arange(len(at)), jnp.asarray(held_out[1:], jnp.int32)
 

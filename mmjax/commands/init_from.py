@@ -16,7 +16,7 @@ from mmjax.model import Predictor
 from mmjax.models.mlp import MLP
 from mmjax.models.transfer import transferred
 from mmjax.runs import weights
-from mmjax.runs.reading import model_of
+from mmjax.runs.reading import weights_at
 from mmjax.train import TrainState, members
 
 
@@ -43,10 +43,19 @@ class Source(NamedTuple):
 def sources(path: Path, vocab: Vocab) -> list[Source]:
     """Return the networks of a run, to train them on names in another vocabulary.
 
-    A run of the recipe auto has all networks of its mixture. The letters that are new are printed.
-    Raises `InputError` if there is no network, or no letter in common.
+    A run of the recipe auto has all networks of its mixture. Raises `InputError` if there is no
+    network, or no letter in common.
     """
     networks, seen = networks_of(path)
+    tokens = tokens_of(path, seen, vocab)
+    return [Source(network, tokens) for network in networks]
+
+
+def tokens_of(path: Path, seen: Vocab, vocab: Vocab) -> list[int]:
+    """Return the token in `seen` for each token of `vocab`, or -1, and print the new letters.
+
+    Raises `InputError` if there is no letter in common. `path` is that of the run, for messages.
+    """
     known = {letter: token for token, letter in enumerate(seen.characters, 1)}
     new = [letter for letter in vocab.characters if letter not in known]
     count = len(vocab.characters)
@@ -58,8 +67,7 @@ def sources(path: Path, vocab: Vocab) -> list[Source]:
         letters = " ".join(new[:20]) + " ..." * (len(new) > 20)
         note = f"{path}: has not seen {len(new)} of {count} letters, which start anew: {letters}"
         print(shown(note), file=sys.stderr)
-    tokens = [0, *(known.get(letter, -1) for letter in vocab.characters)]
-    return [Source(network, tokens) for network in networks]
+    return [0, *(known.get(letter, -1) for letter in vocab.characters)]
 
 
 def source(path: Path, model: MLP, vocab: Vocab) -> Source:
@@ -68,7 +76,7 @@ def source(path: Path, model: MLP, vocab: Vocab) -> Source:
     Raises `InputError` if `model` is another network. Its dropout and other numbers in `MLP.HYPER`
     are free.
     """
-    network = network_of(path)
+    network, seen = network_of(path)
     settings, given = settings_of(network), asdict(model)
     different = [
         f"--{name.replace('_', '-')}"
@@ -79,7 +87,7 @@ def source(path: Path, model: MLP, vocab: Vocab) -> Source:
         not different,
         f"--init-from {path}: is a network with other {', '.join(different)}; leave that out",
     )
-    return sources(path, vocab)[0]
+    return Source(network, tokens_of(path, seen, vocab))
 
 
 def networks_of(path: Path) -> tuple[list[Predictor], Vocab]:
@@ -87,7 +95,7 @@ def networks_of(path: Path) -> tuple[list[Predictor], Vocab]:
 
     Raises `InputError` if there is none, or the file cannot be read.
     """
-    predictor, vocab = weights.load(model_of(path) if path.is_dir() else path)
+    predictor, vocab = weights.load(weights_at(path))
     models = mixture.components(predictor) or [predictor]
     networks = [each for each in models if isinstance(each.model, MLP)]
     require(
@@ -97,18 +105,18 @@ def networks_of(path: Path) -> tuple[list[Predictor], Vocab]:
     return networks, vocab
 
 
-def network_of(path: Path) -> Predictor:
-    """Return the only network of a run, as `networks_of` does.
+def network_of(path: Path) -> tuple[Predictor, Vocab]:
+    """Return the only network of a run, and its vocabulary, as `networks_of` does.
 
     Raises `InputError` if there are several.
     """
-    networks, _ = networks_of(path)
+    networks, vocab = networks_of(path)
     require(
         len(networks) == 1,
         f"--init-from {path}: holds {len(networks)} networks, and only --recipe auto starts from "
         "several; give that recipe, or a run of another one",
     )
-    return networks[0]
+    return networks[0], vocab
 
 
 def settings_of(network: Predictor) -> dict[str, Any]:

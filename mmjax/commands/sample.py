@@ -21,7 +21,7 @@ from mmjax.generate.filters import options_of
 from mmjax.generate.sample import Sample
 from mmjax.models import lookup
 from mmjax.runs import weights
-from mmjax.runs.reading import model_of
+from mmjax.runs.reading import weights_at
 
 GIVE_UP = 100_000  # names in a row of which none is wanted
 Drawn = TypeVar("Drawn", Sample, Scored)
@@ -29,8 +29,7 @@ Drawn = TypeVar("Drawn", Sample, Scored)
 
 def program(options: Options) -> int:
     """Load, draw and show; return the exit status."""
-    is_folder = options.run.is_dir()
-    predictor, vocab = weights.load(model_of(options.run) if is_folder else options.run)
+    predictor, vocab = weights.load(weights_at(options.run))
     known = known_names(options)
     known = None if known is None else in_form(known, vocab)
     avoided = corpus.read_names(options.avoid) if options.avoid else []

@@ -19,7 +19,7 @@ from mmjax.io.text import Table, aligned, shown
 from mmjax.models import lookup
 from mmjax.runs import weights
 from mmjax.runs.layout import CONFIG
-from mmjax.runs.reading import model_of, read_config
+from mmjax.runs.reading import read_config, weights_at
 
 HEADER = ("letter", "probability", "surprise", "likeliest other", "its probability")
 SHOWN_NEAREST = 3
@@ -61,8 +61,7 @@ class Options:
 
 def program(options: Options) -> int:
     """Load, score and show; return the exit status."""
-    is_folder = options.run.is_dir()
-    folder = options.run if is_folder else options.run.parent
+    folder = options.run if options.run.is_dir() else options.run.parent
     lower = (folder / CONFIG).exists() and read_config(folder).get("lower", False)
     chunks: Iterator[list[str]] = iter(())
     if options.file is not None:
@@ -70,7 +69,7 @@ def program(options: Options) -> int:
         # A file that cannot be read is reported before the model is loaded.
         first = next(chunks, None)
         chunks = chain([first] if first else [], chunks)
-    predictor, vocab = weights.load(model_of(options.run) if is_folder else options.run)
+    predictor, vocab = weights.load(weights_at(options.run))
     listed = name_list.of_run(folder, options.names)
     # Names are many: a table of all contexts, if it fits, is made once.
     predictor = lookup.for_many(predictor, lookup.MAX_CONTEXTS + 1)

@@ -111,7 +111,8 @@ def of_recipe(arguments: Sequence[str]) -> type[Options] | type[AutoOptions]:
     recipe, init_from = recipe_named(arguments), chosen("init-from", arguments)
     if init_from is None:
         return with_defaults(Options, recipe=recipe)
-    model = with_defaults(Model, **settings_of(network_of(Path(init_from))))
+    network, _ = network_of(Path(init_from))
+    model = with_defaults(Model, **settings_of(network))
     lower = {"learning_rate": recipe.learning_rate * FURTHER}
     return with_defaults(Options, recipe=with_defaults(recipe, **lower), model=model)
 

@@ -9,6 +9,7 @@ from jaxtyping import Integer
 
 from mmjax.counting import fitting, newton
 from mmjax.counting.mixture import mix
+from mmjax.data import corpus
 from mmjax.data.vocab import BOUNDARY
 from mmjax.model import Predictor
 
@@ -40,7 +41,7 @@ def geometric(
     """
     tokens = tokens[: MOST + 1]
     logs = jnp.asarray(fitting.log_probs(predictors, tokens))
-    letters = fitting.letters_before(tokens)
+    letters = corpus.letters_before(tokens)
     targets = jnp.asarray(tokens[1:], jnp.int32)
     odd = np.cumsum(tokens[:-1] == BOUNDARY) % 2
     halves = [jnp.asarray(odd == i, logs.dtype) for i in (0, 1)]

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Integer
+from jaxtyping import Array, Float, Integer
 
 from mmjax.counting import newton
 from mmjax.counting.mixture import Mixture, Params
-from mmjax.data.vocab import BOUNDARY
+from mmjax.data import corpus
 from mmjax.data.windows import require_known
 from mmjax.errors import require
 from mmjax.evaluate.pieces import examples_of, pieces
@@ -79,17 +79,11 @@ def geometric(
     `InputError` as `linear` does.
     """
     logs = jnp.asarray(log_probs(predictors, tokens))
-    at = jnp.asarray(np.minimum(letters_before(tokens), positions - 1), jnp.int32)
+    at = jnp.asarray(np.minimum(corpus.letters_before(tokens), positions - 1), jnp.int32)
     targets = jnp.asarray(tokens[1:], jnp.int32)
     weight = jnp.ones(len(targets), logs.dtype)
     weights = newton.fitted(logs, at, targets, weight, positions, spread)
     return mixture("geometric", predictors, weights)
-
-
-def letters_before(tokens: Integer[np.ndarray, "tokens"]) -> Int[np.ndarray, "examples"]:
-    """Return the number of letters of its name before each example."""
-    index = np.arange(len(tokens) - 1)
-    return index - np.maximum.accumulate(np.where(tokens[:-1] == BOUNDARY, index, 0))
 
 
 def log_probs(

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Integer
+from jaxtyping import Array, Int, Integer
 
 from mmjax.data import name_file
 from mmjax.data import vocab as vocabulary
@@ -141,6 +141,12 @@ def decode(vocab: Vocab, tokens: np.ndarray) -> list[str]:
     lengths = np.diff(np.flatnonzero(tokens == BOUNDARY)) - 1
     ends = np.cumsum(lengths)
     return [text[start:end] for start, end in zip(ends - lengths, ends, strict=True)]
+
+
+def letters_before(tokens: Integer[np.ndarray, "tokens"]) -> Int[np.ndarray, "examples"]:
+    """Return the number of letters of its name before each example."""
+    index = np.arange(len(tokens) - 1)
+    return index - np.maximum.accumulate(np.where(tokens[:-1] == BOUNDARY, index, 0))
 
 
 def windows(

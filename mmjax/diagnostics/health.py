@@ -60,9 +60,11 @@ def health(
     chunk. `initial_loss` and `final_loss` are of training batches, `loss_train` and `loss_val` over
     the whole parts, in nats per character; `counted_train` and `counted_val` are losses of counted
     contexts on the same parts, which show what can be learned. With `stops_early`, the weights are
-    those with the lowest validation loss, and no finding advises early stopping. A layer counts as saturated if it is
-    above the limit by more than two standard errors, so that another batch usually gives the same
-    finding. A normalisation is advised only where the network has none.
+    those with the lowest validation loss, and no finding advises early stopping.
+
+    A layer counts as saturated if it is above the limit by more than two standard errors, so that
+    another batch usually gives the same finding. A normalisation is advised only where the network
+    has none.
 
     A fault means that training has failed. A warning means that its remedy is worth a try. A note
     is worth knowing, and a good network may have some.

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Integer
 
-from mmjax.data.vocab import BOUNDARY
+from mmjax.data import corpus
 from mmjax.errors import require
 from mmjax.evaluate.losses import example_losses
 from mmjax.evaluate.pieces import examples_of, pieces
@@ -38,9 +38,7 @@ def by_position(predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]) -> 
 
     The end of a name counts as a character. `tokens` is a flat array as `corpus.encode` returns it.
     """
-    places = np.arange(len(tokens) - 1)
-    starts = np.maximum.accumulate(np.where(tokens[:-1] == BOUNDARY, places, 0))
-    return _groups(example_losses(predictor, tokens), places - starts)
+    return _groups(example_losses(predictor, tokens), corpus.letters_before(tokens))
 
 
 def by_letter(predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]) -> list[Group]:

@@ -53,6 +53,14 @@ def model_of(path: Path) -> Path:
     return path / MODEL
 
 
+def weights_at(path: Path) -> Path:
+    """Return the path of the weights in a run folder, or of a file of weights the path itself.
+
+    Raises `InputError` as `model_of` does.
+    """
+    return model_of(path) if path.is_dir() else path
+
+
 def read_config(path: Path, needed: Sequence[str] = ()) -> dict[str, Any]:
     """Return a run's options.
 
