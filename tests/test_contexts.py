@@ -28,7 +28,6 @@ def windows(tokens, block_size):
         yield tuple(context), int(tokens[i + 1])
 
 
-# The search sorts a row of at most 8 bytes as one number, a longer one as several.
 @pytest.mark.slow
 @pytest.mark.parametrize("block_size", [1, 2, 3, 5, 7, 8, 13, 29])
 @pytest.mark.parametrize("piece", [2**22, 101])
@@ -47,6 +46,21 @@ def test_collected_contexts_are_the_counted_ones(tokens, block_size, piece, dtyp
     for context, following in zip(sorted(counted), np.asarray(found.next_probs), strict=True):
         expected = [pairs[context, token] / counted[context] for token in range(27)]
         np.testing.assert_allclose(following, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("base", "columns"), [(3, 5), (251, 7), (8_192, 11), (65_521, 13)])
+def test_distinct_rows_are_those_of_a_set(base, columns):
+    """Eight tokens of one byte fill 64 bits, four of two; longer rows are numbered on the way."""
+    rng = np.random.default_rng(0)
+    some = rng.integers(base, size=(61, columns)).astype(np.uint16)
+    some[-1], some[-2] = base - 1, 0
+    some[:17, 1:] = some[17:34, 1:]  # rows that differ in the first token alone
+    rows = some[rng.integers(61, size=997)]
+    first, index = context_table.distinct(rows)
+    listed = [tuple(row) for row in rows.tolist()]
+    assert [listed[i] for i in first] == sorted({*listed})
+    assert all(listed.index(row) in first for row in listed)
+    np.testing.assert_array_equal(rows[first][index], rows)
 
 
 def test_loss_and_gradient_over_all_examples_are_the_same(tokens):

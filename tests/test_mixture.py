@@ -25,6 +25,7 @@ from mmjax import (
 )
 from mmjax.counting import fitting
 from mmjax.counting.mixture import Mixture
+from mmjax.evaluate import losses as losses_of
 from mmjax.model import Model, layer_names
 
 logits_of = jax.jit(Predictor.logits)
@@ -112,6 +113,23 @@ def test_the_position_is_the_number_of_letters(letters):
         np.testing.assert_array_equal(
             mixture.position(contexts, positions), np.minimum(expected, positions - 1)
         )
+
+
+@pytest.mark.parametrize("kind", mixture.KINDS)
+@pytest.mark.parametrize("together", [losses_of.TOGETHER, 27 * 101])
+def test_losses_by_distinct_contexts_are_those_of_every_context(
+    components, held_out, kind, together, monkeypatch
+):
+    """Names begin alike, so contexts are computed once; pieces of 101 examples change nothing."""
+    monkeypatch.setattr(losses_of, "TOGETHER", together)
+    rng = np.random.default_rng(0)
+    table = rng.dirichlet([1] * len(components), 5)
+    nested = mixed([*components[1:], mixed(components, "linear", table)], kind, table)
+    contexts, targets = examples(held_out, nested.model.block_size)
+    expected = -jax.nn.log_softmax(nested.logits(contexts))[np.arange(len(targets)), targets]
+    np.testing.assert_allclose(
+        losses_of.example_losses(nested, held_out), expected, rtol=1e-5, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("kind", mixture.KINDS)

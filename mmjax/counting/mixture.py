@@ -123,6 +123,19 @@ def components(predictor: Predictor) -> list[Predictor]:
     return [Predictor(*part) for part in parts]
 
 
+@jax.jit
+def mixed(
+    predictor: Predictor,
+    contexts: Integer[Array, "batch block_size"],
+    logs: Float[Array, "batch components vocab"],
+) -> Float[Array, "batch vocab"]:
+    """Return the log-probabilities of a mixture from those of its components."""
+    model, weights = predictor.model, predictor.params.weights
+    assert isinstance(model, Mixture)
+    at = position(contexts, model.positions)
+    return mix(model.kind, logs.astype(weights.dtype), weights[at])
+
+
 def _named(tap: Tap, i: int, name: str, x: Array) -> Array:
     return tap(f"{i}.{name}", x)
 

@@ -100,7 +100,7 @@ def collect(
     )
     step = max(1, 4 * PIECE // (block_size + 1))
     counted = [
-        _distinct(_rows(tokens, start, min(start + step, len(tokens) - 1), block_size))
+        _distinct(examples(tokens, block_size, start, min(start + step, len(tokens) - 1)))
         for start in range(0, len(tokens) - 1, step)
     ]
     rows, counts = counted[0]
@@ -143,18 +143,13 @@ def weighted(
 
 
 def examples(
-    tokens: Integer[np.ndarray, "tokens"], block_size: int
+    tokens: Integer[np.ndarray, "tokens"], block_size: int, start: int = 0, end: int | None = None
 ) -> Integer[np.ndarray, "examples block_size_and_1"]:
-    """Return all examples of a flat array: the context, and the next token as the last column."""
-    return _rows(tokens, 0, len(tokens) - 1, block_size)
+    """Return examples of a flat array: the context, and the next token as the last column.
 
-
-def _rows(tokens: np.ndarray, start: int, end: int, block_size: int) -> np.ndarray:
-    """Return the examples from `start` up to, but not including, `end`.
-
-    The shape is [n, block_size + 1]; the target is the last column.
+    They are those from `start` up to, but not including, `end`; by default all.
     """
-    index = np.arange(start, end)
+    index = np.arange(start, len(tokens) - 1 if end is None else end)
     rows = np.zeros((len(index), block_size + 1), tokens.dtype)
     rows[:, -1] = tokens[index + 1]
     in_name = np.ones(len(index), bool)
@@ -165,15 +160,29 @@ def _rows(tokens: np.ndarray, start: int, end: int, block_size: int) -> np.ndarr
     return rows
 
 
+def distinct(
+    rows: Integer[np.ndarray, "rows tokens"],
+) -> tuple[Int[np.ndarray, "distinct"], Int[np.ndarray, "rows"]]:
+    """Return (where each distinct row occurs first, the number of the distinct row of each row).
+
+    The distinct rows are in ascending order.
+    """
+    base = int(rows.max(initial=0)) + 1
+    code, largest = np.zeros(len(rows), np.int64), 0
+    for column in rows.T:
+        if largest >= (2**63 - base) // base:  # the next code might not fit into 64 bits
+            values, code = np.unique(code, return_inverse=True)
+            largest = len(values) - 1
+        code = code * base + column
+        largest = largest * base + base - 1
+    _, first, index = np.unique(code, return_index=True, return_inverse=True)
+    return first, index
+
+
 def _distinct(rows: np.ndarray, counts: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Return the distinct rows in ascending order, and the count of each.
 
     The count is the number of occurrences or, with `counts`, the sum of their counts.
     """
-    # View each row as 64-bit numbers, which sort faster than rows of tokens.
-    wide = rows.astype(rows.dtype.newbyteorder(">"))
-    missing = -wide.strides[0] % 8 // wide.itemsize
-    words = np.pad(wide, ((0, 0), (0, missing))).view(">u8").astype(np.uint64)
-    words = words[:, 0] if words.shape[1] == 1 else words
-    _, first, inverse = np.unique(words, return_index=True, return_inverse=True, axis=0)
-    return rows[first], np.bincount(inverse.ravel(), counts).astype(np.int64)
+    first, index = distinct(rows)
+    return rows[first], np.bincount(index, counts).astype(np.int64)

@@ -8,9 +8,13 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Integer
 
+from mmjax.data import context_table
+from mmjax.evaluate import distinct
 from mmjax.evaluate.pieces import examples_of, pieces
 from mmjax.model import Predictor
 from mmjax.models import lookup
+
+TOGETHER = 2**25  # numbers in the predictions of the examples that are scored at once
 
 
 def loss(predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]) -> float:
@@ -31,14 +35,16 @@ def example_losses(
     predictor: Predictor, tokens: Integer[np.ndarray, "tokens"]
 ) -> Float[np.ndarray, "examples"]:
     """Return the negative log-likelihood of each example of `tokens`, in nats."""
-    if len(tokens) < 2:
-        return np.zeros(0)
-    predictor = lookup.for_many(predictor, len(tokens) - 1)
-    parts = [
-        np.asarray(piece_nll(predictor, piece), np.float64)[:size]
-        for piece, size in pieces(tokens, predictor.model)
-    ]
-    return np.concatenate(parts)
+    model, examples = predictor.model, len(tokens) - 1
+    predictor = lookup.for_many(predictor, examples)
+    most = max(1, TOGETHER // model.vocab_size)
+    found = [np.zeros(0)]
+    for start in range(0, examples, most):
+        end = min(start + most, examples)
+        rows = context_table.examples(tokens, model.block_size, start, end)
+        log_probs, index = distinct.log_probs(predictor, rows[:, :-1])
+        found.append(-log_probs[index, rows[:, -1]].astype(np.float64))
+    return np.concatenate(found)
 
 
 def perplexity(nll: float) -> float:
