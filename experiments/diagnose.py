@@ -8,9 +8,22 @@ import jax
 import jax.numpy as jnp
 import tyro
 
-from mmjax import Predictor, Vocab, bigram, corpus, counts, data, mlp, report, train, weights
+from mmjax import (
+    Predictor,
+    Vocab,
+    bigram,
+    corpus,
+    counts,
+    data,
+    diagnostics,
+    mlp,
+    report,
+    train,
+    weights,
+)
 from mmjax.cli.program import main
 from mmjax.diagnostics import snapshot
+from mmjax.diagnostics.examine import examine
 from mmjax.errors import require
 from mmjax.report.snapshot import health_lines
 from mmjax.runs import lists
@@ -97,7 +110,10 @@ def read_mlp(run: Path, predictor: Predictor, vocab: Vocab, names: Path | None) 
     )
     examples = data.of(recipe.data, known.tokens["train"], model, noise=recipe.noise)
     seen = snapshot.take(model, recipe, state, examples)
-    findings = snapshot.findings(seen, records, figures, stops_early=recipe.early_stopping)
+    evidence = examine(
+        *(predictor, recipe, state, examples, known.tokens, seen, records, figures), counted=False
+    )
+    findings = diagnostics.health(evidence)
     return RunResult(
         *(saved, figures, records, read_samples(run), predictor, vocab),
         *(known.tokens, known.pairs, seen, findings),

@@ -293,7 +293,7 @@ def test_every_option_trains_evaluates_samples_and_is_looked_into(options, token
     assert len(names) == len(model.layer_sizes) - 2
     for table in (seen.activations, seen.gradients):
         assert [row.name for row in table] == names
-    diagnostics.health(seen.activations, seen.gradients)
+    diagnostics.health(diagnostics.Evidence(seen.activations, seen.gradients))
 
 
 @pytest.mark.parametrize(

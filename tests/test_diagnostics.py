@@ -40,11 +40,13 @@ def symptoms(config, recipe, tokens, *, steps=0, change=lambda params: params):
     inside = inspected(config, recipe, state, tokens)
     many = inspected(config, train.Recipe(batch_size=1024), state, tokens)
     findings = diagnostics.health(
-        diagnostics.activations(config, many.outputs),
-        diagnostics.gradients(config, inside),
-        update_ratios={k: float(v[-100:].mean()) for k, v in ratios.items()} if steps else None,
-        initial_loss=float(losses[0]) if steps else None,
-        final_loss=float(losses[-100:].mean()) if steps else None,
+        diagnostics.Evidence(
+            diagnostics.activations(config, many.outputs),
+            diagnostics.gradients(config, inside),
+            update_ratios={k: float(v[-100:].mean()) for k, v in ratios.items()} if steps else None,
+            initial_loss=float(losses[0]) if steps else None,
+            final_loss=float(losses[-100:].mean()) if steps else None,
+        )
     )
     return {(f.symptom, f.where.split(" (")[0]) for f in findings}
 
@@ -165,7 +167,7 @@ def test_the_lectures_own_network_has_at_most_a_saturated_first_layer(tokens):
 def test_saturation_is_found_two_standard_errors_above_the_limit(above, found):
     limit, error = ACTIVATIONS["tanh"].max_saturation, 0.08
     row = diagnostics.Activation(10, "a.tanh", 0.0, 0.7, limit + above * error, error, 0)
-    assert len(diagnostics.health([row])) == found
+    assert len(diagnostics.health(diagnostics.Evidence([row]))) == found
 
 
 def test_findings_are_graded_and_the_gravest_comes_first():
@@ -173,7 +175,9 @@ def test_findings_are_graded_and_the_gravest_comes_first():
         return diagnostics.Activation(layer, "a.tanh", 0.0, 0.7, saturation, 0.1, 0)
 
     found = diagnostics.health(
-        [row(1, 54.0), row(4, 15.9), row(7, 92.0)], initial_loss=3.3, final_loss=9.0
+        diagnostics.Evidence(
+            [row(1, 54.0), row(4, 15.9), row(7, 92.0)], initial_loss=3.3, final_loss=9.0
+        )
     )
     assert [(f.grade, f.where) for f in found] == [
         ("fault", "training"),
@@ -189,7 +193,10 @@ def test_no_normalisation_is_advised_where_there_is_one(tokens):
     rows = diagnostics.activations(config, inside.outputs)
     assert [row.normalised for row in rows] == [False, True]
     remedies = [
-        f.remedy for f in diagnostics.health([row._replace(saturation=30.0) for row in rows])
+        f.remedy
+        for f in diagnostics.health(
+            diagnostics.Evidence([row._replace(saturation=30.0) for row in rows])
+        )
     ]
     assert ["a normalisation" in remedy for remedy in remedies] == [True, False]
     vanishing = [
@@ -197,7 +204,7 @@ def test_no_normalisation_is_advised_where_there_is_one(tokens):
         diagnostics.Gradient(4, "hidden.0.tanh", 0.0, 1e-4),
     ]
     for seen, advised in ((rows, False), (rows[:1], True)):
-        remedy = diagnostics.health(seen, vanishing)[-1].remedy
+        remedy = diagnostics.health(diagnostics.Evidence(seen, vanishing))[-1].remedy
         assert ("BatchNorm" in remedy) == advised
 
 
@@ -208,27 +215,35 @@ def test_no_normalisation_is_advised_where_there_is_one(tokens):
 def test_what_failed_is_a_fault_and_what_a_good_network_has_a_note(dead, ratio, change, grade):
     """A tenth of the units, a gradient spread of 10, updates of a thirtieth: then twice and more."""
     row = diagnostics.Activation(1, "a.relu", 0.0, 0.7, 50.0, 0.1, dead, units=100)
-    (found,) = diagnostics.health([row])
+    (found,) = diagnostics.health(diagnostics.Evidence([row]))
     assert (found.symptom, found.grade, found.unit) == ("dead units", grade, " of 100 units")
     last = diagnostics.Gradient(4, "b.relu", 0.0, 1.0)
-    found = diagnostics.health(gradients=[last._replace(layer=1, std=ratio), last])
-    found += diagnostics.health(update_ratios={"w": change})
+    found = diagnostics.health(
+        diagnostics.Evidence(gradients=[last._replace(layer=1, std=ratio), last])
+    )
+    found += diagnostics.health(diagnostics.Evidence(update_ratios={"w": change}))
     assert [each.grade for each in found] == ([] if grade == "note" else [grade, grade])
 
 
 def test_a_gap_is_a_note_while_validation_beats_counting():
     for counted, grade in ((None, "warning"), (2.3, "warning"), (2.4, "note")):
-        (found,) = diagnostics.health(loss_train=2.0, loss_val=2.35, counted_val=counted)
+        (found,) = diagnostics.health(
+            diagnostics.Evidence(loss_train=2.0, loss_val=2.35, counted_val=counted)
+        )
         assert (found.symptom, found.grade) == ("overfitting", grade)
         assert "try early stopping, a smaller network" in found.advice
-    (found,) = diagnostics.health(loss_train=2.0, loss_val=2.35, stops_early=True)
+    (found,) = diagnostics.health(
+        diagnostics.Evidence(loss_train=2.0, loss_val=2.35, stops_early=True)
+    )
     assert found.advice.startswith("try a smaller network")  # it has stopped early already
 
 
 def test_slow_learning_is_measured_by_what_can_be_learned():
     """Random letters are as likely as in the first step, so there is little to learn."""
     for counted, expected in ((None, ["slow learning"]), (1.346, []), (1.1, ["slow learning"])):
-        found = diagnostics.health(initial_loss=1.386, final_loss=1.350, counted_train=counted)
+        found = diagnostics.health(
+            diagnostics.Evidence(initial_loss=1.386, final_loss=1.350, counted_train=counted)
+        )
         assert [each.symptom for each in found] == expected
 
 
@@ -306,17 +321,17 @@ def test_a_dozen_names_are_overfitted(shipped_names):
     state, _ = train.run(config, train.Recipe(steps=1_000), jax.random.key(0), few)
     predictor = Predictor(config, state.params, state.stats)
     losses = [evaluate.loss(predictor, part) for part in (few, others)]
-    (finding,) = diagnostics.health(loss_train=losses[0], loss_val=losses[1])
+    (finding,) = diagnostics.health(diagnostics.Evidence(loss_train=losses[0], loss_val=losses[1]))
     assert finding.symptom == "overfitting"
     assert finding.figure == pytest.approx(losses[1] - losses[0])
 
 
 @pytest.mark.parametrize("final", [float("nan"), float("inf"), 4.0])
 def test_a_loss_that_is_no_number_diverges(final):
-    (finding,) = diagnostics.health(initial_loss=3.3, final_loss=final)
+    (finding,) = diagnostics.health(diagnostics.Evidence(initial_loss=3.3, final_loss=final))
     assert finding.symptom == "diverging loss"
-    assert diagnostics.health(initial_loss=3.3, final_loss=2.5) == []
-    assert diagnostics.health() == []
+    assert diagnostics.health(diagnostics.Evidence(initial_loss=3.3, final_loss=2.5)) == []
+    assert diagnostics.health(diagnostics.Evidence()) == []
 
 
 @dataclass(frozen=True)

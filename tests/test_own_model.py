@@ -209,7 +209,9 @@ def test_every_layers_output_and_gradient_is_seen(predictor, tokens):
     np.testing.assert_allclose(inside.output_grads["output"], expected, atol=1e-6)
     activations = diagnostics.activations(MODEL, inside.outputs)
     assert [row.layer for row in activations] == [0, 2, 4, 6, 8]
-    findings = diagnostics.health(activations, diagnostics.gradients(MODEL, inside))
+    findings = diagnostics.health(
+        diagnostics.Evidence(activations, diagnostics.gradients(MODEL, inside))
+    )
     assert not [finding for finding in findings if finding.symptom == "dead units"]
 
 

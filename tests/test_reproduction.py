@@ -162,7 +162,7 @@ def test_the_full_recipe(makemore_names, letters):
         examples = data.of("windows", jnp.asarray(parts[0]), config)
         seen = snapshot.take(config, recipe, state, examples)
         print([f"{row.saturation:.1f} ± {row.saturation_error:.1f}" for row in seen.activations])
-        (finding,) = diagnostics.health(seen.activations, seen.gradients)
+        (finding,) = diagnostics.health(diagnostics.Evidence(seen.activations, seen.gradients))
         assert (finding.grade, finding.where) == ("note", "layer 1 (input.tanh)")
     ends = np.array(ends)
     print(f"train, val, test: mean {ends.mean(axis=0)}, std {ends.std(axis=0, ddof=1)}")

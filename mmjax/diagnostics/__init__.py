@@ -5,15 +5,11 @@ any model that taps its layers. Layers are numbered as in the lecture. `health` 
 into findings.
 """
 
-from mmjax.diagnostics.health import (
-    MAX_GAP,
-    MAX_GRADIENT_SPREAD,
-    MAX_RISE,
-    MIN_LEARNED,
-    UPDATE_RATIOS,
-    Finding,
-    health,
-)
+from mmjax.diagnostics.checks.layers import MAX_GRADIENT_SPREAD
+from mmjax.diagnostics.checks.training import MAX_GAP, MAX_RISE, MIN_LEARNED, UPDATE_RATIOS
+from mmjax.diagnostics.evidence import Evidence
+from mmjax.diagnostics.finding import Finding
+from mmjax.diagnostics.health import health
 from mmjax.diagnostics.record import Inspection, inspect, outputs, record
 from mmjax.diagnostics.tables import (
     Activation,
@@ -35,6 +31,7 @@ __all__ = [
     "MIN_LEARNED",
     "UPDATE_RATIOS",
     "Activation",
+    "Evidence",
     "Finding",
     "Gradient",
     "Inspection",

@@ -15,11 +15,13 @@ def effective_rank(outputs: Float[ArrayLike, "batch features"]) -> float:
 
     It is exp(entropy) of the singular values of the outputs, their mean subtracted, as shares of
     their sum: the number of directions that would give this entropy if all were used equally. 0 if
-    all outputs are the same.
+    all outputs are the same, NaN if one is not finite.
 
     Source: Roy and Vetterli, The Effective Rank (https://ieeexplore.ieee.org/document/7098875).
     """
     values = np.asarray(outputs, np.float64)
+    if not np.isfinite(values).all():
+        return float("nan")
     singular = np.linalg.svd(values - values.mean(axis=0), compute_uv=False)
     if not singular.sum():
         return 0.0

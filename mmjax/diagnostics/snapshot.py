@@ -1,22 +1,20 @@
-"""Snapshots: the lecture's tables of a network, and its findings."""
+"""Snapshots: the lecture's tables of a network."""
 
-import math
-from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 from jaxtyping import Array, Integer
 
 from mmjax import diagnostics, keys, train
 from mmjax.data import Dataset
-from mmjax.diagnostics import Activation, Finding, Gradient, Inspection, WeightGradient, divergence
+from mmjax.diagnostics import Activation, Gradient, Inspection, WeightGradient, divergence, rank
 from mmjax.model import Model
 from mmjax.train import Recipe, TrainState
 
 
 class Snapshot(NamedTuple):
-    """The lecture's three tables, the parameters' norms, and a batch.
+    """The lecture's three tables, the parameters' norms, the outputs' ranks, and a batch.
 
     The gradients are those of `batch`.
     """
@@ -25,6 +23,8 @@ class Snapshot(NamedTuple):
     gradients: list[Gradient]
     weights: list[WeightGradient]
     norms: dict[str, float]
+    ranks: dict[str, float]
+    """Effective rank of each activation layer's outputs, on `RANKED` training examples."""
     batch: Inspection
 
 
@@ -34,7 +34,8 @@ def take(model: Model, recipe: Recipe, state: TrainState, data: Dataset) -> Snap
     The gradients are those of the batch that its next step would draw; the activations are measured
     on `LOOK` training examples.
     """
-    batch = divergence.inspect_next(model, recipe, state, data)
+    drawing = Recipe(batch_size=recipe.batch_size, data=recipe.data, noise=recipe.noise)
+    batch = divergence.inspect_next(model, drawing, state, data)
     contexts = contexts_to_measure(model, state, data, LOOK)
     key = keys.of_layers(state.key, state.step)
     outputs = diagnostics.outputs(model, state.params, state.stats, contexts, key)
@@ -43,44 +44,13 @@ def take(model: Model, recipe: Recipe, state: TrainState, data: Dataset) -> Snap
         diagnostics.gradients(model, batch),
         diagnostics.weight_gradients(state.params, batch.grads),
         diagnostics.norms(state.params),
+        rank.effective_ranks(model, {name: out[:RANKED] for name, out in outputs.items()}),
         batch,
     )
 
 
-def findings(
-    snapshot: Snapshot,
-    records: Sequence[Mapping[str, Any]],
-    summary: Mapping[str, Any],
-    *,
-    stops_early: bool,
-) -> list[Finding]:
-    """Return the findings of a snapshot, a run's metrics and its final figures.
-
-    With `stops_early`, the weights are those with the lowest validation loss.
-    """
-    prefix = "update_ratio/"
-    # A learning rate that falls to 0 makes small updates, which is no fault: use an earlier line.
-    highest = max((record["lr"] for record in records), default=0)
-    last = next((r for r in reversed(records) if r["lr"] > 0.099 * highest), {})
-    return diagnostics.health(
-        snapshot.activations,
-        snapshot.gradients,
-        update_ratios={
-            key.removeprefix(prefix): math.nan if value is None else value
-            for key, value in last.items()
-            if key.startswith(prefix)
-        },
-        initial_loss=summary["initial_loss"],
-        final_loss=math.nan if summary["stopped_at_step"] is not None else summary["final_loss"],
-        loss_train=summary["loss_train"],
-        loss_val=summary["loss_val"],
-        counted_train=summary.get("kneser_ney_loss_train"),
-        counted_val=summary.get("kneser_ney_loss_val"),
-        stops_early=stops_early,
-    )
-
-
 LOOK = 8_192  # examples on which activations are measured
+RANKED = 1_024  # examples whose outputs are ranked
 
 
 @partial(jax.jit, static_argnums=(0, 3))

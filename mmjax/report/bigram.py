@@ -39,7 +39,9 @@ def of_bigram(result: BigramResult) -> Report:
         verdict=verdict.of_bigram(summary, options, floor),
         samples=[(shown(name), mark) for name, mark in result.samples],
         findings=diagnostics.health(
-            initial_loss=summary["initial_loss"], final_loss=summary["final_loss"]
+            diagnostics.Evidence(
+                initial_loss=summary["initial_loss"], final_loss=summary["final_loss"]
+            )
         ),
         sections=[
             Section(

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 import jax
 
-from mmjax import evaluate, train
+from mmjax import diagnostics, evaluate, train
 from mmjax.counting import smoothing, tree
 from mmjax.data import Dataset, corpus
 from mmjax.diagnostics import divergence, snapshot
+from mmjax.diagnostics.examine import examine
 from mmjax.errors import InputError
 from mmjax.evaluate import CountCheck
 from mmjax.evaluate.copies import copies
@@ -129,7 +130,12 @@ def result_of(
         "training_seconds": round(progress.seconds, 3),
         "steps_per_second": round(progress.step / progress.seconds, 1) if progress.step else None,
     }
-    findings = snapshot.findings(seen, records, figures, stops_early=trained.recipe.early_stopping)
+    findings = diagnostics.health(
+        examine(
+            *(predictor, trained.recipe, trained.state, examples),
+            *(lists.tokens, seen, records, figures),
+        )
+    )
     figures["findings"] = [
         f"{finding.grade}: {finding.symptom}, {finding.where}" for finding in findings
     ]

@@ -1,0 +1,129 @@
+"""Checks of the losses and the updates."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from mmjax.diagnostics.evidence import Evidence
+from mmjax.diagnostics.finding import Finding
+
+UPDATE_RATIOS = (-4.5, -1.5)  # log10: a factor of 30 to each side of the lecture's 1e-3
+FAILED_RATIOS = (-8.0, 0.0)  # updates lost in rounding, and updates as large as the weights
+HEALTHY_RATIO = -3.0
+MIN_LEARNED = 0.1  # nats below the first loss
+LEAST_SHARE = 0.2  # of what can be learned, where that is little
+MAX_RISE = 0.5  # nats above the first loss
+MAX_GAP = 0.15  # nats between validation and training
+MAX_START = 0.5  # nats of the first loss above equally likely tokens
+MAX_EXTRA = 0.3  # nats of the last batches above the whole training part, or below it
+
+
+def losses(evidence: Evidence) -> Iterator[Finding]:
+    """Find a loss that rises, or that does not fall."""
+    initial, final, counted = evidence.initial_loss, evidence.final_loss, evidence.counted_train
+    if initial is None or final is None:
+        return
+    needed = MIN_LEARNED if counted is None else min(MIN_LEARNED, LEAST_SHARE * (initial - counted))
+    # `not <=` lets a NaN, for which every comparison is False, count as diverging.
+    if not final <= initial + MAX_RISE:
+        remedy = "a lower learning rate, or clipped gradients"
+        limit, changes = initial + MAX_RISE, _rate(evidence, 0.1)
+        where = "training"
+        yield Finding(
+            *("diverging loss", where, final, limit, remedy, " nats", "fault"), changes=changes
+        )
+    elif final > initial - needed:
+        remedy = "a higher learning rate, or longer training"
+        changes = _rate(evidence, 10)
+        limit, where = initial - needed, "training"
+        yield Finding("slow learning", where, final, limit, remedy, " nats", changes=changes)
+
+
+def start(evidence: Evidence) -> Iterator[Finding]:
+    """Find a first loss far above that of equally likely tokens."""
+    model, initial = evidence.model, evidence.initial_loss
+    if model is None or initial is None:
+        return
+    limit = math.log(model.vocab_size) + MAX_START
+    if not initial <= limit:
+        yield Finding(
+            "high first loss",
+            f"first batch; equally likely tokens have ln({model.vocab_size})",
+            initial,
+            limit,
+            "smaller weights and biases of the last layer: --output-gamma 0.1",
+            " nats",
+            changes={"output_gamma": 0.1},
+        )
+
+
+def updates(evidence: Evidence) -> Iterator[Finding]:
+    """Find weights that change too little or too much in a step."""
+    (low, high), (lowest, highest) = UPDATE_RATIOS, FAILED_RATIOS
+    for name, ratio in (evidence.update_ratios or {}).items():
+        grade = "warning" if lowest <= ratio <= highest else "fault"
+        if ratio == -math.inf:
+            remedy = "gradients for all weights: no stop_gradient, no mask, no zero in their way"
+            yield Finding("frozen weights", name, ratio, low, remedy, grade=grade)
+        elif not ratio >= low:
+            changes = _rate(evidence, 10 ** min(2.0, HEALTHY_RATIO - ratio))
+            remedy = "a higher learning rate"
+            yield Finding(
+                *("updates too small", name, ratio, low, remedy), grade=grade, changes=changes
+            )
+        elif ratio > high:
+            changes = _rate(evidence, 10 ** max(-2.0, HEALTHY_RATIO - ratio))
+            remedy = "a lower learning rate"
+            yield Finding(
+                *("updates too large", name, ratio, high, remedy), grade=grade, changes=changes
+            )
+
+
+def batches(evidence: Evidence) -> Iterator[Finding]:
+    """Find batches that are much harder, or much easier, than the whole training part."""
+    final, whole = evidence.final_loss, evidence.loss_train
+    if final is None or whole is None:
+        return
+    if final - whole > MAX_EXTRA:
+        yield Finding(
+            "noise in training",
+            "loss of the last batches minus that of the whole training part",
+            final - whole,
+            MAX_EXTRA,
+            "targets without noise, less dropout, and less noise in the contexts",
+            " nats",
+        )
+    elif whole - final > MAX_EXTRA:
+        yield Finding(
+            "few examples in the batches",
+            "loss of the whole training part minus that of the last batches",
+            whole - final,
+            MAX_EXTRA,
+            "batches from the whole training part, drawn with a new key in each step",
+            " nats",
+            "fault",
+        )
+
+
+def overfitting(evidence: Evidence) -> Iterator[Finding]:
+    """Find a validation loss far above the training loss."""
+    train, val, counted = evidence.loss_train, evidence.loss_val, evidence.counted_val
+    if train is None or val is None or val - train <= MAX_GAP:
+        return
+    remedy = "a smaller network, dropout, or more names"
+    if not evidence.stops_early:
+        remedy = f"early stopping, {remedy}"
+    changes = {"dropout": 0.2} if evidence.stops_early else {"early_stopping": True}
+    # Below counting the network makes good names, whatever it knows of the training part.
+    grade = "note" if counted is not None and val <= counted else "warning"
+    where = "validation loss minus training loss"
+    yield Finding(
+        *("overfitting", where, val - train, MAX_GAP, remedy, " nats", grade), changes=changes
+    )
+
+
+def _rate(evidence: Evidence, factor: float) -> dict[str, Any]:
+    """Return the learning rate times a factor, with one digit."""
+    if not evidence.recipe or not evidence.recipe.learning_rate:
+        return {}
+    return {"learning_rate": float(f"{factor * evidence.recipe.learning_rate:.1g}")}

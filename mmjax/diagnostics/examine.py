@@ -1,0 +1,110 @@
+"""Examination: the evidence of a run, measured."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+from jaxtyping import Integer
+
+from mmjax import evaluate, keys
+from mmjax.data import Dataset
+from mmjax.diagnostics import running
+from mmjax.diagnostics.evidence import Evidence
+from mmjax.diagnostics.lists import list_figures
+from mmjax.diagnostics.probe import probe
+from mmjax.diagnostics.snapshot import LOOK, Snapshot, contexts_to_measure
+from mmjax.model import Predictor, named
+from mmjax.train import Recipe, TrainState
+
+Tokens = Integer[np.ndarray, "tokens"]
+
+
+def examine(
+    predictor: Predictor,
+    recipe: Recipe,
+    state: TrainState,
+    data: Dataset,
+    parts: Mapping[str, Tokens],
+    snapshot: Snapshot,
+    records: Sequence[Mapping[str, Any]],
+    figures: Mapping[str, Any],
+    *,
+    counted: bool = True,
+) -> Evidence:
+    """Return the evidence of a run.
+
+    `state` is the training state, and `predictor` what is evaluated of it. `data` is the dataset
+    that training drew from. `parts` has the flat tokens of `train` and `val`. `records` are lines
+    of metrics, with `step`, `lr` and, if they were watched, `update_ratio/...`; `figures` are those
+    of summary.json. Set `counted` to False if the counters of the state are not those of the run.
+    """
+    key = keys.of_layers(state.key, state.step)
+    contexts = contexts_to_measure(predictor.model, state, data, LOOK)
+    final = figures["final_loss"]
+    return Evidence(
+        activations=snapshot.activations,
+        gradients=snapshot.gradients,
+        ranks=snapshot.ranks,
+        update_ratios=_update_ratios(records),
+        initial_loss=figures["initial_loss"],
+        final_loss=final if figures["stopped_at_step"] is None else math.nan,
+        loss_train=figures["loss_train"],
+        loss_val=figures["loss_val"],
+        counted_train=figures.get("kneser_ney_loss_train"),
+        counted_val=figures.get("kneser_ney_loss_val"),
+        stops_early=recipe.early_stopping,
+        model=predictor.model,
+        recipe=recipe,
+        steps=figures.get("step_of_weights", figures["steps"]),
+        counters=counters(state) if counted else None,
+        learning_rates=[(record["step"], record["lr"]) for record in records],
+        gradient_norm=float(optax.global_norm(snapshot.batch.grads)),
+        non_finite=non_finite(state),
+        dtypes=sorted({str(leaf.dtype) for leaf in jax.tree.leaves(state.params)}),
+        running=running.gaps(predictor.model, predictor.params, predictor.stats, contexts, key),
+        probe=probe(predictor, parts["val"]),
+        lists=list_figures(parts["train"], parts["val"]),
+        unaveraged_loss_val=_unaveraged(predictor, state, parts["val"]),
+    )
+
+
+def counters(state: TrainState) -> dict[str, int]:
+    """Return the number of steps that the state and its optimizer have counted, by name."""
+    found = {"step": int(state.step)}
+    for path, leaf in jax.tree.leaves_with_path(state.opt_state):
+        name = jax.tree_util.keystr(path, simple=True, separator=".")
+        if name.rpartition(".")[2] in ("count", "step"):
+            found[f"of the optimizer ({name})"] = int(leaf)
+    return found
+
+
+def non_finite(state: TrainState) -> list[str]:
+    """Return the names of the arrays with a non-finite number, with the first row that has one."""
+    found = []
+    for what, tree in (("", state.params), ("statistics ", state.stats)):
+        for name, leaf in named(tree).items():
+            bad = np.argwhere(~np.isfinite(np.asarray(leaf, np.float64)))
+            if len(bad):
+                found.append(f"{what}{name}{bad[0][:1].tolist() if bad.size else ''}")
+    return found
+
+
+def _update_ratios(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    prefix = "update_ratio/"
+    # A learning rate that falls to 0 makes small updates, which is no fault: use an earlier line.
+    highest = max((record["lr"] for record in records), default=0)
+    last = next((r for r in reversed(records) if r["lr"] > 0.099 * highest), {})
+    return {
+        key.removeprefix(prefix): math.nan if value is None else value
+        for key, value in last.items()
+        if key.startswith(prefix)
+    }
+
+
+def _unaveraged(predictor: Predictor, state: TrainState, val: Tokens) -> float | None:
+    if state.ema is None:
+        return None
+    return evaluate.loss(Predictor(predictor.model, state.params, predictor.stats), val)
