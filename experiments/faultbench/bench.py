@@ -1,0 +1,192 @@
+"""The bench: each setting is trained with several seeds, examined, and judged by its findings."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import cache
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from experiments.bench.lists import names_of
+from experiments.faultbench.case import Case, Parts
+from mmjax import corpus, counts, diagnostics, evaluate, mlp, train
+from mmjax import data as datasets
+from mmjax.diagnostics import Finding, snapshot
+from mmjax.diagnostics.examine import examine
+from mmjax.runs import lists, outcome
+from mmjax.train import Recipe, TrainState, members
+from mmjax.train.loop import first_bad
+from mmjax.train.schedules import schedule_of
+
+STEPS, CHUNK = 1_000, 250
+LAST = 100  # steps whose mean is the final loss
+# Numbers that are arrays in training, so that settings which differ in them are compiled once.
+TRACED = ("learning_rate", "drop_step", "drop_factor", "momentum")
+INITIAL = ("gain", "output_gamma")  # fields of the network that matter at the start alone
+
+
+class Outcome(NamedTuple):
+    """One run of a setting."""
+
+    seed: int
+    findings: list[Finding]
+    loss_val: float
+    counted_val: float
+    """Validation loss of counted pairs, with 1 added to every count."""
+
+    @property
+    def alarms(self) -> list[str]:
+        """The symptoms of the findings that are no notes, the first ones first."""
+        return [each.symptom for each in self.findings if each.grade != "note"]
+
+
+@cache
+def known(name: str, shipped: str) -> lists.Lists:
+    """Return a list of the bench, split and encoded."""
+    if name == "russian":
+        names = names_of("russian")
+    else:
+        names = corpus.read_names(shipped)
+        names = {
+            "shipped": lambda: names,
+            "part": lambda: names[::8],
+            "backwards": lambda: [each[::-1] for each in names],
+            "pairs": lambda: [f"{a} {b}" for a, b in zip(names[::2], names[1::2], strict=False)],
+        }[name]()
+    return lists.split_and_encode(names, seed=42, shuffles=2)
+
+
+def run(case: Case, seeds: Sequence[int], shipped: str) -> Iterator[Outcome]:
+    """Train a setting with every seed and yield what is found."""
+    listed = known(case.names, shipped)
+    parts: Parts = case.parts({part: listed.tokens[part] for part in ("train", "val")})
+    model = mlp.MLP(**({"vocab_size": listed.vocab.size} | dict(case.model)))
+    recipe = Recipe(**({"steps": STEPS, "drop_step": 2 * STEPS} | dict(case.recipe)))
+    defaults = mlp.MLP()
+    # `size` has the shapes of the real network and the same forward pass.
+    size = replace(model, **{name: getattr(defaults, name) for name in (*INITIAL, "momentum")})
+    used, started = case.wrap(size), case.wrap(model)
+    shared = replace(recipe, **{n: getattr(Recipe(), n) for n in TRACED if hasattr(recipe, n)})
+    everything = asdict(model) | asdict(recipe)
+    hyper = {name: [float(everything[name])] * len(seeds) for name in TRACED}
+    keys = jax.vmap(jax.random.key)(np.array(seeds, np.uint32))
+    training = parts["train"]
+    if case.read:
+        examples = case.read(training, model)
+    else:
+        repeated = np.resize(training[1:], len(listed.tokens["train"]) - 1)
+        whole = np.append(training[:1], repeated)
+        examples = datasets.of(recipe.data, whole, model, noise=recipe.noise)
+    states = members.init(started, shared, keys, hyper=hyper)
+    states = _each(case.start, states)
+    runs = [_Run([], [], None) for _ in seeds]
+    schedule = schedule_of(recipe)
+    for chunk in range(STEPS // CHUNK):
+        if chunk == STEPS // CHUNK // 2:
+            states = _each(case.resume, states)
+        before = members.unstack(states)
+        states, (losses, ratios) = members.advance(
+            *(used, shared, states, examples),
+            steps=CHUNK,
+            observe=diagnostics.update_ratios,
+        )
+        after = members.unstack(states)
+        for i, one in enumerate(runs):
+            if one.stopped is None:
+                rate = float(schedule(int(after[i].step) - 1))
+                means = {f"update_ratio/{n}": float(r[i].mean()) for n, r in ratios.items()}
+                one.add(chunk, np.asarray(losses[i]), rate, means, before[i], after[i])
+    counted = counts.pair_nll(
+        *(counts.pairs(parts[part], model.vocab_size) for part in ("val", "train")), smoothing=1
+    )
+    smoothed = outcome.counted_losses(
+        lists.Lists([], listed.vocab, dict(parts), {}), model.block_size
+    )
+    for seed, one in zip(seeds, runs, strict=True):
+        yield _examined(one, seed, used, model, recipe, examples, parts, counted, smoothed)
+
+
+def _each(change: Any, states: TrainState) -> TrainState:
+    return members.stack([change(state) for state in members.unstack(states)])
+
+
+class _Run:
+    """What is kept of one run while it trains."""
+
+    def __init__(self, losses: list[float], records: list[dict[str, float]], stopped: int | None):
+        self.losses, self.records, self.stopped = losses, records, stopped
+        self.state: TrainState | None = None
+
+    def add(
+        self,
+        chunk: int,
+        losses: np.ndarray,
+        rate: float,
+        ratios: Mapping[str, float],
+        before: TrainState,
+        after: TrainState,
+    ) -> None:
+        """Add a chunk, or stop at its first non-finite number and keep the state before it."""
+        bad = first_bad(after, losses)
+        self.losses += losses.tolist()
+        if bad is not None:
+            self.stopped, self.state = chunk * CHUNK + bad, before
+            return
+        self.state = after
+        self.records.append({"step": (chunk + 1) * CHUNK, "lr": rate, **ratios})
+
+
+def _examined(
+    one: _Run,
+    seed: int,
+    used: Any,
+    model: mlp.MLP,
+    recipe: Recipe,
+    examples: Any,
+    parts: Parts,
+    counted: float,
+    smoothed: Mapping[str, float],
+) -> Outcome:
+    state: Any = one.state
+    predictor = train.predictor(used, state)
+    losses = {f"loss_{part}": evaluate.loss(predictor, parts[part]) for part in ("train", "val")}
+    figures = {
+        "initial_loss": one.losses[0],
+        "final_loss": float(np.mean(one.losses[-LAST:])),
+        "stopped_at_step": one.stopped,
+        "steps": len(one.records) * CHUNK,
+        **losses,
+        **{f"kneser_ney_loss_{part}": smoothed.get(part) for part in ("train", "val")},
+    }
+    seen = snapshot.take(used, recipe, state, examples)
+    evidence = examine(predictor, recipe, state, examples, parts, seen, one.records, figures)
+    found = diagnostics.health(evidence._replace(model=model))
+    return Outcome(seed, found, losses["loss_val"], counted)
+
+
+class Tally(NamedTuple):
+    """Findings of several runs of faults, or of healthy settings, counted."""
+
+    runs: int
+    detected: int
+    named: int
+    """Runs with the cause among the first two findings."""
+
+    @property
+    def shares(self) -> tuple[float, float]:
+        """Return the shares of detected and of named runs."""
+        total = self.runs or math.nan
+        return self.detected / total, self.named / total
+
+
+def tally(found: Iterable[tuple[Case, Sequence[Outcome]]]) -> Tally:
+    """Count detected runs and named causes; for healthy runs, `detected` are the false alarms."""
+    runs = detected = named = 0
+    for case, outcomes in found:
+        for each in outcomes:
+            runs += 1
+            detected += bool(each.alarms)
+            named += any(symptom in case.symptoms for symptom in each.alarms[:2])
+    return Tally(runs, detected, named)
