@@ -18,6 +18,7 @@ from mmjax.diagnostics.examine import examine
 from mmjax.runs import lists, outcome
 from mmjax.train import Recipe, TrainState, members
 from mmjax.train.loop import first_bad
+from mmjax.train.recipe import may_differ
 from mmjax.train.schedules import schedule_of
 
 STEPS, CHUNK = 1_000, 250
@@ -64,13 +65,13 @@ def run(case: Case, seeds: Sequence[int], shipped: str) -> Iterator[Outcome]:
     parts: Parts = case.parts({part: listed.tokens[part] for part in ("train", "val")})
     model = mlp.MLP(**({"vocab_size": listed.vocab.size} | dict(case.model)))
     recipe = Recipe(**({"steps": STEPS, "drop_step": 2 * STEPS} | dict(case.recipe)))
-    defaults = mlp.MLP()
-    # `size` has the shapes of the real network and the same forward pass.
-    size = replace(model, **{name: getattr(defaults, name) for name in (*INITIAL, "momentum")})
-    used, started = case.wrap(size), case.wrap(model)
+    # Training sees the defaults of numbers that matter at the start alone, or that are arrays.
+    plain = {name: getattr(mlp.MLP(), name) for name in (*INITIAL, "momentum")}
+    used, started = case.wrap(replace(model, **plain)), case.wrap(model)
     shared = replace(recipe, **{n: getattr(Recipe(), n) for n in TRACED if hasattr(recipe, n)})
     everything = asdict(model) | asdict(recipe)
-    hyper = {name: [float(everything[name])] * len(seeds) for name in TRACED}
+    traced = [name for name in TRACED if name in may_differ(used)]
+    hyper = {name: [float(everything[name])] * len(seeds) for name in traced}
     keys = jax.vmap(jax.random.key)(np.array(seeds, np.uint32))
     training = parts["train"]
     if case.read:
@@ -81,6 +82,7 @@ def run(case: Case, seeds: Sequence[int], shipped: str) -> Iterator[Outcome]:
         examples = datasets.of(recipe.data, whole, model, noise=recipe.noise)
     states = members.init(started, shared, keys, hyper=hyper)
     states = _each(case.start, states)
+    starts = members.unstack(states)
     runs = [_Run([], [], None) for _ in seeds]
     schedule = schedule_of(recipe)
     for chunk in range(STEPS // CHUNK):
@@ -104,8 +106,8 @@ def run(case: Case, seeds: Sequence[int], shipped: str) -> Iterator[Outcome]:
     smoothed = outcome.counted_losses(
         lists.Lists([], listed.vocab, dict(parts), {}), model.block_size
     )
-    for seed, one in zip(seeds, runs, strict=True):
-        yield _examined(one, seed, used, model, recipe, examples, parts, counted, smoothed)
+    for seed, one, start in zip(seeds, runs, starts, strict=True):
+        yield _examined(one, seed, start, used, model, recipe, examples, parts, counted, smoothed)
 
 
 def _each(change: Any, states: TrainState) -> TrainState:
@@ -141,6 +143,7 @@ class _Run:
 def _examined(
     one: _Run,
     seed: int,
+    start: TrainState,
     used: Any,
     model: mlp.MLP,
     recipe: Recipe,
@@ -161,7 +164,10 @@ def _examined(
         **{f"kneser_ney_loss_{part}": smoothed.get(part) for part in ("train", "val")},
     }
     seen = snapshot.take(used, recipe, state, examples)
-    evidence = examine(predictor, recipe, state, examples, parts, seen, one.records, figures)
+    first = snapshot.take(used, recipe, start, examples)
+    evidence = examine(
+        *(predictor, recipe, state, examples, parts, seen, one.records, figures), first=first
+    )
     found = diagnostics.health(evidence._replace(model=model))
     return Outcome(seed, found, losses["loss_val"], counted)
 

@@ -19,6 +19,10 @@ class Evidence(NamedTuple):
     gradients: Sequence[Gradient] = ()
     ranks: Mapping[str, float] | None = None
     """Effective rank of each activation layer's outputs, by its name."""
+    first_gradients: Sequence[Gradient] = ()
+    """The gradients before the first step."""
+    first_ranks: Mapping[str, float] | None = None
+    """The ranks before the first step."""
     update_ratios: Mapping[str, float] | None = None
     """log10 of update:data for each weight matrix, a mean over the steps of one chunk."""
     initial_loss: float | None = None

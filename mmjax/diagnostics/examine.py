@@ -32,6 +32,7 @@ def examine(
     records: Sequence[Mapping[str, Any]],
     figures: Mapping[str, Any],
     *,
+    first: Snapshot | None = None,
     counted: bool = True,
 ) -> Evidence:
     """Return the evidence of a run.
@@ -39,15 +40,20 @@ def examine(
     `state` is the training state, and `predictor` what is evaluated of it. `data` is the dataset
     that training drew from. `parts` has the flat tokens of `train` and `val`. `records` are lines
     of metrics, with `step`, `lr` and, if they were watched, `update_ratio/...`; `figures` are those
-    of summary.json. Set `counted` to False if the counters of the state are not those of the run.
+    of summary.json. `first` is the snapshot before the first step. Set `counted` to False if the
+    counters of the state are not those of the run.
     """
     key = keys.of_layers(state.key, state.step)
     contexts = contexts_to_measure(predictor.model, state, data, LOOK)
     final = figures["final_loss"]
+    # The statistics follow the last parameters, not their average, unless they were recalibrated.
+    params = state.params if predictor.stats is state.stats else predictor.params
     return Evidence(
         activations=snapshot.activations,
         gradients=snapshot.gradients,
         ranks=snapshot.ranks,
+        first_gradients=first.gradients if first else (),
+        first_ranks=first.ranks if first else None,
         update_ratios=_update_ratios(records),
         initial_loss=figures["initial_loss"],
         final_loss=final if figures["stopped_at_step"] is None else math.nan,
@@ -64,7 +70,7 @@ def examine(
         gradient_norm=float(optax.global_norm(snapshot.batch.grads)),
         non_finite=non_finite(state),
         dtypes=sorted({str(leaf.dtype) for leaf in jax.tree.leaves(state.params)}),
-        running=running.gaps(predictor.model, predictor.params, predictor.stats, contexts, key),
+        running=running.gaps(predictor.model, params, predictor.stats, contexts, key),
         probe=probe(predictor, parts["val"]),
         lists=list_figures(parts["train"], parts["val"]),
         unaveraged_loss_val=_unaveraged(predictor, state, parts["val"]),

@@ -34,5 +34,6 @@ CHECKS: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
     layers.gradients,
     layers.activations,
     training.updates,
+    training.large_updates,
     training.overfitting,
 )

@@ -1,12 +1,13 @@
 """Checks of the layers' outputs and their gradients."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mmjax.diagnostics.evidence import Evidence
 from mmjax.diagnostics.finding import Finding
 from mmjax.diagnostics.record import activation_name, activation_of
+from mmjax.diagnostics.tables import Gradient
 
 # std at the first activation layer over that at the last, or the inverse
 MAX_GRADIENT_SPREAD, FAILED_SPREAD = 10.0, 1_000.0
@@ -15,12 +16,19 @@ MIN_RANK = 1.5  # directions that the outputs of a layer use
 
 
 def gradients(evidence: Evidence) -> Iterator[Finding]:
-    """Find gradients that are much smaller or larger at the first layer than at the last."""
-    rows = evidence.gradients
+    """Find gradients that are much smaller or larger at the first layer than at the last.
+
+    Training evens them out, so those before the first step are looked at if the last are even.
+    """
+    found = [*_spread(evidence, evidence.gradients, "")]
+    yield from found or _spread(evidence, evidence.first_gradients, " before the first step")
+
+
+def _spread(evidence: Evidence, rows: Sequence[Gradient], when: str) -> Iterator[Finding]:
     if len(rows) < 2:
         return
     first, last = rows[0], rows[-1]
-    where = f"layer {first.layer} ({first.name}), gradient relative to layer {last.layer}"
+    where = f"layer {first.layer} ({first.name}), gradient relative to layer {last.layer}{when}"
     ratio = first.std / last.std if last.std else math.nan
     limit, most = MAX_GRADIENT_SPREAD, FAILED_SPREAD
     if not ratio >= 1 / limit:
@@ -72,11 +80,13 @@ def activations(evidence: Evidence) -> Iterator[Finding]:
 
 
 def ranks(evidence: Evidence) -> Iterator[Finding]:
-    """Find layers whose outputs are all alike."""
-    for name, rank in (evidence.ranks or {}).items():
-        if rank < MIN_RANK:
+    """Find layers whose outputs are all alike, now or before the first step."""
+    for ranks, when in ((evidence.ranks, ""), (evidence.first_ranks, " before the first step")):
+        for name, rank in (ranks or {}).items():
+            if not rank < MIN_RANK:
+                continue
             yield Finding(
-                *("collapsed layer", name, rank, MIN_RANK),
+                *("collapsed layer", f"{name}{when}", rank, MIN_RANK),
                 "random initial weights, and a scale of the normalisation that is not 0",
                 " directions",
                 "fault",

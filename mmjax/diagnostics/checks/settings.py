@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from mmjax.diagnostics.evidence import Evidence
 from mmjax.diagnostics.finding import Finding, option
 
-MIN_BATCH = 8  # rows of a batch whose statistics normalise it
-MAX_DECAY = 0.005  # part of the weights that a step at the highest rate forgets
+MIN_BATCH, FAILED_BATCH = 8, 4  # rows of a batch whose statistics normalise it
+# part of the weights that a step at the highest rate forgets
+MAX_DECAY, FAILED_DECAY = 0.005, 0.015
 MAX_CLIPPED = 10.0  # norm of the gradient over its largest allowed norm
 MAX_RANDOM = 0.7  # dropout, and noise in the contexts
 LEFT_RATE = 0.05  # of the highest learning rate, before half of the steps
@@ -16,7 +17,8 @@ def batch(evidence: Evidence) -> Iterator[Finding]:
     """Find a batch that is too small for its own statistics."""
     model, recipe = evidence.model, evidence.recipe
     if recipe and getattr(model, "norm", "") == "batch" and recipe.batch_size < MIN_BATCH:
-        yield _finding("small batch", "batch_size", recipe.batch_size, MIN_BATCH, batch_size=32)
+        finding = _finding("small batch", "batch_size", recipe.batch_size, MIN_BATCH, batch_size=32)
+        yield finding._replace(grade="fault" if recipe.batch_size < FAILED_BATCH else "warning")
 
 
 def weight_decay(evidence: Evidence) -> Iterator[Finding]:
@@ -26,7 +28,8 @@ def weight_decay(evidence: Evidence) -> Iterator[Finding]:
         share = recipe.weight_decay * recipe.learning_rate
         better = float(f"{MAX_DECAY / 5 / recipe.learning_rate:.1g}")
         where = "part of each weight that a step at the highest learning rate subtracts"
-        yield _finding("strong weight decay", where, share, MAX_DECAY, weight_decay=better)
+        finding = _finding("strong weight decay", where, share, MAX_DECAY, weight_decay=better)
+        yield finding._replace(grade="fault" if share > FAILED_DECAY else "warning")
 
 
 def clipping(evidence: Evidence) -> Iterator[Finding]:

@@ -1,21 +1,24 @@
 """Checks of the losses and the updates."""
 
 import math
+import statistics
 from collections.abc import Iterator
 from typing import Any
 
+from mmjax.diagnostics.checks.state import averaged, running
 from mmjax.diagnostics.evidence import Evidence
 from mmjax.diagnostics.finding import Finding
 
 UPDATE_RATIOS = (-4.5, -1.5)  # log10: a factor of 30 to each side of the lecture's 1e-3
 FAILED_RATIOS = (-8.0, 0.0)  # updates lost in rounding, and updates as large as the weights
+MAX_MEDIAN = -1.93  # log10: the median over the weight matrices
 HEALTHY_RATIO = -3.0
 MIN_LEARNED = 0.1  # nats below the first loss
 LEAST_SHARE = 0.2  # of what can be learned, where that is little
 MAX_RISE = 0.5  # nats above the first loss
 MAX_GAP = 0.15  # nats between validation and training
 MAX_START = 0.5  # nats of the first loss above equally likely tokens
-MAX_EXTRA = 0.3  # nats of the last batches above the whole training part, or below it
+MAX_EXTRA = 0.25  # nats of the last batches above the whole training part, or below it
 
 
 def losses(evidence: Evidence) -> Iterator[Finding]:
@@ -79,8 +82,24 @@ def updates(evidence: Evidence) -> Iterator[Finding]:
             )
 
 
+def large_updates(evidence: Evidence) -> Iterator[Finding]:
+    """Find a step that changes most weights a lot, though none by too much."""
+    ratios = [*(evidence.update_ratios or {}).values()]
+    middle = statistics.median(ratios) if ratios else -math.inf
+    if middle > MAX_MEDIAN and not any(ratio > UPDATE_RATIOS[1] for ratio in ratios):
+        yield Finding(
+            *("updates too large", "median of the weight matrices", middle, MAX_MEDIAN),
+            "a lower learning rate",
+            changes=_rate(evidence, 10 ** (HEALTHY_RATIO - middle)),
+        )
+
+
 def batches(evidence: Evidence) -> Iterator[Finding]:
-    """Find batches that are much harder, or much easier, than the whole training part."""
+    """Find batches that are much harder, or much easier, than the whole training part.
+
+    Running statistics or averaged parameters that are off make the whole part harder, too.
+    """
+    explained = any(any(check(evidence)) for check in (running, averaged))
     final, whole = evidence.final_loss, evidence.loss_train
     if final is None or whole is None:
         return
@@ -93,7 +112,7 @@ def batches(evidence: Evidence) -> Iterator[Finding]:
             "targets without noise, less dropout, and less noise in the contexts",
             " nats",
         )
-    elif whole - final > MAX_EXTRA:
+    elif whole - final > MAX_EXTRA and not explained:
         yield Finding(
             "few examples in the batches",
             "loss of the whole training part minus that of the last batches",
