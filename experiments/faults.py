@@ -1,16 +1,22 @@
 """Measure the findings of health on runs with known faults: `python -m experiments.faults`."""
 
 import json
+import os
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 from experiments.faultbench import bench
 from experiments.faultbench.case import HELD_OUT, TUNING, Case
 from experiments.faultbench.faults import FAULTS
 from experiments.faultbench.healthy import HEALTHY
-from mmjax.cli.devices import a_device_for_each_core
+from mmjax import corpus
+from mmjax.cli.compiled import keep_compiled
+from mmjax.cli.devices import cores
 from mmjax.cli.program import main
 from mmjax.errors import require
 from mmjax.io.text import Table
@@ -39,18 +45,26 @@ class Options:
 def program(options: Options) -> int:
     """Run the bench and print its tables; return the exit status."""
     require(options.seeds >= 1, f"--seeds must be at least 1, not {options.seeds}")
-    a_device_for_each_core(options.seeds)
+    corpus.read_names(options.names)  # so that a missing list is refused before the workers start
     cases = [
         case
-        for case in (*FAULTS, *HEALTHY)
+        for case in bench.CASES.values()
         if options.only in case.name and options.half in ("", case.half)
     ]
     require(bool(cases), "no setting has this name; python -m experiments.faults prints all")
     started, found = time.perf_counter(), {}
-    for case in cases:
-        at = time.perf_counter()
-        found[case] = [*bench.run(case, range(options.seeds), str(options.names))]
-        show(case, found[case], time.perf_counter() - at)
+    # Each setting compiles its own network, on one core. So every core takes settings of its own,
+    # and a network that trains for a second is compiled in less time to slower code.
+    os.environ["XLA_FLAGS"] = (
+        f"--xla_backend_optimization_level=1 {os.environ.get('XLA_FLAGS', '')}"
+    )
+    work = partial(bench.outcomes, seeds=options.seeds, shipped=str(options.names))
+    with ProcessPoolExecutor(cores(), get_context("spawn"), initializer=keep_compiled) as pool:
+        for case, (outcomes, seconds) in zip(
+            cases, pool.map(work, [case.name for case in cases]), strict=True
+        ):
+            found[case] = outcomes
+            show(case, outcomes, seconds)
     print()
     print(summary(found))
     print(f"\n{sum(map(len, found.values()))} runs in {time.perf_counter() - started:.0f} s")

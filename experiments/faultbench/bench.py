@@ -1,6 +1,7 @@
 """The bench: each setting is trained with several seeds, examined, and judged by its findings."""
 
 import math
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cache
@@ -10,7 +11,9 @@ import jax
 import numpy as np
 
 from experiments.bench.lists import names_of
-from experiments.faultbench.case import Case, Parts
+from experiments.faultbench.case import Case, Parts, unchanged
+from experiments.faultbench.faults import FAULTS
+from experiments.faultbench.healthy import HEALTHY
 from mmjax import corpus, counts, diagnostics, evaluate, mlp, train
 from mmjax import data as datasets
 from mmjax.diagnostics import Finding, snapshot
@@ -57,6 +60,16 @@ def known(name: str, shipped: str) -> lists.Lists:
             "pairs": lambda: [f"{a} {b}" for a, b in zip(names[::2], names[1::2], strict=False)],
         }[name]()
     return lists.split_and_encode(names, seed=42, shuffles=2)
+
+
+CASES = {case.name: case for case in (*FAULTS, *HEALTHY)}
+
+
+def outcomes(name: str, seeds: int, shipped: str) -> tuple[list[Outcome], float]:
+    """Return the outcomes of a setting, and the seconds that it took; a worker's task."""
+    started = time.perf_counter()
+    found = [*run(CASES[name], range(seeds), shipped)]
+    return found, time.perf_counter() - started
 
 
 def run(case: Case, seeds: Sequence[int], shipped: str) -> Iterator[Outcome]:
@@ -107,10 +120,13 @@ def run(case: Case, seeds: Sequence[int], shipped: str) -> Iterator[Outcome]:
         lists.Lists([], listed.vocab, dict(parts), {}), model.block_size
     )
     for seed, one, start in zip(seeds, runs, starts, strict=True):
+        one.state = case.end(one.state)
         yield _examined(one, seed, start, used, model, recipe, examples, parts, counted, smoothed)
 
 
 def _each(change: Any, states: TrainState) -> TrainState:
+    if change is unchanged:
+        return states
     return members.stack([change(state) for state in members.unstack(states)])
 
 
@@ -119,7 +135,7 @@ class _Run:
 
     def __init__(self, losses: list[float], records: list[dict[str, float]], stopped: int | None):
         self.losses, self.records, self.stopped = losses, records, stopped
-        self.state: TrainState | None = None
+        self.state: Any = None
 
     def add(
         self,

@@ -42,5 +42,7 @@ class Case:
     """Changes the state before the first step."""
     resume: Callable[[TrainState], TrainState] = unchanged
     """Changes the state in the middle of training, as a faulty checkpoint does."""
+    end: Callable[[TrainState], TrainState] = unchanged
+    """Changes the state after the last step, as a faulty file does."""
     wrap: Callable[[Model], Model] = unchanged
     """Changes the network's forward pass, in training and evaluation."""

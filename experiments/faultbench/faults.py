@@ -92,7 +92,7 @@ FAULTS = (
     ),
     Case(
         *("statistics of two layers exchanged", HELD_OUT, ("running statistics of another layer",)),
-        resume=inject.swapped_statistics,
+        end=inject.swapped_statistics,
     ),
     # Numbers and state.
     Case(
@@ -100,7 +100,13 @@ FAULTS = (
         start=inject.params_changed(inject.nan_row),
     ),
     Case("NaN in a running mean", HELD_OUT, ("non-finite numbers",), resume=inject.nan_statistics),
-    Case("float16 overflow", HELD_OUT, ("overflow",), model={"gain": 500.0}, start=inject.halved),
+    Case(
+        "float16 overflow",
+        HELD_OUT,
+        ("overflow",),
+        model={"gain": 1e5},
+        start=inject.params_changed(inject.halved),
+    ),
     Case(
         *("optimizer state lost at resume", TUNING, ("lost optimizer state",)),
         recipe=FAST,

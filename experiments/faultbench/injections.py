@@ -290,15 +290,9 @@ def swapped_statistics(state: TrainState) -> TrainState:
     return state._replace(stats=state.stats._replace(hidden=(last, *others, first)))
 
 
-def halved(state: TrainState) -> TrainState:
-    """Return the state in float16."""
-
-    def half(x: Array) -> Array:
-        return x.astype(jnp.float16) if x.dtype == jnp.float32 else x
-
-    return state._replace(
-        params=jax.tree.map(half, state.params), stats=jax.tree.map(half, state.stats)
-    )
+def halved(params: Any) -> Any:
+    """Return the parameters in float16."""
+    return jax.tree.map(lambda x: x.astype(jnp.float16), params)
 
 
 def fresh_optimizer(state: TrainState) -> TrainState:

@@ -1,12 +1,11 @@
 """Findings: what is wrong with a run, and what to do about it."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 Grade = Literal["fault", "warning", "note"]
 GRADES: tuple[Grade, ...] = ("fault", "warning", "note")
-NO_CHANGES: Mapping[str, Any] = MappingProxyType({})
+NO_CHANGES: Mapping[str, Any] = {}
 
 
 class Finding(NamedTuple):

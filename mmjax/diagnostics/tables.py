@@ -107,7 +107,10 @@ def weight_gradients(params: Any, grads: Any) -> list[WeightGradient]:
 
 def norms(params: Any) -> dict[str, float]:
     """Return the Euclidean norm of every parameter by its name."""
-    return {name: float(np.linalg.norm(np.asarray(leaf))) for name, leaf in named(params).items()}
+    return {
+        name: float(np.linalg.norm(np.asarray(leaf, np.float64)))
+        for name, leaf in named(params).items()
+    }
 
 
 def update_ratios(params: Any, updates: Any) -> dict[str, Float[Array, ""]]:
@@ -147,7 +150,9 @@ def weights(tree: Any) -> dict[str, Any]:
 def _mean_std(values: Any) -> tuple[float, float]:
     """Return the mean and standard deviation of a sample.
 
-    The standard deviation of a single number is 0.
+    The standard deviation of a single number is 0. Both are NaN if a value is not finite.
     """
     values = np.asarray(values, np.float64)
+    if not np.isfinite(values).all():
+        return math.nan, math.nan
     return float(values.mean()), float(values.std(ddof=min(1, values.size - 1)))
