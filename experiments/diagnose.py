@@ -1,54 +1,20 @@
 """Look inside a trained model: `python -m experiments.diagnose RUN`."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import jax
-import jax.numpy as jnp
 import tyro
 
-from mmjax import (
-    Predictor,
-    Vocab,
-    bigram,
-    corpus,
-    counts,
-    data,
-    diagnostics,
-    mlp,
-    report,
-    train,
-    weights,
-)
+from mmjax import bigram, mlp, report, weights
 from mmjax.cli.program import main
-from mmjax.diagnostics import snapshot
-from mmjax.diagnostics.examine import examine
+from mmjax.commands import remedies
+from mmjax.commands.reopened import read_bigram, read_mlp
 from mmjax.errors import require
 from mmjax.report.snapshot import health_lines
-from mmjax.runs import lists
-from mmjax.runs.layout import FIGURES, PARTS, PLAYGROUND, REPORT
-from mmjax.runs.reading import model_of, read_config, read_metrics, read_summary
-from mmjax.runs.result import BigramResult, RunResult
-from mmjax.runs.samples import read_samples
-
-# The figures that summary.json must have.
-BIGRAM_FIGURES = (
-    "names",
-    "bigrams",
-    "steps",
-    "initial_loss",
-    "final_loss",
-    "neural_nll",
-    "seconds",
-)
-MLP_FIGURES = (
-    *("parameters", "examples_train", "steps", "training_seconds"),
-    *("initial_loss", "final_loss", "stopped_at_step"),
-    *(f"loss_{part}" for part in PARTS),
-    *("bigram_check_kl", "bigram_check_kl_sampled", "bigram_check_passed"),
-    *("bigram_check_kl_reference", "bigram_check_kl_val"),
-)
+from mmjax.runs.layout import FIGURES, PLAYGROUND, REPORT
+from mmjax.runs.reading import model_of
+from mmjax.runs.result import RunResult
 
 
 @dataclass(frozen=True)
@@ -64,11 +30,17 @@ class Options:
     """Look into this run folder of experiments.mlp or experiments.bigram."""
     names: Path | None = None
     """Use this list of names; by default the one that the model was trained on."""
+    tried: Annotated[bool, tyro.conf.arg(name="try")] = False
+    """Try the remedy of each finding: train again from the start, for --try-steps, with and without it,
+    and compare the validation losses."""
+    try_steps: int = 1_000
+    """Steps of each trial, at most those of the run."""
 
 
 def program(options: Options) -> int:
     """Load a run, inspect, show and draw it; return the exit status."""
     run = options.run
+    require(options.try_steps >= 2, f"--try-steps must be at least 2, not {options.try_steps}")
     predictor, vocab = weights.load(model_of(run))
     if isinstance(predictor.model, mlp.MLP):
         result = read_mlp(run, predictor, vocab, options.names)
@@ -76,7 +48,9 @@ def program(options: Options) -> int:
     else:
         is_bigram = isinstance(predictor.model, bigram.Bigram)
         require(is_bigram, f"{run}: is no run of experiments.mlp or experiments.bigram; give one")
-        made = report.of_bigram(read_bigram(run, predictor, vocab, options.names))
+        require(not options.tried, f"{run}: is a bigram, for which there is nothing to try")
+        result = read_bigram(run, predictor, vocab, options.names)
+        made = report.of_bigram(result)
     tables = [table for section in made.sections[:-1] for table in section.tables.items()]
     print("\n\n".join(f"{title}\n{table}" for title, table in tables))
     print(f"\n{health_lines(made.findings or ())}")
@@ -84,55 +58,17 @@ def program(options: Options) -> int:
     report.write(made._replace(playground=playground), run)
     pictures = [f"{picture.name}.svg" for section in made.sections for picture in section.pictures]
     print(f"\n{run / REPORT}\n{run / FIGURES}: {', '.join(pictures)}")
+    if options.tried and isinstance(result, RunResult):
+        print(f"\n{try_remedies(result, options.try_steps)}")
     return 0
 
 
-def read_mlp(run: Path, predictor: Predictor, vocab: Vocab, names: Path | None) -> RunResult:
-    """Return the result of an MLP's run, as its program had it at the end.
-
-    Raises `InputError` if a file is missing or unusable, or if the list is missing or has a
-    character that the model does not know. Another list of the same characters is not detected.
-    """
-    model = predictor.model
-    recipe_options = [field.name for field in fields(train.Recipe)]
-    needed = ["names", "unique", "seed", "split_seed", "shuffles", *recipe_options]
-    saved = read_config(run, needed)
-    recipe = train.Recipe(**{name: saved[name] for name in recipe_options})
-    listed = lists.read(saved, names)
-    known = lists.split_and_encode(
-        listed, vocab, seed=saved["split_seed"], shuffles=saved["shuffles"]
-    )
-    records, figures = read_metrics(run), read_summary(run, MLP_FIGURES)
-    state = train.init(model, recipe, jax.random.key(saved["seed"]))._replace(
-        step=jnp.asarray(records[-1]["step"] if records else 0, jnp.int32),
-        params=predictor.params,
-        stats=predictor.stats,
-    )
-    examples = data.of(recipe.data, known.tokens["train"], model, noise=recipe.noise)
-    seen = snapshot.take(model, recipe, state, examples)
-    evidence = examine(
-        *(predictor, recipe, state, examples, known.tokens, seen, records, figures), counted=False
-    )
-    findings = diagnostics.health(evidence)
-    return RunResult(
-        *(saved, figures, records, read_samples(run), predictor, vocab),
-        *(known.tokens, known.pairs, seen, findings),
-    )
-
-
-def read_bigram(run: Path, predictor: Predictor, vocab: Vocab, names: Path | None) -> BigramResult:
-    """Return the result of a bigram's run, as its program had it at the end.
-
-    Raises `InputError` if a file is missing or unusable, or if the list is missing or has a
-    character that the model does not know. Another list of the same characters is not detected.
-    """
-    saved = read_config(run, ["names", "smoothing"])
-    listed = lists.read(saved, names)
-    table = counts.bigrams(corpus.encode(vocab, listed), vocab.size)
-    return BigramResult(
-        *(saved, read_summary(run, BIGRAM_FIGURES), read_metrics(run), read_samples(run)),
-        *(predictor, vocab, table),
-    )
+def try_remedies(result: RunResult, steps: int) -> str:
+    """Return lines on what each finding's remedy does to the validation loss."""
+    if not result.findings:
+        return "There is no finding, so there is no remedy to try."
+    found = remedies.trials(result.settings, result.findings, result.tokens, steps)
+    return remedies.lines(found, result.settings)
 
 
 if __name__ == "__main__":

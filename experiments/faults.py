@@ -7,7 +7,7 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import Queue, get_context
 from pathlib import Path
 
 from experiments.faultbench import bench
@@ -16,7 +16,7 @@ from experiments.faultbench.faults import FAULTS
 from experiments.faultbench.healthy import HEALTHY
 from mmjax import corpus
 from mmjax.cli.compiled import keep_compiled
-from mmjax.cli.devices import cores
+from mmjax.cli.devices import keep_to, usable_cores
 from mmjax.cli.program import main
 from mmjax.errors import require
 from mmjax.io.text import Table
@@ -53,13 +53,15 @@ def program(options: Options) -> int:
     ]
     require(bool(cases), "no setting has this name; python -m experiments.faults prints all")
     started, found = time.perf_counter(), {}
-    # Each setting compiles its own network, on one core. So every core takes settings of its own,
-    # and a network that trains for a second is compiled in less time to slower code.
-    os.environ["XLA_FLAGS"] = (
-        f"--xla_backend_optimization_level=1 {os.environ.get('XLA_FLAGS', '')}"
-    )
+    # Each setting compiles its own network, on one core. So every core takes settings of its own.
+    # Threads of numpy's linear algebra would wait for each other.
+    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+    spawn = get_context("spawn")
+    free = spawn.Queue()
+    for core in usable_cores():
+        free.put(core)
     work = partial(bench.outcomes, seeds=options.seeds, shipped=str(options.names))
-    with ProcessPoolExecutor(cores(), get_context("spawn"), initializer=keep_compiled) as pool:
+    with ProcessPoolExecutor(free.qsize(), spawn, start_worker, (free,)) as pool:
         for case, (outcomes, seconds) in zip(
             cases, pool.map(work, [case.name for case in cases]), strict=True
         ):
@@ -71,6 +73,12 @@ def program(options: Options) -> int:
     if options.out:
         write(options.out, found)
     return 0
+
+
+def start_worker(free: Queue) -> None:
+    """Prepare a worker, which keeps to one core."""
+    keep_to(free.get())
+    keep_compiled()
 
 
 def show(case: Case, outcomes: list[bench.Outcome], seconds: float) -> None:

@@ -25,10 +25,21 @@ def cores() -> int:
 
     Return how many cores there are if the system does not say.
     """
+    return len(usable_cores())
+
+
+def usable_cores() -> list[int]:
+    """Return the numbers of the cores that this process may use, as `cores` counts them."""
     try:
-        return len(os.sched_getaffinity(0))
+        return sorted(os.sched_getaffinity(0))
     except (AttributeError, OSError):  # macOS and Windows do not have this call
-        return os.cpu_count() or 1
+        return list(range(os.cpu_count() or 1))
+
+
+def keep_to(core: int) -> None:
+    """Run this process on one core, where the system can."""
+    with suppress(AttributeError, OSError):
+        os.sched_setaffinity(0, {core})
 
 
 DEVICE_VARIABLES = ("JAX_PLATFORMS", "JAX_PLATFORM_NAME", "JAX_DEFAULT_DEVICE")

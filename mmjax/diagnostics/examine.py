@@ -9,14 +9,14 @@ import numpy as np
 import optax
 from jaxtyping import Integer
 
-from mmjax import evaluate, keys
+from mmjax import evaluate, keys, train
 from mmjax.data import Dataset
-from mmjax.diagnostics import running
+from mmjax.diagnostics import running, snapshot
 from mmjax.diagnostics.evidence import Evidence
 from mmjax.diagnostics.lists import list_figures
 from mmjax.diagnostics.probe import probe
 from mmjax.diagnostics.snapshot import LOOK, Snapshot, contexts_to_measure
-from mmjax.model import Predictor, named
+from mmjax.model import Model, Predictor, named
 from mmjax.train import Recipe, TrainState
 
 Tokens = Integer[np.ndarray, "tokens"]
@@ -28,7 +28,7 @@ def examine(
     state: TrainState,
     data: Dataset,
     parts: Mapping[str, Tokens],
-    snapshot: Snapshot,
+    seen: Snapshot,
     records: Sequence[Mapping[str, Any]],
     figures: Mapping[str, Any],
     *,
@@ -38,7 +38,8 @@ def examine(
     """Return the evidence of a run.
 
     `state` is the training state, and `predictor` what is evaluated of it. `data` is the dataset
-    that training drew from. `parts` has the flat tokens of `train` and `val`. `records` are lines
+    that training drew from. `parts` has the flat tokens of `train` and `val`, and `seen` is
+    the snapshot of the state. `records` are lines
     of metrics, with `step`, `lr` and, if they were watched, `update_ratio/...`; `figures` are those
     of summary.json. `first` is the snapshot before the first step. Set `counted` to False if the
     counters of the state are not those of the run.
@@ -49,9 +50,9 @@ def examine(
     # The statistics follow the last parameters, not their average, unless they were recalibrated.
     params = state.params if predictor.stats is state.stats else predictor.params
     return Evidence(
-        activations=snapshot.activations,
-        gradients=snapshot.gradients,
-        ranks=snapshot.ranks,
+        activations=seen.activations,
+        gradients=seen.gradients,
+        ranks=seen.ranks,
         first_gradients=first.gradients if first else (),
         first_ranks=first.ranks if first else None,
         update_ratios=_update_ratios(records),
@@ -67,7 +68,7 @@ def examine(
         steps=figures.get("step_of_weights", figures["steps"]),
         counters=counters(state) if counted else None,
         learning_rates=[(record["step"], record["lr"]) for record in records],
-        gradient_norm=float(optax.global_norm(snapshot.batch.grads)),
+        gradient_norm=float(optax.global_norm(seen.batch.grads)),
         non_finite=non_finite(state),
         dtypes=sorted({str(leaf.dtype) for leaf in jax.tree.leaves(state.params)}),
         running=running.gaps(predictor.model, params, predictor.stats, contexts, key),
@@ -75,6 +76,11 @@ def examine(
         lists=list_figures(parts["train"], parts["val"]),
         unaveraged_loss_val=_unaveraged(predictor, state, parts["val"]),
     )
+
+
+def before_training(model: Model, recipe: Recipe, seed: int, data: Dataset) -> Snapshot:
+    """Return the snapshot before the first step of a run that began with random weights."""
+    return snapshot.take(model, recipe, train.init(model, recipe, jax.random.key(seed)), data)
 
 
 def counters(state: TrainState) -> dict[str, int]:

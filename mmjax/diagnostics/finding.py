@@ -21,13 +21,31 @@ class Finding(NamedTuple):
     grade: Grade = "warning"
     changes: Mapping[str, Any] = NO_CHANGES
     """Options of the run that carry out the remedy, with their values; empty if none can."""
-    picture: str = ""
-    """Name of the report's picture that shows it."""
 
     @property
     def advice(self) -> str:
         """What to do about it; a good network may have what a note says."""
-        return "if the losses are poor, " * (self.grade == "note") + f"try {self.remedy}"
+        typed = option(self.changes)
+        as_typed = f" ({typed})" if typed and typed not in self.remedy else ""
+        return "if the losses are poor, " * (self.grade == "note") + f"try {self.remedy}{as_typed}"
+
+    @property
+    def picture(self) -> str:
+        """Name of the report's picture that shows it, or an empty string."""
+        return PICTURES.get(self.symptom, "")
+
+
+PICTURES = {
+    **dict.fromkeys(("diverging loss", "slow learning", "overfitting", "early drop"), "loss"),
+    **dict.fromkeys(("noise in training", "few examples in the batches"), "loss"),
+    **dict.fromkeys(("updates too small", "updates too large", "frozen weights"), "update_ratios"),
+    **dict.fromkeys(("vanishing gradients", "exploding gradients"), "gradients"),
+    **dict.fromkeys(("dead units", "saturated tanh"), "saturation"),
+    **dict.fromkeys(("saturated relu", "saturated gelu", "saturated silu"), "activations"),
+    "collapsed layer": "activations",
+    "missing token": "predicted_against_counted",
+}
+"""The report's picture for a symptom."""
 
 
 def option(changes: Mapping[str, Any]) -> str:

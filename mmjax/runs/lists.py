@@ -13,6 +13,8 @@ from mmjax.model import Predictor
 
 # The options of `corpus.read_names` that a run keeps in its config.json.
 READING = ("unique", "column", "header", "lower")
+# All options that decide which names a part has.
+SPLITTING = (*READING, "split_seed", "shuffles")
 
 
 class Lists(NamedTuple):

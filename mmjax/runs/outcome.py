@@ -13,7 +13,7 @@ from mmjax import diagnostics, evaluate, train
 from mmjax.counting import smoothing, tree
 from mmjax.data import Dataset, corpus
 from mmjax.diagnostics import divergence, snapshot
-from mmjax.diagnostics.examine import examine
+from mmjax.diagnostics.examine import before_training, examine
 from mmjax.errors import InputError
 from mmjax.evaluate import CountCheck
 from mmjax.evaluate.copies import copies
@@ -130,10 +130,14 @@ def result_of(
         "training_seconds": round(progress.seconds, 3),
         "steps_per_second": round(progress.step / progress.seconds, 1) if progress.step else None,
     }
+    first = None
+    if not settings.get("init_from"):
+        first = before_training(predictor.model, trained.recipe, settings["seed"], examples)
     findings = diagnostics.health(
         examine(
             *(predictor, trained.recipe, trained.state, examples),
             *(lists.tokens, seen, records, figures),
+            first=first,
         )
     )
     figures["findings"] = [

@@ -55,13 +55,13 @@ def activations(evidence: Evidence) -> Iterator[Finding]:
         kind = activation_name(row.name)
         where = f"layer {row.layer} ({row.name})"
         if row.dead:
-            remedy = "a smaller gain, or a lower learning rate"
+            remedy = "a smaller gain, a lower learning rate, or an activation such as gelu"
             few, most = (share * row.units for share in DEAD_SHARES)
             grade = "note" if row.dead <= few else "warning" if row.dead <= most else "fault"
             unit = f" of {row.units} units"
             yield Finding(
                 *("dead units", where, row.dead, 0, remedy, unit, grade),
-                changes=_unsaturated(evidence, row.normalised),
+                changes={} if kind == "gelu" else {"activation": "gelu"},
             )
         limit = activation_of(row.name).max_saturation
         if not row.saturation <= limit + 2 * row.saturation_error:
