@@ -1,25 +1,18 @@
 """Measure the findings of health on runs with known faults: `python -m experiments.faults`."""
 
-import json
-import os
 import time
-from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import Queue, get_context
 from pathlib import Path
+from typing import Literal
 
-from experiments.faultbench import bench
-from experiments.faultbench.case import HELD_OUT, TUNING, Case
-from experiments.faultbench.faults import FAULTS
-from experiments.faultbench.healthy import HEALTHY
+from experiments.faultbench import bench, results
+from experiments.faultbench.results import Found, Remedy
+from experiments.faultbench.workers import workers
 from mmjax import corpus
-from mmjax.cli.compiled import keep_compiled
-from mmjax.cli.devices import keep_to, usable_cores
 from mmjax.cli.program import main
 from mmjax.errors import require
-from mmjax.io.text import Table
 
 
 @dataclass(frozen=True)
@@ -36,8 +29,13 @@ class Options:
     """Runs of each setting."""
     only: str = ""
     """Settings whose name contains this."""
+    kind: Literal["all", "faults", "healthy"] = "all"
+    """Settings of this kind."""
     half: str = ""
     """Settings of this half: tuning or held out; by default both."""
+    remedies: bool = False
+    """Train every faulty setting again with the remedy of its first finding that has one, and compare
+    the validation losses."""
     out: Path | None = None
     """Write the findings of every run to this JSON file."""
 
@@ -49,73 +47,41 @@ def program(options: Options) -> int:
     cases = [
         case
         for case in bench.CASES.values()
-        if options.only in case.name and options.half in ("", case.half)
+        if options.only in case.name
+        and options.half in ("", case.half)
+        and options.kind in ("all", "faults" if case.symptoms else "healthy")
     ]
     require(bool(cases), "no setting has this name; python -m experiments.faults prints all")
     started, found = time.perf_counter(), {}
-    # Each setting compiles its own network, on one core. So every core takes settings of its own.
-    # Threads of numpy's linear algebra would wait for each other.
-    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
-    spawn = get_context("spawn")
-    free = spawn.Queue()
-    for core in usable_cores():
-        free.put(core)
     work = partial(bench.outcomes, seeds=options.seeds, shipped=str(options.names))
-    with ProcessPoolExecutor(free.qsize(), spawn, start_worker, (free,)) as pool:
-        for case, (outcomes, seconds) in zip(
-            cases, pool.map(work, [case.name for case in cases]), strict=True
-        ):
+    with workers() as pool:
+        done = pool.map(work, [case.name for case in cases])
+        for case, (outcomes, seconds) in zip(cases, done, strict=True):
             found[case] = outcomes
-            show(case, outcomes, seconds)
-    print()
-    print(summary(found))
-    print(f"\n{sum(map(len, found.values()))} runs in {time.perf_counter() - started:.0f} s")
-    if options.out:
-        write(options.out, found)
+            print(results.line(case, outcomes, seconds), flush=True)
+        print(f"\n{results.summary(found)}")
+        print(f"\n{sum(map(len, found.values()))} runs in {time.perf_counter() - started:.0f} s")
+        if options.out:
+            results.write(options.out, found)
+        if options.remedies:
+            print(f"\n{results.remedies(tried(pool, found, options))}")
     return 0
 
 
-def start_worker(free: Queue) -> None:
-    """Prepare a worker, which keeps to one core."""
-    keep_to(free.get())
-    keep_compiled()
-
-
-def show(case: Case, outcomes: list[bench.Outcome], seconds: float) -> None:
-    """Print one setting: how often it was detected and named, and its first symptoms."""
-    counted = bench.tally([(case, outcomes)])
-    first = Counter(" + ".join(each.alarms[:2]) or "nothing" for each in outcomes)
-    said = ", ".join(f"{count} {symptoms}" for symptoms, count in first.most_common(3))
-    loss = sum(each.loss_val for each in outcomes) / len(outcomes)
-    figures = f"{counted.detected:3}/{counted.runs} {counted.named:3}"
-    print(
-        f"{case.half:9}{case.name:38}{figures}  loss {loss:6.3f}  {seconds:4.1f} s  {said}",
-        flush=True,
-    )
-
-
-def summary(found: dict[Case, list[bench.Outcome]]) -> Table:
-    """Return the table of both halves."""
-    rows = []
-    for half in (TUNING, HELD_OUT):
-        for what, cases in (("faults", FAULTS), ("healthy", HEALTHY)):
-            chosen = [(case, found[case]) for case in cases if case in found and case.half == half]
-            if chosen:
-                counted = bench.tally(chosen)
-                named = f"{100 * counted.shares[1]:.1f} %" if what == "faults" else ""
-                share = f"{100 * counted.shares[0]:.1f} %"
-                rows.append((half, what, len(chosen), counted.runs, share, named))
-    return Table(["half", "runs with", "settings", "runs", "with an alarm", "cause named"], rows)
-
-
-def write(path: Path, found: dict[Case, list[bench.Outcome]]) -> None:
-    """Write the findings of every run as JSON."""
-    rows = [
-        {"setting": case.name, "half": case.half, "seed": each.seed, "alarms": each.alarms}
+def tried(pool: ProcessPoolExecutor, found: Found, options: Options) -> list[Remedy]:
+    """Return what the remedies did to the faulty settings that have one."""
+    able = {
+        case: changes
         for case, outcomes in found.items()
-        for each in outcomes
+        if case.symptoms and (changes := results.remedy_of(outcomes))
+    }
+    work = partial(bench.remedied, seeds=options.seeds, shipped=str(options.names))
+    done = pool.map(work, [case.name for case in able], able.values())
+    before = ([each.loss_val for each in found[case]] for case in able)
+    return [
+        Remedy(case, changes, old, new)
+        for (case, changes), old, new in zip(able.items(), before, done, strict=True)
     ]
-    path.write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

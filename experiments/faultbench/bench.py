@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ STEPS, CHUNK = 1_000, 250
 LAST = 100  # steps whose mean is the final loss
 # Numbers that are arrays in training, so that settings which differ in them are compiled once.
 TRACED = ("learning_rate", "drop_step", "drop_factor", "momentum")
+SPLIT = frozenset(lists.SPLITTING)
 INITIAL = ("gain", "output_gamma")  # fields of the network that matter at the start alone
 
 
@@ -39,6 +40,14 @@ class Outcome(NamedTuple):
     loss_val: float
     counted_val: float
     """Validation loss of counted pairs, with 1 added to every count."""
+
+    @property
+    def remedy(self) -> Mapping[str, Any]:
+        """The options of the first finding that has some, except those that change the list."""
+        able = (
+            each.changes for each in self.findings if each.changes and not {*each.changes} & SPLIT
+        )
+        return next(able, {})
 
     @property
     def alarms(self) -> list[str]:
@@ -72,12 +81,22 @@ def outcomes(name: str, seeds: int, shipped: str) -> tuple[list[Outcome], float]
     return found, time.perf_counter() - started
 
 
+def remedied(name: str, changes: Mapping[str, Any], seeds: int, shipped: str) -> list[float]:
+    """Return the validation losses of a setting with other options, but with its fault."""
+    case, sizes = CASES[name], {each.name for each in fields(mlp.MLP)}
+    model = {option: value for option, value in changes.items() if option in sizes}
+    recipe = {option: value for option, value in changes.items() if option not in sizes}
+    changed = replace(case, model={**case.model, **model}, recipe={**case.recipe, **recipe})
+    return [each.loss_val for each in run(changed, range(seeds), shipped)]
+
+
 def run(case: Case, seeds: Sequence[int], shipped: str) -> Iterator[Outcome]:
     """Train a setting with every seed and yield what is found."""
     listed = known(case.names, shipped)
     parts: Parts = case.parts({part: listed.tokens[part] for part in ("train", "val")})
-    model = mlp.MLP(**({"vocab_size": listed.vocab.size} | dict(case.model)))
-    recipe = Recipe(**({"steps": STEPS, "drop_step": 2 * STEPS} | dict(case.recipe)))
+    sizes: dict[str, Any] = {"vocab_size": listed.vocab.size, **case.model}
+    settings: dict[str, Any] = {"steps": STEPS, "drop_step": 2 * STEPS, **case.recipe}
+    model, recipe = mlp.MLP(**sizes), Recipe(**settings)
     # Training sees the defaults of numbers that matter at the start alone, or that are arrays.
     plain = {name: getattr(mlp.MLP(), name) for name in (*INITIAL, "momentum")}
     used, started = case.wrap(replace(model, **plain)), case.wrap(model)
@@ -110,9 +129,12 @@ def run(case: Case, seeds: Sequence[int], shipped: str) -> Iterator[Outcome]:
         after = members.unstack(states)
         for i, one in enumerate(runs):
             if one.stopped is None:
-                rate = float(schedule(int(after[i].step) - 1))
+                rate = float(np.asarray(schedule(int(after[i].step) - 1)))
                 means = {f"update_ratio/{n}": float(r[i].mean()) for n, r in ratios.items()}
                 one.add(chunk, np.asarray(losses[i]), rate, means, before[i], after[i])
+                if recipe.early_stopping:
+                    predictor = train.predictor(used, one.state)
+                    one.best = min(one.best, evaluate.loss(predictor, parts["val"]))
     counted = counts.pair_nll(
         *(counts.pairs(parts[part], model.vocab_size) for part in ("val", "train")), smoothing=1
     )
@@ -136,6 +158,7 @@ class _Run:
     def __init__(self, losses: list[float], records: list[dict[str, float]], stopped: int | None):
         self.losses, self.records, self.stopped = losses, records, stopped
         self.state: Any = None
+        self.best = math.inf
 
     def add(
         self,
@@ -185,7 +208,7 @@ def _examined(
         *(predictor, recipe, state, examples, parts, seen, one.records, figures), first=first
     )
     found = diagnostics.health(evidence._replace(model=model))
-    return Outcome(seed, found, losses["loss_val"], counted)
+    return Outcome(seed, found, min(losses["loss_val"], one.best), counted)
 
 
 class Tally(NamedTuple):

@@ -1,5 +1,6 @@
 """Checks of the list, its parts, and how training reads them."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,12 +18,15 @@ SIGMAS = 5  # standard errors of a share
 
 
 def readings(evidence: Evidence) -> Iterator[Finding]:
-    """Find a list that is read in another way than in training."""
+    """Find a list that is read in another way than in training.
+
+    The model must have learned the other way: its loss must be below that of guessing.
+    """
     if not evidence.probe:
         return
     own, *others = evidence.probe.losses.items()
     name, loss = min(others, key=lambda item: item[1])
-    if own[1] - loss > MIN_READING:
+    if own[1] - loss > MIN_READING and loss < _guessing(evidence):
         yield Finding(
             name,
             f"loss of the list as it is, minus that with {READINGS[name]} to predict"
@@ -39,6 +43,8 @@ def readings(evidence: Evidence) -> Iterator[Finding]:
 def missing_tokens(evidence: Evidence) -> Iterator[Finding]:
     """Find a token that occurs in validation, and that the model hardly ever predicts."""
     if not evidence.probe or (evidence.steps or 0) < 100:
+        return
+    if not evidence.probe.losses["as they are"] < _guessing(evidence):
         return
     observed, predicted = evidence.probe.observed, evidence.probe.predicted
     common = np.flatnonzero(observed > MISSING_SHARE)
@@ -102,3 +108,8 @@ def order(evidence: Evidence) -> Iterator[Finding]:
             "a list that is shuffled before it is split: corpus.split with shuffles=2",
             changes={"shuffles": 2},
         )
+
+
+def _guessing(evidence: Evidence) -> float:
+    """Return the loss of equally likely tokens; a model above it has learned nothing."""
+    return math.log(len(evidence.probe.observed)) if evidence.probe else math.inf

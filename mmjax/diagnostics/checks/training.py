@@ -12,7 +12,7 @@ from mmjax.diagnostics.finding import Finding
 UPDATE_RATIOS = (-4.5, -1.5)  # log10: a factor of 30 to each side of the lecture's 1e-3
 FAILED_RATIOS = (-8.0, 0.0)  # updates lost in rounding, and updates as large as the weights
 MAX_MEDIAN = -1.93  # log10: the median over the weight matrices
-HEALTHY_RATIO = -3.0
+HEALTHY_RATIO = -2.7
 MIN_LEARNED = 0.1  # nats below the first loss
 LEAST_SHARE = 0.2  # of what can be learned, where that is little
 MAX_RISE = 0.5  # nats above the first loss
@@ -69,13 +69,13 @@ def updates(evidence: Evidence) -> Iterator[Finding]:
             remedy = "gradients for all weights: no stop_gradient, no mask, no zero in their way"
             yield Finding("frozen weights", name, ratio, low, remedy, grade=grade)
         elif not ratio >= low:
-            changes = _rate(evidence, 10 ** min(2.0, HEALTHY_RATIO - ratio))
+            changes = _rate(evidence, 10)
             remedy = "a higher learning rate"
             yield Finding(
                 *("updates too small", name, ratio, low, remedy), grade=grade, changes=changes
             )
         elif ratio > high:
-            changes = _rate(evidence, 10 ** max(-2.0, HEALTHY_RATIO - ratio))
+            changes = _rate(evidence, 0.1)
             remedy = "a lower learning rate"
             yield Finding(
                 *("updates too large", name, ratio, high, remedy), grade=grade, changes=changes
@@ -85,12 +85,12 @@ def updates(evidence: Evidence) -> Iterator[Finding]:
 def large_updates(evidence: Evidence) -> Iterator[Finding]:
     """Find a step that changes most weights a lot, though none by too much."""
     ratios = [*(evidence.update_ratios or {}).values()]
-    middle = statistics.median(ratios) if ratios else -math.inf
+    middle = _median(evidence)
     if middle > MAX_MEDIAN and not any(ratio > UPDATE_RATIOS[1] for ratio in ratios):
         yield Finding(
             *("updates too large", "median of the weight matrices", middle, MAX_MEDIAN),
             "a lower learning rate",
-            changes=_rate(evidence, 10 ** (HEALTHY_RATIO - middle)),
+            changes=_rate(evidence, 0.1),
         )
 
 
@@ -142,7 +142,20 @@ def overfitting(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _rate(evidence: Evidence, factor: float) -> dict[str, Any]:
-    """Return the learning rate times a factor, with one digit."""
-    if not evidence.recipe or not evidence.recipe.learning_rate:
+    """Return a learning rate with one digit, at which most updates would be healthy.
+
+    It is the run's times `factor` where the update ratios do not tell, and never on its other side.
+    """
+    rate = evidence.recipe.learning_rate if evidence.recipe else 0
+    if not rate:
         return {}
-    return {"learning_rate": float(f"{factor * evidence.recipe.learning_rate:.1g}")}
+    middle = _median(evidence)
+    if math.isfinite(middle):
+        wanted = 10 ** (HEALTHY_RATIO - middle)
+        factor = max(wanted, factor) if factor > 1 else min(wanted, factor)
+    return {"learning_rate": float(f"{factor * rate:.1g}")}
+
+
+def _median(evidence: Evidence) -> float:
+    ratios = [*(evidence.update_ratios or {}).values()]
+    return statistics.median(ratios) if ratios else math.nan
