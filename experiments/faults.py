@@ -34,8 +34,8 @@ class Options:
     half: str = ""
     """Settings of this half: tuning or held out; by default both."""
     remedies: bool = False
-    """Train every faulty setting again with the remedy of its first finding that has one, and compare
-    the validation losses."""
+    """Train each faulty setting again with the remedy of its first finding, if that is a setting, and
+    compare the validation losses."""
     out: Path | None = None
     """Write the findings of every run to this JSON file."""
 

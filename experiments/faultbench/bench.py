@@ -43,11 +43,9 @@ class Outcome(NamedTuple):
 
     @property
     def remedy(self) -> Mapping[str, Any]:
-        """The options of the first finding that has some, except those that change the list."""
-        able = (
-            each.changes for each in self.findings if each.changes and not {*each.changes} & SPLIT
-        )
-        return next(able, {})
+        """The options of the first alarm; empty if it has none, or they change the list."""
+        first = next((each.changes for each in self.findings if each.grade != "note"), {})
+        return {} if {*first} & SPLIT else first
 
     @property
     def alarms(self) -> list[str]:

@@ -12,6 +12,7 @@ from mmjax.diagnostics.tables import Gradient
 # std at the first activation layer over that at the last, or the inverse
 MAX_GRADIENT_SPREAD, FAILED_SPREAD = 10.0, 1_000.0
 DEAD_SHARES = (0.1, 0.5)  # of a layer's units: up to the first a note, above the second a fault
+HEALTHY_GAIN = 1.7  # the lecture's is 5/3
 MIN_RANK = 1.5  # directions that the outputs of a layer use
 
 
@@ -55,13 +56,12 @@ def activations(evidence: Evidence) -> Iterator[Finding]:
         kind = activation_name(row.name)
         where = f"layer {row.layer} ({row.name})"
         if row.dead:
-            remedy = "a smaller gain, a lower learning rate, or an activation such as gelu"
+            remedy = "smaller initial weights, or a lower learning rate"
             few, most = (share * row.units for share in DEAD_SHARES)
             grade = "note" if row.dead <= few else "warning" if row.dead <= most else "fault"
             unit = f" of {row.units} units"
             yield Finding(
                 *("dead units", where, row.dead, 0, remedy, unit, grade),
-                changes={} if kind == "gelu" else {"activation": "gelu"},
             )
         limit = activation_of(row.name).max_saturation
         if not row.saturation <= limit + 2 * row.saturation_error:
@@ -100,4 +100,4 @@ def _unsaturated(evidence: Evidence, normalised: bool) -> dict[str, Any]:
         return {"learning_rate": float(f"{recipe.learning_rate / 10:.1g}")} if recipe else {}
     if getattr(model, "norm", "none") == "none":
         return {"norm": "batch"}
-    return {"norm_input": True}
+    return {"gain": 1.67} if getattr(model, "gain", 0.0) > HEALTHY_GAIN else {"norm_input": True}

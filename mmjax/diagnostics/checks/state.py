@@ -62,12 +62,14 @@ def running(evidence: Evidence) -> Iterator[Finding]:
     worst = max(gaps, key=lambda gap: gap.size)
     untouched = all(gap.untouched for gap in evidence.running)
     swapped = next((gap for gap in gaps if gap.other), None)
+    changes = {"momentum": 0.1}
     if untouched:
         symptom, grade = "running statistics never updated", "fault"
         remedy = "the statistics that apply returns with train=True, and a momentum of 0.1"
     elif swapped:
         symptom, grade, worst = "running statistics of another layer", "fault", swapped
         remedy = f"the statistics at their own layer: these are those of {swapped.other}"
+        changes = {}
     else:
         symptom, grade = "running statistics off", "warning"
         remedy = "a momentum of 0.1, --calibrate, or a larger batch"
@@ -78,7 +80,7 @@ def running(evidence: Evidence) -> Iterator[Finding]:
         MAX_GAP,
         remedy,
         grade=grade,
-        changes={} if swapped else {"momentum": 0.1},
+        changes=changes,
     )
 
 

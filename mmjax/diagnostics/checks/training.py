@@ -54,9 +54,9 @@ def start(evidence: Evidence) -> Iterator[Finding]:
             f"first batch; equally likely tokens have ln({model.vocab_size})",
             initial,
             limit,
-            "smaller weights and biases of the last layer: --output-gamma 0.1",
+            "smaller weights and biases of the last layer",
             " nats",
-            changes={"output_gamma": 0.1},
+            changes={"output_gamma": 0.1} if getattr(model, "output_gamma", 0.0) > 0.1 else {},
         )
 
 
