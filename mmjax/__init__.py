@@ -38,13 +38,13 @@ from mmjax import (
     models,
     train,
 )
-from mmjax.counting import kneser_ney, mixture
+from mmjax.counting import kneser_ney
 from mmjax.data import corpus, vocab
 from mmjax.data.vocab import Vocab
 from mmjax.errors import InputError
 from mmjax.generate import beam, conditions, sample
 from mmjax.model import Predictor
-from mmjax.models import bigram, folding, layers, lookup, mlp
+from mmjax.models import bigram, folding, layers, lookup, mixture, mlp
 from mmjax.runs import checkpoint, weights
 from mmjax.train import members
 from mmjax.version import __version__

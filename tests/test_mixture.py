@@ -24,9 +24,9 @@ from mmjax import (
     weights,
 )
 from mmjax.counting import fitting
-from mmjax.counting.mixture import Mixture
 from mmjax.evaluate import losses as losses_of
 from mmjax.model import Model, layer_names
+from mmjax.models.mixture import Mixture
 
 logits_of = jax.jit(Predictor.logits)
 SMALL = mlp.MLP(vocab_size=27, embedding_dim=3, hidden_size=13, hidden_layers=2)

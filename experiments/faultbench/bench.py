@@ -17,8 +17,8 @@ from experiments.faultbench.healthy import HEALTHY
 from mmjax import corpus, counts, diagnostics, evaluate, mlp, train
 from mmjax import data as datasets
 from mmjax.diagnostics import Finding, snapshot
-from mmjax.diagnostics.examine import examine
 from mmjax.runs import lists, outcome
+from mmjax.runs.examine import examine
 from mmjax.train import Recipe, TrainState, members
 from mmjax.train.loop import first_bad
 from mmjax.train.recipe import may_differ

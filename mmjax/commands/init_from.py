@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import jax
 
 from mmjax import train
-from mmjax.counting import mixture
 from mmjax.data.vocab import Vocab
 from mmjax.errors import require
 from mmjax.io.text import shown
 from mmjax.model import Predictor
+from mmjax.models import mixture
 from mmjax.models.mlp import MLP
 from mmjax.models.transfer import transferred
 from mmjax.runs import weights

@@ -10,9 +10,9 @@ from mmjax import counts, data, diagnostics, train
 from mmjax.data import corpus
 from mmjax.data.vocab import Vocab
 from mmjax.diagnostics import snapshot
-from mmjax.diagnostics.examine import before_training, examine
 from mmjax.model import Predictor
 from mmjax.runs import lists
+from mmjax.runs.examine import before_training, examine
 from mmjax.runs.layout import PARTS
 from mmjax.runs.reading import read_config, read_metrics, read_summary
 from mmjax.runs.result import BigramResult, RunResult

@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Integer
 
 from mmjax.counting import fitting, newton
-from mmjax.counting.mixture import mix
 from mmjax.data import corpus
 from mmjax.data.vocab import BOUNDARY
 from mmjax.model import Predictor
+from mmjax.models.mixture import mix
 
 SPREADS = (0.03, 0.1, 0.3, 1.0)
 MOST = 50_000  # examples to fit on; more take time and change nothing

@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Array, Float, Integer
 
 from mmjax.counting import newton
-from mmjax.counting.mixture import Mixture, Params
 from mmjax.data import corpus
 from mmjax.data.windows import require_known
 from mmjax.errors import require
@@ -16,6 +15,7 @@ from mmjax.evaluate.pieces import examples_of, pieces
 from mmjax.io import memory
 from mmjax.model import Predictor
 from mmjax.models import lookup
+from mmjax.models.mixture import Mixture, Params
 
 EM_STEPS = 1_000
 EM_GAIN = 1e-9  # EM ends when a step gains less than this many nats per character

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from mmjax.counting.mixture import LEAST, mix
+from mmjax.models.mixture import LEAST, mix
 
 STEPS = 12  # on the lecture's list the loss falls by less than 1e-6 after 8
 SCALES = (1.0, 0.3, 0.1, 0.02, 0.0)  # of a step, of which each position takes the best

@@ -32,7 +32,7 @@ class ListFigures(NamedTuple):
 
 
 def list_figures(
-    train: Integer[np.ndarray, "tokens"], val: Integer[np.ndarray, "tokens"]
+    train: Integer[np.ndarray, "tokens_train"], val: Integer[np.ndarray, "tokens_val"]
 ) -> ListFigures | None:
     """Return the figures of two parts, flat arrays as `corpus.encode` returns them.
 

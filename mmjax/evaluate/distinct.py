@@ -8,10 +8,10 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int, Integer
 
-from mmjax.counting import mixture
 from mmjax.data import context_table
 from mmjax.evaluate.pieces import chunk_size
 from mmjax.model import Predictor
+from mmjax.models import mixture
 
 
 def log_probs(

@@ -13,7 +13,6 @@ from mmjax import diagnostics, evaluate, train
 from mmjax.counting import smoothing, tree
 from mmjax.data import Dataset, corpus
 from mmjax.diagnostics import divergence, snapshot
-from mmjax.diagnostics.examine import before_training, examine
 from mmjax.errors import InputError
 from mmjax.evaluate import CountCheck
 from mmjax.evaluate.copies import copies
@@ -21,6 +20,7 @@ from mmjax.generate import sample
 from mmjax.generate.sample import Sample
 from mmjax.model import Model, Predictor, parameter_count
 from mmjax.runs.environment import environment
+from mmjax.runs.examine import before_training, examine
 from mmjax.runs.layout import finite
 from mmjax.runs.lists import Lists
 from mmjax.runs.lists import losses as losses_of

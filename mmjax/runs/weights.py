@@ -14,13 +14,13 @@ import jax
 import jax.numpy as jnp
 
 from mmjax.counting.kneser_ney import KneserNey
-from mmjax.counting.mixture import Mixture
 from mmjax.data.vocab import Vocab
 from mmjax.errors import require
 from mmjax.io import tensors
 from mmjax.model import Model, Predictor, named, require_model
 from mmjax.models import lookup
 from mmjax.models.bigram import Bigram
+from mmjax.models.mixture import Mixture
 from mmjax.models.mlp import MLP
 
 # The models that a file can name. Load a model of your own with `load(path, model=...)`.

@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from mmjax.diagnostics.checks.state import averaged, running
@@ -63,23 +63,37 @@ def start(evidence: Evidence) -> Iterator[Finding]:
 def updates(evidence: Evidence) -> Iterator[Finding]:
     """Find weights that change too little or too much in a step."""
     (low, high), (lowest, highest) = UPDATE_RATIOS, FAILED_RATIOS
-    for name, ratio in (evidence.update_ratios or {}).items():
-        grade = "warning" if lowest <= ratio <= highest else "fault"
-        if ratio == -math.inf:
-            remedy = "gradients for all weights: no stop_gradient, no mask, no zero in their way"
-            yield Finding("frozen weights", name, ratio, low, remedy, grade=grade)
-        elif not ratio >= low:
-            changes = _rate(evidence, 10)
-            remedy = "a higher learning rate"
-            yield Finding(
-                *("updates too small", name, ratio, low, remedy), grade=grade, changes=changes
-            )
-        elif ratio > high:
-            changes = _rate(evidence, 0.1)
-            remedy = "a lower learning rate"
-            yield Finding(
-                *("updates too large", name, ratio, high, remedy), grade=grade, changes=changes
-            )
+    ratios = evidence.update_ratios or {}
+    frozen = {name: ratio for name, ratio in ratios.items() if ratio == -math.inf}
+    # `not >=` lets a NaN count as too small.
+    small = {n: r for n, r in ratios.items() if n not in frozen and not r >= low}
+    large = {name: ratio for name, ratio in ratios.items() if ratio > high}
+    if frozen:
+        remedy = "gradients for all weights: no stop_gradient, no mask, no zero in their way"
+        where, figure = _worst(frozen, min)
+        yield Finding("frozen weights", where, figure, low, remedy, grade="fault")
+    if small:
+        where, figure = _worst(small, min)
+        grade = "warning" if figure >= lowest else "fault"
+        changes, remedy = _rate(evidence, 10), "a higher learning rate"
+        yield Finding(
+            *("updates too small", where, figure, low, remedy), grade=grade, changes=changes
+        )
+    if large:
+        where, figure = _worst(large, max)
+        grade = "warning" if figure <= highest else "fault"
+        changes, remedy = _rate(evidence, 0.1), "a lower learning rate"
+        yield Finding(
+            *("updates too large", where, figure, high, remedy), grade=grade, changes=changes
+        )
+
+
+def _worst(ratios: Mapping[str, float], worst: Callable[..., str]) -> tuple[str, float]:
+    """Return (the name with the worst ratio and how many others there are, the ratio)."""
+    name = worst(ratios, key=lambda name: ratios[name])
+    others = len(ratios) - 1
+    more = f" and {others} more weight {'matrix' if others == 1 else 'matrices'}" * bool(others)
+    return f"{name}{more}", ratios[name]
 
 
 def large_updates(evidence: Evidence) -> Iterator[Finding]:

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from mmjax.counting.kneser_ney import KneserNey
-from mmjax.counting.mixture import Mixture, components
 from mmjax.model import Predictor, named, parameter_count
 from mmjax.models.bigram import Bigram
 from mmjax.models.lookup import Table
+from mmjax.models.mixture import Mixture, components
 from mmjax.models.mlp import MLP
 from mmjax.report.playground.stored import size, stored
 

@@ -10,11 +10,11 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from mmjax.counting.mixture import components
 from mmjax.data.vocab import Vocab
 from mmjax.io import files
 from mmjax.io.text import shown as printable
 from mmjax.model import Predictor, parameter_count
+from mmjax.models.mixture import components
 from mmjax.models.mlp import MLP
 from mmjax.report.playground import listed as lists
 from mmjax.report.playground.models import LIMIT, Unfit, described, embedding

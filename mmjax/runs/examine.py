@@ -68,7 +68,7 @@ def examine(
         steps=figures.get("step_of_weights", figures["steps"]),
         counters=counters(state) if counted else None,
         learning_rates=[(record["step"], record["lr"]) for record in records],
-        gradient_norm=float(optax.global_norm(seen.batch.grads)),
+        gradient_norm=float(optax.tree.norm(seen.batch.grads)),
         non_finite=non_finite(state),
         dtypes=sorted({str(leaf.dtype) for leaf in jax.tree.leaves(state.params)}),
         running=running.gaps(predictor.model, params, predictor.stats, contexts, key),
