@@ -14,7 +14,7 @@ from mmjax.cli.program import main
 from mmjax.errors import require
 from mmjax.io.text import Cell, Table
 from mmjax.report import drawing
-from mmjax.runs.reading import read_config, read_metrics, read_summary
+from mmjax.runs.reading import read_config, read_instruments, read_metrics, read_summary
 from mmjax.runs.seeds import curves
 
 
@@ -22,14 +22,16 @@ from mmjax.runs.seeds import curves
 class Options:
     """Compare the settings, final figures and losses of runs.
 
-    It shows the settings that differ and the final figures, and draws the losses in one picture.
+    It shows the settings that differ and the final figures, and draws the losses in one picture and
+    the instruments in another.
     """
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Compare these run folders of experiments.mlp, experiments.bigram or experiments.counting, two
     or more. The picture has the runs that were trained."""
     out: Path = Path("runs/compare.svg")
-    """Write the picture to this file, .svg or .png."""
+    """Write the picture of the losses to this file, .svg or .png; that of the instruments has
+    -instruments in its name."""
 
     def __post_init__(self):
         require(len(self.runs) > 1, "give two or more run folders to compare")
@@ -59,6 +61,11 @@ def program(options: Options) -> int:
     print(f"Final figures\n{Table(['', *runs], final)}\n")
     drawing.write_picture(plots.losses_compared(lines), options.out)
     print(options.out)
+    gauges = {label: measured for label, run in runs.items() if (measured := read_instruments(run))}
+    if gauges:
+        beside = options.out.with_stem(f"{options.out.stem}-instruments")
+        drawing.write_picture(plots.cockpit(gauges), beside)
+        print(beside)
     return 0
 
 

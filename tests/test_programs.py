@@ -27,7 +27,7 @@ from mmjax.train import loop
 from mmjax.train.loop import finite
 
 PICTURES = {
-    *("loss", "update_ratios", "saturation_over_time"),
+    *("instruments", "loss", "update_ratios", "saturation_over_time"),
     *("activations", "gradients", "weight_gradients", "saturation"),
     *("embedding", "predicted_against_counted", "bigram_table"),
 }
@@ -60,6 +60,7 @@ def test_mlp_leaves_a_whole_run_folder(mlp_run):
         "metrics.jsonl",
         "summary.json",
         "samples.txt",
+        "instruments.json",
         "model.safetensors",
         "report.html",
         "playground.html",
@@ -238,7 +239,7 @@ def test_each_of_several_seeds_is_its_own_single_run(monkeypatch, capsys, tmp_pa
     run(monkeypatch, capsys, "mlp", *options, "--out", out, "--seed", 4)
     assert {path.name for path in out.iterdir()} == {
         *("config.json", "metrics.jsonl", "summary.json", "samples.txt", "model.safetensors"),
-        "checkpoints",
+        *("checkpoints", "instruments.json"),
     }
     for figure in ("loss_train", "loss_val", "loss_test"):
         assert summary(out)[figure] == pytest.approx(members[1][figure], rel=1e-4)

@@ -69,8 +69,9 @@ class Folders:
             one.sync_metrics()
 
     def write(self, seed: int, result: RunResult) -> None:
-        """Write a seed's figures and samples."""
+        """Write a seed's figures, instruments and samples."""
         self.of_seed[seed].write_summary(result.figures)
+        self.of_seed[seed].write_instruments(result.gauges)
         self.of_seed[seed].write_samples(result.samples)
 
     def write_together(self, results: dict[int, RunResult]) -> list[seeds.Row]:

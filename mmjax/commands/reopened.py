@@ -10,6 +10,7 @@ from mmjax import counts, data, diagnostics, train
 from mmjax.data import corpus
 from mmjax.data.vocab import Vocab
 from mmjax.diagnostics import snapshot
+from mmjax.diagnostics.cockpit import cockpit
 from mmjax.model import Predictor
 from mmjax.runs import lists
 from mmjax.runs.examine import before_training, examine
@@ -66,10 +67,10 @@ def read_mlp(run: Path, predictor: Predictor, vocab: Vocab, names: Path | None) 
         first=before_training(model, recipe, saved["seed"], examples) if random else None,
         counted=False,
     )
-    findings = diagnostics.health(evidence)
     return RunResult(
         *(saved, figures, records, read_samples(run), predictor, vocab),
-        *(known.tokens, known.pairs, seen, findings),
+        *(known.tokens, known.pairs, seen),
+        *(diagnostics.health(evidence), cockpit(evidence)),
     )
 
 

@@ -4,6 +4,7 @@ The colours are those of Okabe and Ito, and cividis in heat maps: readers with a
 tell them apart.
 """
 
+from mmjax.plots.cockpit import cockpit
 from mmjax.plots.network import embedding, histograms, saturation
 from mmjax.plots.quiz import quiz_scores
 from mmjax.plots.search import option_effect, pareto_front
@@ -29,6 +30,7 @@ __all__ = [
     "COLOURS",
     "MOST_LABELS",
     "bigram_table",
+    "cockpit",
     "embedding",
     "histograms",
     "list_costs",

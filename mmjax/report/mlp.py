@@ -48,6 +48,12 @@ def of_mlp(result: RunResult) -> Report:
         findings=result.findings,
         sections=[
             Section(
+                "Instruments",
+                "What the findings look at. The green column is where a figure is healthy; "
+                "docs/diagnosis.md says how its ends were chosen.",
+                pictures=[*pictures.of_instruments(result.gauges)],
+            ),
+            Section(
                 "How it went",
                 "Losses are in nats per character. Unseen: names that do not occur in the training "
                 "part. Bigram + 1: counting letter pairs in the training part, every count + 1. "

@@ -8,6 +8,7 @@ import numpy as np
 from mmjax import diagnostics, plots
 from mmjax.counts import probabilities
 from mmjax.data.vocab import Vocab
+from mmjax.diagnostics.cockpit import Gauge
 from mmjax.diagnostics.record import activation_of
 from mmjax.diagnostics.snapshot import Snapshot
 from mmjax.models.activations import SATURATED
@@ -62,6 +63,17 @@ def of_training(
             plots.saturation_over_time(steps, saturations, limit=limit),
             "Percent of each layer's outputs on which the activation is flat and passes hardly any gradient: "
             f"for tanh, outputs beyond ±{SATURATED}. In a layer without a normalisation before it, saturation can grow.",
+        )
+
+
+def of_instruments(gauges: Sequence[Gauge]) -> Iterator[Picture]:
+    """Yield the picture of the cockpit, if there is a gauge."""
+    if gauges:
+        yield Picture(
+            "instruments",
+            plots.cockpit({"this run": gauges}),
+            "Each line is one instrument, with its name on the left and its figure on the right. A "
+            "point far outside the column is drawn at the edge of the picture.",
         )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from mmjax.data.vocab import Vocab
+from mmjax.diagnostics.cockpit import Gauge, saved
 from mmjax.errors import InputError, require
 from mmjax.io import files
 from mmjax.io.text import shown
@@ -17,6 +18,7 @@ from mmjax.runs import weights
 from mmjax.runs.layout import (
     CONFIG,
     FIGURES,
+    INSTRUMENTS,
     LOSSES,
     MEMBER,
     METRICS,
@@ -94,7 +96,8 @@ class RunFolder:
         checkpoints.clear()
         files.write(path / METRICS, "")
         pages = (REPORT, PLAYGROUND)
-        results = ("*.safetensors", SUMMARY, SAMPLES, *pages, LOSSES, f"{FIGURES}/*.svg")
+        kept = (SUMMARY, SAMPLES, INSTRUMENTS)
+        results = ("*.safetensors", *kept, *pages, LOSSES, f"{FIGURES}/*.svg")
         members = [f"{MEMBER}*/{name}" for name in (*results, CONFIG, METRICS)]
         for old in [file for pattern in (*results, *members) for file in path.glob(pattern)]:
             old.unlink()
@@ -164,6 +167,10 @@ class RunFolder:
     def write_summary(self, figures: Mapping[str, Any]) -> None:
         """Write the final figures."""
         self.write_json(SUMMARY, figures)
+
+    def write_instruments(self, gauges: Sequence[Gauge]) -> None:
+        """Write the instruments."""
+        self.write_json(INSTRUMENTS, saved(gauges))
 
     def contents(self) -> str:
         """Return the folder and the names of its files, for a closing line."""

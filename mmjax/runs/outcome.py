@@ -13,6 +13,7 @@ from mmjax import diagnostics, evaluate, train
 from mmjax.counting import smoothing, tree
 from mmjax.data import Dataset, corpus
 from mmjax.diagnostics import divergence, snapshot
+from mmjax.diagnostics.cockpit import cockpit
 from mmjax.errors import InputError
 from mmjax.evaluate import CountCheck
 from mmjax.evaluate.copies import copies
@@ -133,13 +134,12 @@ def result_of(
     first = None
     if not settings.get("init_from"):
         first = before_training(predictor.model, trained.recipe, settings["seed"], examples)
-    findings = diagnostics.health(
-        examine(
-            *(predictor, trained.recipe, trained.state, examples),
-            *(lists.tokens, seen, records, figures),
-            first=first,
-        )
+    evidence = examine(
+        *(predictor, trained.recipe, trained.state, examples),
+        *(lists.tokens, seen, records, figures),
+        first=first,
     )
+    findings, gauges = diagnostics.health(evidence), cockpit(evidence)
     figures["findings"] = [
         f"{finding.grade}: {finding.symptom}, {finding.where}" for finding in findings
     ]
@@ -155,6 +155,7 @@ def result_of(
         lists.pairs,
         seen,
         findings,
+        gauges,
     )
 
 

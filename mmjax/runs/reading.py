@@ -4,10 +4,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmjax.diagnostics.cockpit import Gauge, loaded
 from mmjax.errors import InputError, said
 from mmjax.io import files
 from mmjax.io.json import parsed, read_object
-from mmjax.runs.layout import CONFIG, INTERRUPTED, MEMBER, METRICS, MODEL, PARTS, SUMMARY
+from mmjax.runs.layout import (
+    CONFIG,
+    INSTRUMENTS,
+    INTERRUPTED,
+    MEMBER,
+    METRICS,
+    MODEL,
+    PARTS,
+    SUMMARY,
+)
 
 # Types of the entries in a run's files. Every other entry is a figure, which may be None.
 CONFIG_KINDS = {
@@ -75,6 +85,24 @@ def read_summary(path: Path, needed: Sequence[str] = ()) -> dict[str, Any]:
     Raises `InputError` if they cannot be read, or a needed one is missing.
     """
     return _read_json(path / SUMMARY, needed, SUMMARY_KINDS)
+
+
+def read_instruments(path: Path) -> list[Gauge]:
+    """Return the instruments of a run; none if it has not measured any.
+
+    Raises `InputError` if they cannot be read.
+    """
+
+    def check(content: dict[str, Any]) -> None:
+        for name, numbers in content.items():
+            if not isinstance(numbers, list) or len(numbers) != 3:
+                raise ValueError(f"{name} is {numbers!r}")
+            value, low, high = numbers
+            if not (isinstance(value, int | float | None) and float(low) < float(high)):
+                raise ValueError(f"{name} is {numbers!r}")
+
+    path = path / INSTRUMENTS
+    return loaded(read_object(path, check)) if path.exists() else []
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from mmjax import counts, evaluate
 from mmjax.data.corpus import BOUNDARY
 from mmjax.data.vocab import Vocab
 from mmjax.diagnostics import Finding
+from mmjax.diagnostics.cockpit import Gauge
 from mmjax.diagnostics.snapshot import Snapshot
 from mmjax.model import Predictor
 from mmjax.runs.lists import Lists
@@ -58,6 +59,8 @@ class RunResult(Result):
     """Counted pairs of each part."""
     seen: Snapshot
     findings: Sequence[Finding]
+    gauges: Sequence[Gauge]
+    """The instruments, the farthest from healthy first."""
 
     def losses(self) -> list[Loss]:
         """Return the losses of each part of the list."""
