@@ -29,10 +29,10 @@ FAULTS = (
         *("learning rate falls after 10 steps", HELD_OUT, ("early drop",)),
         recipe={"drop_step": 10, "drop_factor": 0.001},
     ),
-    Case("gradients cut to 0.001", HELD_OUT, ("clipped gradients",), recipe={"clip_norm": 0.001}),
+    Case("gradients clipped to 0.001", HELD_OUT, ("clipped gradients",), recipe={"clip_norm": 0.001}),
     Case("weight decay 1", TUNING, ("strong weight decay",), recipe=FAST | {"weight_decay": 1.0}),
     Case(
-        "average that keeps the start",
+        "weight average that keeps the start",
         TUNING,
         ("average that lags",),
         recipe={"ema_decay": 0.99999},
@@ -83,8 +83,8 @@ FAULTS = (
         wrap=inject.freezing(inject.frozen_embedding),
     ),
     # BatchNorm.
-    Case("momentum 0", TUNING, STATISTICS[:1], model={"momentum": 0.0}),
-    Case("momentum 1", HELD_OUT, STATISTICS[1:], model={"momentum": 1.0}),
+    Case("BatchNorm momentum 0", TUNING, STATISTICS[:1], model={"momentum": 0.0}),
+    Case("BatchNorm momentum 1", HELD_OUT, STATISTICS[1:], model={"momentum": 1.0}),
     Case("batch of 2", TUNING, ("small batch",), recipe={"batch_size": 2}),
     Case(
         *("evaluation in training mode", TUNING, ("evaluation in training mode",)),
@@ -113,7 +113,7 @@ FAULTS = (
         resume=inject.fresh_optimizer,
     ),
     Case(
-        *("schedule off by 1,000", HELD_OUT, ("schedule out of step",)),
+        *("schedule 1,000 steps ahead", HELD_OUT, ("schedule out of step",)),
         recipe={"drop_step": 1_000},
         start=inject.late_by(1_000),
     ),
@@ -124,14 +124,14 @@ FAULTS = (
         *("contexts reversed", HELD_OUT, ("contexts reversed",)),
         read=inject.misread(inject.reverse),
     ),
-    Case("boundaries dropped", TUNING, ("missing token",), read=inject.without_boundaries),
+    Case("names without boundaries", TUNING, ("missing token",), read=inject.without_boundaries),
     Case(
         *("half of the targets random", TUNING, ("noise in training",)),
         read=inject.misread(inject.noise_targets(0.5, 27)),
     ),
     Case("dropout 0.9", HELD_OUT, ("strong dropout", "noise in training"), model={"dropout": 0.9}),
     Case(
-        "contexts of noise", HELD_OUT, ("strong noise", "noise in training"), recipe={"noise": 1.0}
+        "contexts replaced by noise", HELD_OUT, ("strong noise", "noise in training"), recipe={"noise": 1.0}
     ),
     Case(
         *("the same batch in every step", HELD_OUT, ("few examples in the batches",)),

@@ -12,7 +12,8 @@ from mmjax.diagnostics.probe import READINGS
 MIN_READING = 0.1  # nats by which another reading is better
 MAX_LEAK = 0.02  # share of the validation names, above what repeated names explain
 MIN_LOG_P = -9.0  # log10 of the probability of parts that differ as much
-MISSING_SHARE = 0.01  # of the targets: rarer tokens are not looked at
+# of the targets, and their number: rarer tokens are not looked at
+MISSING_SHARE, MISSING_COUNT = 0.01, 20
 MAX_MISSING = 0.1  # predicted share over observed share
 SIGMAS = 5  # standard errors of a share
 
@@ -47,7 +48,8 @@ def missing_tokens(evidence: Evidence) -> Iterator[Finding]:
     if not evidence.probe.losses["as they are"] < _guessing(evidence):
         return
     observed, predicted = evidence.probe.observed, evidence.probe.predicted
-    common = np.flatnonzero(observed > MISSING_SHARE)
+    least = max(MISSING_SHARE, MISSING_COUNT / evidence.probe.examples)
+    common = np.flatnonzero(observed > least)
     if not len(common):
         return
     worst = common[np.argmin(predicted[common] / observed[common])]
