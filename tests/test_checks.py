@@ -332,6 +332,28 @@ def test_a_learning_rate_is_advised_by_the_update_ratios():
     assert (found.symptom, found.changes) == ("updates too large", {"learning_rate": 0.2})
 
 
+def test_a_falling_schedule_may_begin_with_large_updates():
+    ratios = dict.fromkeys("ab", -1.8)
+    falling = recipe_of(schedule="linear")
+    assert symptoms(recipe=RECIPE, update_ratios=ratios) == ["updates too large"]
+    assert symptoms(recipe=falling, update_ratios=ratios) == []
+
+
+def test_a_warm_up_is_compared_with_the_steps_that_were_trained():
+    """Not with the step of the best weights, from which early stopping took them."""
+    trained = {"recipe": recipe_of(warmup_steps=100), "learning_rates": [(300, 0.1)]}
+    assert symptoms(**trained, steps=120) == []
+
+
+def test_a_rare_token_may_be_missing(tokens):
+    """In few examples a token of one percent occurs once, by chance."""
+    letters = tokens[tokens != 0]
+    seen = probe(counted(letters[:-1], letters[1:]), tokens[:60])
+    assert seen is not None
+    assert seen.observed[0] > 0.1
+    assert symptoms(probe=seen, steps=1_000) == []
+
+
 def test_frozen_weights_have_updates_of_0():
     found = symptoms(update_ratios={"embedding": -math.inf, "input.weight": -3.0})
     assert found == ["frozen weights"]

@@ -29,7 +29,9 @@ FAULTS = (
         *("learning rate falls after 10 steps", HELD_OUT, ("early drop",)),
         recipe={"drop_step": 10, "drop_factor": 0.001},
     ),
-    Case("gradients clipped to 0.001", HELD_OUT, ("clipped gradients",), recipe={"clip_norm": 0.001}),
+    Case(
+        "gradients clipped to 0.001", HELD_OUT, ("clipped gradients",), recipe={"clip_norm": 0.001}
+    ),
     Case("weight decay 1", TUNING, ("strong weight decay",), recipe=FAST | {"weight_decay": 1.0}),
     Case(
         "weight average that keeps the start",
@@ -131,7 +133,10 @@ FAULTS = (
     ),
     Case("dropout 0.9", HELD_OUT, ("strong dropout", "noise in training"), model={"dropout": 0.9}),
     Case(
-        "contexts replaced by noise", HELD_OUT, ("strong noise", "noise in training"), recipe={"noise": 1.0}
+        "contexts replaced by noise",
+        HELD_OUT,
+        ("strong noise", "noise in training"),
+        recipe={"noise": 1.0},
     ),
     Case(
         *("the same batch in every step", HELD_OUT, ("few examples in the batches",)),

@@ -53,7 +53,9 @@ def randomness(evidence: Evidence) -> Iterator[Finding]:
 
 def schedule(evidence: Evidence) -> Iterator[Finding]:
     """Find a learning rate that does not rise in time, or falls too early."""
-    recipe, steps = evidence.recipe, evidence.steps
+    recipe, rates = evidence.recipe, evidence.learning_rates
+    # The weights may be those of an earlier step, if the run stopped early.
+    steps = max((step for step, _ in rates), default=evidence.steps)
     if not recipe or not steps:
         return
     if recipe.warmup_steps > steps / 2:
@@ -61,7 +63,6 @@ def schedule(evidence: Evidence) -> Iterator[Finding]:
         share = recipe.warmup_steps / steps
         yield _finding("long warm-up", where, share, 0.5, warmup_steps=steps // 10)
         return
-    rates = evidence.learning_rates
     early = [rate for step, rate in rates if step <= recipe.steps / 2]
     if early and min(early) < LEFT_RATE * recipe.learning_rate and not recipe.warmup_steps:
         where = "learning rate in the first half of the run, over the highest"

@@ -97,7 +97,12 @@ def _worst(ratios: Mapping[str, float], worst: Callable[..., str]) -> tuple[str,
 
 
 def large_updates(evidence: Evidence) -> Iterator[Finding]:
-    """Find a step that changes most weights a lot, though none by too much."""
+    """Find a step that changes most weights a lot, though none by too much.
+
+    A schedule that falls to 0 may begin with such steps.
+    """
+    if evidence.recipe and evidence.recipe.schedule not in ("step", "constant"):
+        return
     ratios = [*(evidence.update_ratios or {}).values()]
     middle = _median(evidence)
     if middle > MAX_MEDIAN and not any(ratio > UPDATE_RATIOS[1] for ratio in ratios):
