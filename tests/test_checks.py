@@ -132,6 +132,8 @@ def test_a_model_worse_than_guessing_tells_nothing_of_its_reading(tokens):
     assert seen is not None
     worse = seen._replace(losses={name: loss + 9 for name, loss in seen.losses.items()})
     assert symptoms(probe=worse) == []
+    assert symptoms(probe=seen) == ["targets one later"]
+    assert symptoms(probe=seen._replace(examples=199)) == []
 
 
 def test_reversed_contexts_are_recognised(tokens):

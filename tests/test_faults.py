@@ -129,5 +129,6 @@ def test_a_remedy_that_helps_is_told_with_its_command(tmp_path, monkeypatch, cap
     before = float(re.findall(r"as it was +(\d\.\d+)", trials)[0])
     after = float(re.findall(r"(\d\.\d+) +helps", row)[0])
     assert after < before - 0.3
-    assert "python -m experiments.mlp --names" in trials.splitlines()[-1]
+    # Another test may have named the command mmjax.
+    assert re.match(r"  (python -m experiments.mlp --names|mmjax train) ", trials.splitlines()[-1])
     assert run(monkeypatch, capsys, "diagnose", out, "--try", "--try-steps", 1)[0] == 2

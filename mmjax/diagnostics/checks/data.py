@@ -10,6 +10,7 @@ from mmjax.diagnostics.finding import Finding
 from mmjax.diagnostics.probe import READINGS
 
 MIN_READING = 0.1  # nats by which another reading is better
+MIN_EXAMPLES = 200  # with fewer, another reading may be better by chance
 MAX_LEAK = 0.02  # share of the validation names, above what repeated names explain
 MIN_LOG_P = -9.0  # log10 of the probability of parts that differ as much
 # of the targets, and their number: rarer tokens are not looked at
@@ -23,7 +24,7 @@ def readings(evidence: Evidence) -> Iterator[Finding]:
 
     The model must have learned the other way: its loss must be below that of guessing.
     """
-    if not evidence.probe:
+    if not evidence.probe or evidence.probe.examples < MIN_EXAMPLES:
         return
     own, *others = evidence.probe.losses.items()
     name, loss = min(others, key=lambda item: item[1])
