@@ -95,6 +95,12 @@ def test_markers_lie_by_their_bands_and_at_the_edge_beyond():
     assert len(two) == 0
 
 
+def test_any_number_of_runs_is_drawn():
+    runs = {f"run {i}": [Gauge("a", i / 10, 0.0, 1.0)] for i in range(11)}
+    figure = plots.cockpit(runs)
+    assert [each.get_label() for each in figure.axes[0].collections] == list(runs)
+
+
 @pytest.mark.slow
 def test_compare_draws_the_instruments_of_two_runs(tmp_path, monkeypatch, capsys):
     names = ROOT / "data/names.txt"

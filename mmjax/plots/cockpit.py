@@ -31,7 +31,7 @@ def cockpit(runs: Mapping[str, Sequence[Gauge]]) -> Plot:
         axes.scatter(
             at,
             [place[gauge.name] for gauge in known],
-            color=COLOURS[0 if i == 0 else i + 2],
+            color=COLOURS[(i and i + 2) % len(COLOURS)],
             marker=MARKERS[i % len(MARKERS)],
             s=36,
             zorder=3,
