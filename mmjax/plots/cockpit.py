@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from mmjax.diagnostics.cockpit import Gauge
-from mmjax.plots.style import COLOURS, Plot, entitle, explain, new_figure
+from mmjax.plots.style import COLOURS, Plot, entitle, explain, literal, new_figure
 
 REACH = 1.0  # widths of the band that are drawn on each side of it
 MARKERS = ("o", "D", "s", "^")
@@ -35,7 +35,7 @@ def cockpit(runs: Mapping[str, Sequence[Gauge]]) -> Plot:
             marker=MARKERS[i % len(MARKERS)],
             s=36,
             zorder=3,
-            label=label,
+            label=literal(label),
         )
     for name, i in place.items():
         axes.text(-REACH, i - 0.34, name, ha="left", va="center", fontsize=9)
