@@ -9,6 +9,7 @@ import pytest
 
 from mmjax import Vocab, bigram, mlp, plots, report
 from mmjax.diagnostics import Finding
+from mmjax.diagnostics.finding import PICTURES
 from mmjax.io.text import Table
 from mmjax.model import parameter_count
 from mmjax.report import comparison, drawing, pictures
@@ -127,6 +128,15 @@ def test_a_screen_reader_finds_its_way():
     assert page.count("<table") == page.count("<caption>")
     assert page.count('role="img" aria-label="') == page.count("<svg ") == 2
     assert page.count('<svg aria-hidden="true"') == 2
+
+
+def test_a_finding_links_to_its_picture_where_the_page_has_it(monkeypatch):
+    slow = Finding("slow learning", "training", 1.0, 2.0, "more steps")
+    assert slow.picture == "loss"
+    assert "Picture</a>" not in render(findings=[slow])
+    monkeypatch.setitem(PICTURES, "slow learning", "two")
+    assert '<a href="#two">Picture</a>' in render(findings=[slow])
+    assert '<h3 id="two">' in render(findings=[slow])
 
 
 def test_a_healthy_run_says_so():
