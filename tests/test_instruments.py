@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from mmjax import InputError, diagnostics, mlp
+from mmjax import InputError, diagnostics, mlp, train
 from mmjax.data import Batch
+from mmjax.diagnostics.coordinates import moved, slopes
 from mmjax.diagnostics.curvature import batch_loss, sharpness, step_reach
 from mmjax.diagnostics.noise import gradient_noise
 from mmjax.diagnostics.rank import effective_rank, effective_ranks
+from mmjax.diagnostics.slices import loss_slice, random_direction
 
 NORMS = ("batch", "none")
 
@@ -146,3 +148,72 @@ def test_every_activation_layer_has_a_rank():
     ranks = effective_ranks(model, outputs)
     assert [*ranks] == ["input.tanh", "hidden.0.tanh"]
     assert 1 < ranks["hidden.0.tanh"] <= 3
+
+
+@pytest.mark.slow
+def test_a_direction_has_the_norms_of_the_units_and_moves_no_vector():
+    _, params, _ = small("batch")
+    direction = random_direction(params, jax.random.key(2))
+    for leaf, own in zip(jax.tree.leaves(params), jax.tree.leaves(direction), strict=True):
+        assert leaf.shape == own.shape
+        if leaf.ndim == 2:
+            norms = [np.linalg.norm(np.asarray(x), axis=0) for x in (leaf, own)]
+            np.testing.assert_allclose(*norms, rtol=1e-5)
+            assert not np.allclose(leaf, own)
+        else:
+            assert not np.any(own)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("norm", NORMS)
+def test_a_slice_has_the_losses_at_its_points(norm):
+    model, params, stats = small(norm, dropout=0.2)
+    batch, key = batch_of(23), jax.random.key(1)
+    flat, unravel = ravel_pytree(params)
+    two = [random_direction(params, jax.random.key(i)) for i in (2, 3)]
+    steps = np.random.default_rng(0).normal(size=(11, 2)).astype(np.float32)
+    found = loss_slice(model, params, stats, batch, two, jnp.asarray(steps), key)
+    loss = batch_loss(model, stats, batch, key)
+    along = [np.asarray(ravel_pytree(direction)[0]) for direction in two]
+    for value, (a, b) in zip(np.asarray(found), steps, strict=True):
+        there = unravel(jnp.asarray(np.asarray(flat) + a * along[0] + b * along[1]))
+        assert value == pytest.approx(float(loss(there)), rel=1e-4)
+
+
+@pytest.mark.slow
+def test_the_bend_of_a_slice_is_the_hessian_along_it():
+    model, params, stats = small("none")
+    batch = batch_of(23)
+    flat, unravel = ravel_pytree(params)
+    direction = random_direction(params, jax.random.key(2))
+    along = ravel_pytree(direction)[0]
+    loss = batch_loss(model, stats, batch, None)
+    bend = along @ jax.hessian(lambda x: loss(unravel(x)))(flat) @ along
+    h = 0.05
+    offsets = jnp.asarray([[-h], [0.0], [h]])
+    low, middle, high = loss_slice(model, params, stats, batch, [direction], offsets)
+    assert float(high - 2 * middle + low) / h**2 == pytest.approx(float(bend), rel=0.05)
+
+
+@pytest.mark.slow
+def test_the_coordinate_check_is_the_change_of_the_recorded_outputs():
+    tokens = jnp.asarray(np.random.default_rng(0).integers(0, 7, 401).astype(np.uint8))
+    contexts = batch_of(13).contexts
+    recipe, key = train.Recipe(steps=4, batch_size=11), jax.random.key(0)
+    changes = []
+    for width in (5, 23):
+        model = mlp.MLP(7, 2, 3, widths=(width, width))
+        found = moved(model, recipe, key, tokens, contexts)
+        params, stats = model.init(jax.random.split(key)[0])
+        state, _ = train.run(model, recipe, key, tokens)
+        outputs = [
+            diagnostics.record(model, p, s, contexts, train=True)[1]
+            for p, s in ((params, stats), (state.params, state.stats))
+        ]
+        for name, value in found.items():
+            change = np.asarray(outputs[1][name], float) - np.asarray(outputs[0][name], float)
+            assert value == pytest.approx(np.sqrt((change**2).mean()), rel=1e-4)
+        changes.append(found)
+    for name, slope in slopes((5, 23), changes).items():
+        rise = np.log(changes[1][name] / changes[0][name])
+        assert slope == pytest.approx(rise / np.log(23 / 5), rel=1e-6)

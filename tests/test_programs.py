@@ -330,7 +330,7 @@ def test_compare_shows_what_differs(mlp_run, monkeypatch, capsys, tmp_path, name
     assert "out" not in rows
     rows = {line.split()[0]: line.split()[1:] for line in figures.splitlines()[2:]}
     assert rows["loss_val"] == [f"{summary(run)['loss_val']:.4f}" for run in (mlp_run[0], other)]
-    assert written == str(picture)
+    assert written.splitlines() == [str(picture), str(picture.with_stem("both-instruments"))]
     assert ">other</text>" in picture.read_text()
     status, _, err = run(
         monkeypatch, capsys, "compare", mlp_run[0], other, "--out", tmp_path / "a.png"
