@@ -189,7 +189,7 @@ def test_the_bend_of_a_slice_is_the_hessian_along_it():
     along = ravel_pytree(direction)[0]
     loss = batch_loss(model, stats, batch, None)
     bend = along @ jax.hessian(lambda x: loss(unravel(x)))(flat) @ along
-    h = 0.05
+    h = 0.02
     offsets = jnp.asarray([[-h], [0.0], [h]])
     low, middle, high = loss_slice(model, params, stats, batch, [direction], offsets)
     assert float(high - 2 * middle + low) / h**2 == pytest.approx(float(bend), rel=0.05)
