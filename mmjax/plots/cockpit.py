@@ -38,11 +38,11 @@ def cockpit(runs: Mapping[str, Sequence[Gauge]]) -> Plot:
             label=literal(label),
         )
     for name, i in place.items():
-        axes.text(-REACH, i - 0.34, name, ha="left", va="center", fontsize=9)
+        axes.text(-REACH, i - 0.34, name, ha="left", va="center", fontsize=10)
     if len(runs) == 1:
         for gauge in next(iter(runs.values())):
             text, at = f"{round(gauge.value, 3):.3g}", place[gauge.name] - 0.34
-            axes.text(1 + REACH, at, text, ha="right", va="center", fontsize=9)
+            axes.text(1 + REACH, at, text, ha="right", va="center", fontsize=10)
     for i in range(len(names)):
         axes.axhline(i, color="#999999", linewidth=0.6, zorder=1)
     axes.set_xlim(-REACH - 0.05, 1 + REACH + 0.05)
