@@ -42,7 +42,7 @@ def test_runs_are_counted_by_their_first_two_alarms():
         [finding("x", "note")],
         [],
     ]
-    outcomes = [Outcome(i, each, 2.0, 2.5) for i, each in enumerate(found)]
+    outcomes = [Outcome(i, each, 2.0) for i, each in enumerate(found)]
     assert bench.tally([(case, outcomes)]) == (5, 3, 2)
     assert [each.alarms[:1] for each in outcomes] == [["x"], ["a"], ["a"], [], []]
 
@@ -56,7 +56,7 @@ def test_the_remedy_is_that_of_the_first_alarm_if_it_is_a_setting():
         ([of_list, alarm], {}),
         ([finding("c", "fault"), alarm], {}),
     ):
-        assert Outcome(0, findings, 2.0, 2.5).remedy == remedy
+        assert Outcome(0, findings, 2.0).remedy == remedy
 
 
 def test_a_finite_loss_is_better_than_one_that_is_not():

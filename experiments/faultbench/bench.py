@@ -14,7 +14,7 @@ from experiments.bench.lists import names_of
 from experiments.faultbench.case import Case, Parts, unchanged
 from experiments.faultbench.faults import FAULTS
 from experiments.faultbench.healthy import HEALTHY
-from mmjax import corpus, counts, diagnostics, evaluate, mlp, train
+from mmjax import corpus, diagnostics, evaluate, mlp, train
 from mmjax import data as datasets
 from mmjax.diagnostics import Finding, snapshot
 from mmjax.runs import lists, outcome
@@ -38,8 +38,6 @@ class Outcome(NamedTuple):
     seed: int
     findings: list[Finding]
     loss_val: float
-    counted_val: float
-    """Validation loss of counted pairs, with 1 added to every count."""
 
     @property
     def remedy(self) -> Mapping[str, Any]:
@@ -133,15 +131,12 @@ def run(case: Case, seeds: Sequence[int], shipped: str) -> Iterator[Outcome]:
                 if recipe.early_stopping:
                     predictor = train.predictor(used, one.state)
                     one.best = min(one.best, evaluate.loss(predictor, parts["val"]))
-    counted = counts.pair_nll(
-        *(counts.pairs(parts[part], model.vocab_size) for part in ("val", "train")), smoothing=1
-    )
     smoothed = outcome.counted_losses(
         lists.Lists([], listed.vocab, dict(parts), {}), model.block_size
     )
     for seed, one, start in zip(seeds, runs, starts, strict=True):
         one.state = case.end(one.state)
-        yield _examined(one, seed, start, used, model, recipe, examples, parts, counted, smoothed)
+        yield _examined(one, seed, start, used, model, recipe, examples, parts, smoothed)
 
 
 def _each(change: Any, states: TrainState) -> TrainState:
@@ -186,7 +181,6 @@ def _examined(
     recipe: Recipe,
     examples: Any,
     parts: Parts,
-    counted: float,
     smoothed: Mapping[str, float],
 ) -> Outcome:
     state: Any = one.state
@@ -206,7 +200,7 @@ def _examined(
         *(predictor, recipe, state, examples, parts, seen, one.records, figures), first=first
     )
     found = diagnostics.health(evidence._replace(model=model))
-    return Outcome(seed, found, min(losses["loss_val"], one.best), counted)
+    return Outcome(seed, found, min(losses["loss_val"], one.best))
 
 
 class Tally(NamedTuple):

@@ -12,11 +12,11 @@ from experiments.faultbench.bench import Outcome
 from experiments.faultbench.case import HELD_OUT, TUNING, Case
 from experiments.faultbench.faults import FAULTS
 from experiments.faultbench.healthy import HEALTHY
+from mmjax.commands.remedies import NOISE
 from mmjax.diagnostics.finding import option
 from mmjax.io.text import Table
 
 Found = Mapping[Case, Sequence[Outcome]]
-NOISE = 0.005  # nats: smaller differences of the validation loss are no help
 
 
 class Remedy(NamedTuple):

@@ -31,9 +31,7 @@ def readings(evidence: Evidence) -> Iterator[Finding]:
     if own[1] - loss > MIN_READING and loss < _guessing(evidence):
         yield Finding(
             name,
-            f"loss of the list as it is, minus that with {READINGS[name]} to predict"
-            if name.startswith("targets")
-            else f"loss of the list as it is, minus that with {READINGS[name]}",
+            f"loss of the list as it is, minus that of {READINGS[name]}",
             own[1] - loss,
             MIN_READING,
             "the same contexts and targets in training and in evaluation: corpus.windows makes both",

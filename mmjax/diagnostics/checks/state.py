@@ -98,7 +98,7 @@ def dependence(evidence: Evidence) -> Iterator[Finding]:
 
 
 def averaged(evidence: Evidence) -> Iterator[Finding]:
-    """Find averaged parameters that lag behind the last ones."""
+    """Find averaged parameters that are worse than the last ones."""
     last, own = evidence.unaveraged_loss_val, evidence.loss_val
     if last is not None and own is not None and own - last > MAX_LAG:
         yield Finding(
