@@ -30,6 +30,8 @@ class Options:
     """Look into this run folder of experiments.mlp or experiments.bigram."""
     names: Path | None = None
     """Use this list of names; by default the one that the model was trained on."""
+    instruments: bool = False
+    """Also measure the sharpness and the reach of a step (docs/instruments)."""
     tried: Annotated[bool, tyro.conf.arg(name="try")] = False
     """Try the remedy of each finding: train again from the start, for --try-steps, with and without it,
     and compare the validation losses."""
@@ -43,12 +45,13 @@ def program(options: Options) -> int:
     require(options.try_steps >= 2, f"--try-steps must be at least 2, not {options.try_steps}")
     predictor, vocab = weights.load(model_of(run))
     if isinstance(predictor.model, mlp.MLP):
-        result = read_mlp(run, predictor, vocab, options.names)
+        result = read_mlp(run, predictor, vocab, options.names, instruments=options.instruments)
         made = report.of_mlp(result)
     else:
         is_bigram = isinstance(predictor.model, bigram.Bigram)
         require(is_bigram, f"{run}: is no run of experiments.mlp or experiments.bigram; give one")
         require(not options.tried, f"{run}: is a bigram, for which there is nothing to try")
+        require(not options.instruments, f"{run}: is a bigram; leave out --instruments")
         result = read_bigram(run, predictor, vocab, options.names)
         made = report.of_bigram(result)
     tables = [table for section in made.sections[:-1] for table in section.tables.items()]

@@ -1,5 +1,6 @@
 """Metrics for `train.fit`: functions of a chunk, one record per member."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,8 +9,10 @@ import numpy as np
 from jaxtyping import Array, Integer
 
 from mmjax import diagnostics, evaluate, keys
+from mmjax.data import Dataset
+from mmjax.diagnostics import reading
 from mmjax.model import Model, layer_names
-from mmjax.train import Recipe, predictor, schedule_of
+from mmjax.train import Recipe, TrainState, predictor, schedule_of
 from mmjax.train.loop import Chunk, Metric, Record
 
 
@@ -42,19 +45,40 @@ def losses(recipe: Recipe) -> Metric:
 
 
 def update_ratios(chunk: Chunk) -> list[Record]:
-    """Return each weight matrix's mean log10(update / weights) over the chunk.
+    """Return log10(update / weights) of each weight matrix.
 
-    The records name it `update_ratio/NAME`.
+    It is the mean of log10(update) over the chunk, minus log10(weights) after it. The records name
+    it `update_ratio/NAME`.
 
-    This is a metric; it needs `observe=diagnostics.update_ratios` in `train.fit`.
+    This is a metric; it needs `observe=diagnostics.update_sizes` in `train.fit`.
     """
-    # jit sorts dictionaries by name; restore the order of the network.
-    names = diagnostics.weights(chunk.states[0].params)
-    means = {name: np.asarray(chunk.observed[name]).mean(axis=1) for name in names}
-    return [
-        {f"update_ratio/{name}": float(mean[i]) for name, mean in means.items()}
-        for i in range(len(chunk.states))
-    ]
+
+    def one(i: int, params: Any) -> Record:
+        ratios = {}
+        for name, weight in diagnostics.weights(params).items():
+            update = float(np.asarray(chunk.observed[name][i], np.float64).mean())
+            ratios[f"update_ratio/{name}"] = update - _log_norm(weight)
+        return ratios
+
+    return [one(i, state.params) for i, state in enumerate(chunk.states)]
+
+
+def _log_norm(x: Array) -> float:
+    norm = np.linalg.norm(np.asarray(x, np.float64))
+    return math.log10(norm) if norm else -math.inf
+
+
+def instruments(model: Model, recipe: Recipe, data: Dataset) -> Metric:
+    """Return the metric of a `diagnostics.reading`; the records name its figures `instrument/...`.
+
+    `data` is what training draws from. A reading takes as long as 20 to 40 steps.
+    """
+
+    def one(state: TrainState) -> Record:
+        seen = reading.read(model, recipe, state, data)
+        return {f"instrument/{name}": float(value) for name, value in seen._asdict().items()}
+
+    return lambda chunk: [one(state) for state in chunk.states]
 
 
 def saturations(model: Model, contexts: Integer[Array, "batch block_size"]) -> Metric:

@@ -69,7 +69,7 @@ def test_a_report_is_shown_whole_and_runs_nothing(browser, reports, program, wid
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert paper == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(22, 24, 27)")
     drawn = page.locator("figure svg")
-    assert drawn.count() == (11 if program == "mlp" else 3)
+    assert drawn.count() == (12 if program == "mlp" else 3)
     for i in range(drawn.count()):
         box = drawn.nth(i).bounding_box()
         assert 300 < box["width"] <= width - 32  # the page's margins

@@ -4,12 +4,13 @@ import json
 import math
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 from conftest import ROOT
 from programs import run
 
-from mmjax import InputError, diagnostics, mlp, plots
+from mmjax import InputError, diagnostics, mlp, plots, train
 from mmjax.diagnostics import Activation, Evidence, Gradient
 from mmjax.diagnostics.cockpit import Gauge, cockpit, loaded, saved
 from mmjax.runs.reading import read_instruments
@@ -43,6 +44,38 @@ def test_a_gauge_outside_its_band_is_that_of_a_finding():
             assert gauges
             assert any(gauge.outside > 0 for gauge in gauges) == is_outside
             assert bool(findings) == is_outside
+
+
+def test_the_sharpness_is_outside_beyond_the_edge_of_stability_of_sgd():
+    readings = [{"lr": 0.1, "sharpness": value, "step_reach": -0.9} for value in (5.0, 21.0, 22.0)]
+    for optimizer, names in (
+        ("sgd", ["sharpness : 2 / learning rate", "reach of a step"]),
+        ("adamw", ["reach of a step"]),
+    ):
+        evidence = Evidence(recipe=train.Recipe(optimizer=optimizer), readings=readings)
+        gauges = {gauge.name: gauge for gauge in cockpit(evidence)}
+        assert [*gauges] == names
+        assert gauges["reach of a step"].outside < 0
+    sharp = cockpit(Evidence(recipe=train.Recipe(), readings=readings))[0]
+    assert sharp.value == pytest.approx(1.05)
+    assert sharp.outside > 0
+
+
+@pytest.mark.slow
+def test_diagnose_reads_the_costly_instruments_when_asked(monkeypatch, capsys, tmp_path):
+    names = tmp_path / "names.txt"
+    names.write_text("\n".join(["ann", "bob", "cy", "dee", "eve", "fay", "gus", "hal"] * 5))
+    options = ("--names", names, "--steps", 20, "--no-report", "--hidden-size", 7)
+    for kind, known in (("lecture", True), ("fast", False)):
+        out = tmp_path / kind
+        with jax.numpy_dtype_promotion("standard"):  # nadamw raises a float to the power of an int
+            run(monkeypatch, capsys, "mlp", *options, "--out", out, "--recipe", kind)
+            plain = run(monkeypatch, capsys, "diagnose", out)[1]
+            asked = run(monkeypatch, capsys, "diagnose", out, "--instruments")[1]
+        assert "reach of a step" not in plain
+        # The state of another optimizer is not in the run folder, so its next step is unknown.
+        assert ("sharpness : 2 / learning rate" in asked) == known
+        assert ("reach of a step" in asked) == known
 
 
 def test_the_farthest_gauge_comes_first_and_one_without_a_number_before_it():

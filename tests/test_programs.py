@@ -29,7 +29,7 @@ from mmjax.train.loop import finite
 PICTURES = {
     *("instruments", "loss", "update_ratios", "saturation_over_time"),
     *("activations", "gradients", "weight_gradients", "saturation"),
-    *("embedding", "predicted_against_counted", "bigram_table"),
+    *("embedding_film", "embedding", "predicted_against_counted", "bigram_table"),
 }
 SMALL = ("--hidden-size", 13, "--hidden-layers", 2)
 NAMES = "ann\nbob\nZoë\nO'Neil\nann\nSt. Ives\nli-li\nbo\ncy\ndee\neve\nfay\n"
@@ -62,6 +62,7 @@ def test_mlp_leaves_a_whole_run_folder(mlp_run):
         "samples.txt",
         "instruments.json",
         "model.safetensors",
+        "embedding.safetensors",
         "report.html",
         "playground.html",
         "figures",
@@ -139,11 +140,14 @@ def test_diagnose_shows_the_lectures_tables_and_rebuilds_the_report(mlp_run, mon
     status, out, err = run(monkeypatch, capsys, "diagnose", folder)
     assert (status, err) == (0, "")
     assert (folder / "report.html").read_bytes() == written  # bitwise what training wrote
-    _, _, activations, gradients, weight_gradients, findings, drawn = out.rstrip().split("\n\n")
+    _, _, instruments, *tables, findings, drawn = out.rstrip().split("\n\n")
+    activations, gradients, weight_gradients = tables
+    gauges = json.loads((folder / "instruments.json").read_text())
+    assert all(name in instruments for name in gauges)
     assert {path.stem for path in (folder / "figures").iterdir()} == PICTURES
     assert all(name in drawn for name in PICTURES)
-    for tables in (activations, gradients):
-        assert [line.split()[0] for line in tables.splitlines()[2:]] == ["1", "4", "7", "10", "13"]
+    for table in (activations, gradients):
+        assert [line.split()[0] for line in table.splitlines()[2:]] == ["1", "4", "7", "10", "13"]
     assert len(weight_gradients.splitlines()) == 2 + 7
     assert "30 x 100" in weight_gradients
     assert "Note: saturated tanh, layer 1 (input.tanh)" in findings
@@ -239,7 +243,7 @@ def test_each_of_several_seeds_is_its_own_single_run(monkeypatch, capsys, tmp_pa
     run(monkeypatch, capsys, "mlp", *options, "--out", out, "--seed", 4)
     assert {path.name for path in out.iterdir()} == {
         *("config.json", "metrics.jsonl", "summary.json", "samples.txt", "model.safetensors"),
-        *("checkpoints", "instruments.json"),
+        *("checkpoints", "instruments.json", "embedding.safetensors"),
     }
     for figure in ("loss_train", "loss_val", "loss_test"):
         assert summary(out)[figure] == pytest.approx(members[1][figure], rel=1e-4)

@@ -28,7 +28,7 @@ from mmjax.train import loop
 
 TINY = ("--embedding-dim", 3, "--hidden-size", 7, "--hidden-layers", 2)
 RECIPES = {
-    "lecture": ("--drop-step", 170),
+    "lecture": ("--drop-step", 170, "--instruments"),
     "fast": ("--recipe", "fast", "--batch-size", 8, "--no-early-stopping"),
 }
 
@@ -55,7 +55,7 @@ def results(folder):
             saved = checkpoint.load(path)
             state = saved.state._replace(key=jax.random.key_data(saved.state.key))
             found[name] = [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(state)]
-        elif path.name in ("samples.txt", "model.safetensors"):
+        elif path.name in ("samples.txt", "model.safetensors", "embedding.safetensors"):
             found[name] = data
     return found
 

@@ -3,17 +3,19 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from mmjax import plots, report
 from mmjax.commands.playground import write_playground
 from mmjax.commands.train_options import Options
 from mmjax.data import corpus
 from mmjax.report import drawing
-from mmjax.runs import seeds
+from mmjax.runs import film, seeds
 from mmjax.runs.folder import RunFolder
 from mmjax.runs.layout import LOSSES, MEMBER
 from mmjax.runs.reading import read_metrics
 from mmjax.runs.result import RunResult
-from mmjax.train import Chunk
+from mmjax.train import Chunk, TrainState
 from mmjax.train.loop import Record, Sink
 
 
@@ -42,6 +44,10 @@ class Folders:
         if resumed is not None:
             for one in self.all:
                 one.cut_metrics(resumed)
+        self.films = {
+            seed: {} if resumed is None else film.read(one.path, resumed)
+            for seed, one in self.of_seed.items()
+        }
         self.records = {seed: read_metrics(one.path) for seed, one in self.of_seed.items()}
 
     def log(self, on_metrics: Callable[[Record], object] | None) -> Sink:
@@ -62,6 +68,22 @@ class Folders:
                 on_metrics(together)
 
         return sink
+
+    def film(self, chunk: int) -> Sink:
+        """Return the sink that keeps each seed's embedding at some steps."""
+
+        def sink(records: Sequence[Record], now: Chunk) -> None:
+            del records
+            if film.is_due(now.step, chunk):
+                self.keep(now.step, now.states)
+
+        return sink
+
+    def keep(self, step: int, states: Sequence[TrainState]) -> None:
+        """Add each seed's embedding to its film."""
+        for (seed, folder), state in zip(self.of_seed.items(), states, strict=True):
+            self.films[seed][step] = np.asarray(state.params.embedding)
+            film.write(folder.path, self.films[seed])
 
     def sync_metrics(self) -> None:
         """Sync all metrics to the disk."""

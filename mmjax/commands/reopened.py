@@ -5,14 +5,15 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from mmjax import counts, data, diagnostics, train
 from mmjax.data import corpus
 from mmjax.data.vocab import Vocab
-from mmjax.diagnostics import snapshot
+from mmjax.diagnostics import reading, snapshot
 from mmjax.diagnostics.cockpit import cockpit
 from mmjax.model import Predictor
-from mmjax.runs import lists
+from mmjax.runs import film, lists
 from mmjax.runs.examine import before_training, examine
 from mmjax.runs.layout import PARTS
 from mmjax.runs.reading import read_config, read_metrics, read_summary
@@ -38,9 +39,17 @@ MLP_FIGURES = (
 )
 
 
-def read_mlp(run: Path, predictor: Predictor, vocab: Vocab, names: Path | None) -> RunResult:
+def read_mlp(
+    run: Path,
+    predictor: Predictor,
+    vocab: Vocab,
+    names: Path | None,
+    *,
+    instruments: bool = False,
+) -> RunResult:
     """Return the result of an MLP's run, as its program had it at the end.
 
+    With `instruments`, the costly ones are read at its last state, if they were not during training.
     Raises `InputError` if a file is missing or unusable, or if the list is missing or has a
     character that the model does not know. Another list of the same characters is not detected.
     """
@@ -67,11 +76,26 @@ def read_mlp(run: Path, predictor: Predictor, vocab: Vocab, names: Path | None) 
         first=before_training(model, recipe, saved["seed"], examples) if random else None,
         counted=False,
     )
+    if instruments and not evidence.readings:
+        evidence = evidence._replace(readings=[_reading(predictor, recipe, state, examples)])
     return RunResult(
         *(saved, figures, records, read_samples(run), predictor, vocab),
         *(known.tokens, known.pairs, seen),
         *(diagnostics.health(evidence), cockpit(evidence)),
+        film.read(run, saved["steps"]),
     )
+
+
+def _reading(
+    predictor: Predictor, recipe: train.Recipe, state: train.TrainState, examples: data.Dataset
+) -> dict[str, float]:
+    """Return a reading of the last state, without its step where the optimizer's state is lost."""
+    seen = reading.read(predictor.model, recipe, state, examples)
+    figures = {name: float(value) for name, value in seen._asdict().items()}
+    figures["lr"] = float(np.asarray(train.schedule_of(recipe)(max(int(state.step) - 1, 0))))
+    if recipe.optimizer != "sgd":
+        del figures["step_reach"]
+    return figures
 
 
 def read_bigram(run: Path, predictor: Predictor, vocab: Vocab, names: Path | None) -> BigramResult:

@@ -23,7 +23,7 @@ from mmjax.runs.layout import plain
 from mmjax.runs.lists import Lists
 from mmjax.runs.rotation import Checkpoints
 from mmjax.runs.saver import Saver
-from mmjax.train import Best, Progress, Recipe, TrainState
+from mmjax.train import Best, Progress, Recipe, TrainState, members
 
 OnMetrics = Callable[[dict[str, float]], object]
 
@@ -86,7 +86,8 @@ def run(
         if source and not start:
             state = source.start(state, model)
         chunk = training.chunk_size(recipe, parameter_count(state.params))
-        measured = training.measured(model, recipe, state, examples, watch=options.watch)
+        seen = {"watch": options.watch, "instruments": options.instruments}
+        measured = training.measured(model, recipe, state, examples, **seen)
         validation = training.validation(model, recipe, known.tokens["val"], chunk)
         live = LiveNames(model, known.vocab, options.seed)
         with (
@@ -94,13 +95,18 @@ def run(
             progress_bar(recipe, start, live=live) as move_bar,
         ):
             if not start:
+                folders.keep(0, members.states(state))
                 saver.start(state, Progress.start(len(seeds)))
             fitted = train.fit(
                 *(model, recipe, state, examples),
                 chunk=chunk,
                 observe=measured.observe,
                 metrics=[*measured.metrics, validation],
-                sinks=[folders.log(on_metrics), best.sink, saver.sink, move_bar],
+                sinks=[
+                    folders.log(on_metrics),
+                    folders.film(chunk),
+                    *(best.sink, saver.sink, move_bar),
+                ],
                 stops=[best.stop, interruption.stop],
                 progress=start.progress if start else None,
                 reason=best.stop(),
@@ -117,7 +123,8 @@ def run(
             folders.of_seed[seed].write_model(trained.predictor, known.vocab)
             settings = plain(replace(options, seed=seed))
             results[seed] = outcome.result_of(
-                trained, known, examples, settings, folders.records[seed], counted
+                *(trained, known, examples, settings),
+                *(folders.records[seed], folders.films[seed], counted),
             )
             folders.write(seed, results[seed])
         closing.show(results, folders.write_together(results))

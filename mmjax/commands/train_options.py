@@ -77,6 +77,9 @@ class Options:
     show mean and standard deviation."""
     watch: bool = True
     """With --no-watch, do not record update ratios and saturation; training takes about 13 % less time."""
+    instruments: bool = False
+    """Also measure the sharpness, the reach of a step and the noise of gradients during training, once
+    for each line of metrics (docs/instruments)."""
     calibrate: bool = False
     """Recompute BatchNorm's statistics over the whole training part after training."""
     report: bool = option(True, free=True)

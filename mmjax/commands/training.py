@@ -63,19 +63,28 @@ class Measured(NamedTuple):
 
 
 def measured(
-    model: Model, recipe: Recipe, state: TrainState, data: Dataset, *, watch: bool
+    model: Model,
+    recipe: Recipe,
+    state: TrainState,
+    data: Dataset,
+    *,
+    watch: bool,
+    instruments: bool,
 ) -> Measured:
     """Return the measurements of a training run.
 
-    They are the losses of the batches and, with `watch`, update ratios and saturation.
+    They are the losses of the batches, with `watch` update ratios and saturation, and with
+    `instruments` the costly ones.
     """
-    losses = metrics.losses(recipe)
+    always = [metrics.losses(recipe)]
+    if instruments:
+        always.append(metrics.instruments(model, recipe, data))
     if not watch:
-        return Measured(None, [losses])
+        return Measured(None, always)
     first = members.states(state)[0]._replace(step=jnp.zeros((), jnp.int32))
     contexts = contexts_to_measure(model, first, data, WATCH)
     saturations = metrics.saturations(model, contexts)
-    return Measured(diagnostics.update_ratios, [losses, metrics.update_ratios, saturations])
+    return Measured(diagnostics.update_sizes, [*always, metrics.update_ratios, saturations])
 
 
 def validation(model: Model, recipe: Recipe, tokens: np.ndarray, chunk: int) -> Metric:

@@ -20,6 +20,7 @@ from mmjax.diagnostics.tables import (
     norms,
     saturated,
     update_ratios,
+    update_sizes,
     weight_gradients,
     weights,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "record",
     "saturated",
     "update_ratios",
+    "update_sizes",
     "weight_gradients",
     "weights",
 ]

@@ -9,6 +9,8 @@ from mmjax.diagnostics.checks import data, layers, state, training
 from mmjax.diagnostics.evidence import Evidence
 from mmjax.diagnostics.record import activation_of
 
+SHORTEST, FARTHEST = -1.0, 1.0  # reach of a step: no length, and as steep on the other side
+
 
 class Gauge(NamedTuple):
     """An instrument's figure and its healthy band."""
@@ -54,6 +56,7 @@ def cockpit(evidence: Evidence) -> list[Gauge]:
 
 def _gauges(evidence: Evidence) -> Iterator[Gauge]:
     yield from _of_training(evidence)
+    yield from _of_steps(evidence)
     yield from _of_layers(evidence)
     if evidence.running:
         worst = max(gap.size for gap in evidence.running)
@@ -83,6 +86,17 @@ def _of_training(evidence: Evidence) -> Iterator[Gauge]:
     if evidence.loss_val is not None and evidence.loss_train is not None:
         gap, limit = evidence.loss_val - evidence.loss_train, training.MAX_GAP
         yield Gauge("validation minus training", gap, -limit, limit)
+
+
+def _of_steps(evidence: Evidence) -> Iterator[Gauge]:
+    if not evidence.readings:
+        return
+    if evidence.recipe is not None and evidence.recipe.optimizer == "sgd":
+        edge = [each["sharpness"] * each["lr"] / 2 for each in evidence.readings]
+        yield Gauge("sharpness : 2 / learning rate", statistics.median(edge), -1.0, 1.0)
+    if reaches := [each["step_reach"] for each in evidence.readings if "step_reach" in each]:
+        low = 2 * SHORTEST - FARTHEST
+        yield Gauge("reach of a step", statistics.median(reaches), low, FARTHEST)
 
 
 def _of_layers(evidence: Evidence) -> Iterator[Gauge]:

@@ -75,6 +75,36 @@ def _hessian_product(
     return jax.jvp(gradient, (params,), (tangent,))[1]
 
 
+def largest_ritz_value(
+    product: Callable[[Float[Array, "size"]], Float[Array, "size"]],
+    start: Float[Array, "size"],
+    products: int,
+) -> Float[Array, ""]:
+    """Return what a few Lanczos iterations find of a symmetric matrix's largest eigenvalue.
+
+    It is never above the eigenvalue, up to rounding. `product` multiplies a vector by the matrix;
+    it is called `products` times, the first time with `start` scaled to length 1. For so few
+    iterations the vectors need no new orthogonalisation. Works inside `jit`.
+    """
+
+    def unit(vector: Array, length: Array) -> Array:
+        return vector / jnp.where(length > 0, length, 1)
+
+    def iterate(carry: tuple[Array, Array, Array], _: None) -> tuple[Any, tuple[Array, Array]]:
+        vector, before, length = carry
+        image = product(vector)
+        along = jnp.vdot(image, vector)
+        rest = image - along * vector - length * before
+        next_length = jnp.sqrt(jnp.vdot(rest, rest))
+        return (unit(rest, next_length), vector, next_length), (along, next_length)
+
+    first = unit(start, jnp.sqrt(jnp.vdot(start, start)))
+    begin = (first, jnp.zeros_like(first), jnp.zeros((), first.dtype))
+    _, (diagonal, beside) = jax.lax.scan(iterate, begin, length=products)
+    beside = jnp.diag(beside[:-1], 1)
+    return jnp.linalg.eigvalsh(jnp.diag(diagonal) + beside + beside.T)[-1]
+
+
 @partial(jax.jit, static_argnums=0)
 def step_reach(
     model: Model,

@@ -5,8 +5,9 @@ tell them apart.
 """
 
 from mmjax.plots.cockpit import cockpit
-from mmjax.plots.network import embedding, histograms, saturation
+from mmjax.plots.network import embedding, embedding_film, histograms, saturation
 from mmjax.plots.quiz import quiz_scores
+from mmjax.plots.readings import Panel, readings
 from mmjax.plots.search import option_effect, pareto_front
 from mmjax.plots.style import COLOURS
 from mmjax.plots.tables import (
@@ -29,9 +30,11 @@ from mmjax.plots.training import (
 __all__ = [
     "COLOURS",
     "MOST_LABELS",
+    "Panel",
     "bigram_table",
     "cockpit",
     "embedding",
+    "embedding_film",
     "histograms",
     "list_costs",
     "loss_curve",
@@ -45,6 +48,7 @@ __all__ = [
     "quiz_scores",
     "race",
     "rate_test",
+    "readings",
     "saturation",
     "saturation_over_time",
     "step_costs",

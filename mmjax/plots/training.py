@@ -23,7 +23,7 @@ def update_ratios(steps: np.ndarray, ratios: Mapping[str, np.ndarray]) -> Plot:
     entitle(
         figure, "Size of each update relative to its weights: near -3, and alike for all, is right"
     )
-    _few_numbers(axes)
+    few_numbers(axes)
     axes.set_ylabel("log10(update / weights)")
     explain(figure, columns=2)
     return figure
@@ -65,7 +65,7 @@ def loss_curve(
         style = {"linewidth": 1, "linestyle": ("--", "-.", ":")[i % 3]}
         lines[loss] = axes.axhline(loss, color="#777777", label=f"{name} {loss:.3f}", **style)
     entitle(figure, "Loss over the steps, in nats per character")
-    _few_numbers(axes)
+    few_numbers(axes)
     axes.set_ylabel("nats per character")
     everything = [losses, *(validation or ())[1:], [*(yardsticks or {}).values()]]
     _cut(axes, [np.asarray(each, np.float64) for each in everything], single)
@@ -105,7 +105,7 @@ def _cut(
         )
 
 
-def _few_numbers(axes: Axes, unit: str = "step") -> None:
+def few_numbers(axes: Axes, unit: str = "step") -> None:
     """Label the horizontal axis, with few enough numbers that they do not overlap."""
     axes.set_xlabel(unit)
     axes.xaxis.set_major_locator(MaxNLocator(4))
@@ -130,7 +130,7 @@ def losses_compared(runs: Mapping[str, Mapping[str, np.ndarray]]) -> Plot:
             if validated.any():
                 points = run[unit][validated], run["validation"][validated]
                 axes.plot(*points, marker="o", markersize=3, label=literal(name), **style)
-        _few_numbers(axes, unit)
+        few_numbers(axes, unit)
         axes.set_ylabel("nats per character")
     together = [np.concatenate([run[kind] for run in runs.values()]) for kind in KINDS]
     _cut(panels[0], [*together, np.array([])], None)
@@ -173,7 +173,7 @@ def saturation_over_time(
     axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
     title = f"Saturated outputs of each layer: below the line at {limit:g} % is healthy"
     entitle(figure, title)
-    _few_numbers(axes)
+    few_numbers(axes)
     axes.set_ylabel("saturated")
     axes.set_ylim(bottom=0)
     explain(figure, columns=2)

@@ -15,6 +15,7 @@ from mmjax.report.comparison import (
     number,
     trained_side,
 )
+from mmjax.report.readings import of_readings
 from mmjax.report.sections import Report, Section, settings_and_figures
 from mmjax.report.snapshot import tables
 from mmjax.runs import verdict
@@ -64,19 +65,25 @@ def of_mlp(result: RunResult) -> Report:
                         losses,
                     )
                 },
-                [*pictures.of_training(result.records, yardsticks=yardsticks, drop_step=drop_step)],
+                [
+                    *pictures.of_training(
+                        result.records, yardsticks=yardsticks, drop_step=drop_step
+                    ),
+                    *of_readings(result.records, result.settings),
+                ],
             ),
             Section(
                 "Characters",
                 _agreement(summary),
                 pictures=[
+                    *pictures.of_film(_stills(result), kept, vocab),
                     *pictures.of_characters(
                         np.asarray(predictor.params.embedding),
                         kept,
                         pairs.rows(kept),
                         expected,
                         vocab,
-                    )
+                    ),
                 ],
             ),
             Section(
@@ -94,6 +101,13 @@ def of_mlp(result: RunResult) -> Report:
                         counted_side(vocab.size, len(result.tokens["train"]) - 1, counted),
                         trained_side(model, summary),
                     ),
+                    "Instruments": Table(
+                        ["instrument", "figure", "healthy"],
+                        [
+                            (g.name, f"{g.value:.3g}", "yes" if g.outside <= 0 else "NO")
+                            for g in result.gauges
+                        ],
+                    ),
                     **tables(result.seen),
                 },
                 folded=True,
@@ -101,6 +115,13 @@ def of_mlp(result: RunResult) -> Report:
             settings_and_figures(result.settings, summary),
         ],
     )
+
+
+def _stills(result: RunResult) -> dict[int, np.ndarray]:
+    """Return the embedding at several steps, the last one that of the trained model."""
+    last = result.figures.get("step_of_weights", result.figures["steps"])
+    stills = {step: still for step, still in result.film.items() if step < last}
+    return {**stills, last: np.asarray(result.predictor.params.embedding)}
 
 
 def _agreement(summary: Mapping[str, Any]) -> str:

@@ -122,6 +122,21 @@ def of_network(snapshot: Snapshot) -> Iterator[Picture]:
     )
 
 
+def of_film(stills: Mapping[int, np.ndarray], kept: np.ndarray, vocab: Vocab) -> Iterator[Picture]:
+    """Yield the picture of the embedding [vocab, dim] over the steps, if there are several.
+
+    It names the tokens `kept`.
+    """
+    if len(stills) > 1:
+        yield Picture(
+            "embedding_film",
+            plots.embedding_film(stills, vocab.labels, named=kept),
+            "The embedding at several steps, from the random vectors of the start on. It is drawn "
+            "in the two directions in which the vectors moved most, each still at its own scale. "
+            "Characters that are used alike, such as vowels (yellow), gather.",
+        )
+
+
 def of_characters(
     vectors: np.ndarray, kept: np.ndarray, counts: np.ndarray, expected: np.ndarray, vocab: Vocab
 ) -> Iterator[Picture]:

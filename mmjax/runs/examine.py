@@ -19,6 +19,7 @@ from mmjax.diagnostics.snapshot import LOOK, Snapshot, contexts_to_measure
 from mmjax.model import Model, Predictor, named
 from mmjax.train import Recipe, TrainState
 
+READINGS = 10  # lines of metrics whose middle is shown
 Tokens = Integer[np.ndarray, "tokens"]
 
 
@@ -74,6 +75,7 @@ def examine(
         running=running.gaps(predictor.model, params, predictor.stats, contexts, key),
         probe=probe(predictor, parts["val"]),
         lists=list_figures(parts["train"], parts["val"]),
+        readings=_readings(records),
         unaveraged_loss_val=_unaveraged(predictor, state, parts["val"]),
     )
 
@@ -114,6 +116,20 @@ def _update_ratios(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         for key, value in last.items()
         if key.startswith(prefix)
     }
+
+
+def _readings(records: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
+    """Return the last readings without their prefix; none if nothing was read."""
+    prefix = "instrument/"
+    kept = [record for record in records if f"{prefix}sharpness" in record][-READINGS:]
+    return [
+        {
+            name.removeprefix(prefix): math.nan if value is None else value
+            for name, value in record.items()
+            if name == "lr" or name.startswith(prefix)
+        }
+        for record in kept
+    ]
 
 
 def _unaveraged(predictor: Predictor, state: TrainState, val: Tokens) -> float | None:

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from mmjax import diagnostics, evaluate, train
 from mmjax.counting import smoothing, tree
@@ -95,11 +96,12 @@ def result_of(
     examples: Dataset,
     settings: Mapping[str, Any],
     records: Sequence[Mapping[str, Any]],
+    film: Mapping[int, np.ndarray],
     counted: Mapping[str, float],
 ) -> RunResult:
     """Evaluate a network, compare it with counting, sample and inspect it.
 
-    `counted` is what `counted_losses` returns.
+    `film` has the embedding at several steps; `counted` is what `counted_losses` returns.
     """
     predictor, progress, member = trained.predictor, trained.progress, trained.member
     key = jax.random.key(settings["seed"])
@@ -156,6 +158,7 @@ def result_of(
         seen,
         findings,
         gauges,
+        film,
     )
 
 

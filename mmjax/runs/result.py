@@ -61,6 +61,8 @@ class RunResult(Result):
     findings: Sequence[Finding]
     gauges: Sequence[Gauge]
     """The instruments, the farthest from healthy first."""
+    film: Mapping[int, np.ndarray]
+    """The embedding [vocab, dim] at several steps."""
 
     def losses(self) -> list[Loss]:
         """Return the losses of each part of the list."""
