@@ -65,6 +65,7 @@ def program(options: Options) -> int:
             found[case] = outcomes
             print(results.line(case, outcomes, seconds), flush=True)
         print(f"\n{results.summary(found)}")
+        print(f"\n{results.instruments(found)}")
         print(f"\n{sum(map(len, found.values()))} runs in {time.perf_counter() - started:.0f} s")
         if options.out:
             results.write(options.out, found)

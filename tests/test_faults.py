@@ -10,13 +10,14 @@ import pytest
 from conftest import ROOT
 from programs import command, run
 
-from experiments.faultbench import bench, injections
+from experiments.faultbench import bench, injections, results
 from experiments.faultbench.bench import Outcome
 from experiments.faultbench.case import HELD_OUT, TUNING, Case
 from experiments.faultbench.faults import FAULTS
 from experiments.faultbench.healthy import HEALTHY
 from experiments.faultbench.results import Remedy
 from mmjax.diagnostics import Finding
+from mmjax.diagnostics.cockpit import Gauge
 
 
 def test_the_halves_of_the_bench_are_large_and_share_no_setting():
@@ -42,7 +43,7 @@ def test_runs_are_counted_by_their_first_two_alarms():
         [finding("x", "note")],
         [],
     ]
-    outcomes = [Outcome(i, each, 2.0) for i, each in enumerate(found)]
+    outcomes = [Outcome(i, each, 2.0, []) for i, each in enumerate(found)]
     assert bench.tally([(case, outcomes)]) == (5, 3, 2)
     assert [each.alarms[:1] for each in outcomes] == [["x"], ["a"], ["a"], [], []]
 
@@ -56,12 +57,23 @@ def test_the_remedy_is_that_of_the_first_alarm_if_it_is_a_setting():
         ([of_list, alarm], {}),
         ([finding("c", "fault"), alarm], {}),
     ):
-        assert Outcome(0, findings, 2.0).remedy == remedy
+        assert Outcome(0, findings, 2.0, []).remedy == remedy
 
 
 def test_a_finite_loss_is_better_than_one_that_is_not():
     tried = Remedy(FAULTS[0], {}, [math.nan, 2.0, 2.0, math.inf], [3.0, math.nan, 1.9, math.nan])
     assert tried.helped == 2
+
+
+def test_the_farthest_setting_of_an_instrument_is_that_of_its_worst_seed():
+    def runs(*figures):
+        return [Outcome(i, [], 2.0, [Gauge("g", x, 0.0, 1.0)]) for i, x in enumerate(figures)]
+
+    lucky, sure, healthy = Case("l", TUNING, ("x",)), Case("s", TUNING, ("x",)), Case("h", TUNING)
+    missing = [Outcome(0, [], 2.0, [Gauge("g", 99.0, 0.0, 1.0)]), Outcome(1, [], 2.0, [])]
+    found = {lucky: runs(9.0, 1.5), sure: runs(2.5, 3.0), healthy: runs(0.5, 1.25)}
+    table = results.instruments({**found, Case("m", TUNING, ("x",)): missing})
+    assert table.rows == [("g", "s", "2.5 (0 to 1)", "+1.50", "+0.25")]
 
 
 @pytest.fixture

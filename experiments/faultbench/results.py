@@ -13,6 +13,7 @@ from experiments.faultbench.case import HELD_OUT, TUNING, Case
 from experiments.faultbench.faults import FAULTS
 from experiments.faultbench.healthy import HEALTHY
 from mmjax.commands.remedies import NOISE
+from mmjax.diagnostics.cockpit import Gauge
 from mmjax.diagnostics.finding import option
 from mmjax.io.text import Table
 
@@ -81,6 +82,43 @@ def remedies(tried: Sequence[Remedy]) -> Table:
             share = sum(each.helped for each in chosen) / sum(len(each.after) for each in chosen)
             rows.append((half, "all of these", "", "", "", f"{100 * share:.1f} %"))
     return Table(["half", "setting", "remedy", "loss", "with it", "helped"], rows)
+
+
+def instruments(found: Found) -> Table:
+    """Return for each instrument the setting in which it is farthest outside its healthy band.
+
+    Farthest is by the seed in which it is least far. A setting with a non-finite figure of any
+    instrument does not count. The last column is the farthest of all healthy runs.
+    """
+    farthest: dict[str, tuple[float, str, str]] = {}
+    healthy: dict[str, float] = {}
+    for case, outcomes in found.items():
+        figures = [gauge.value for outcome in outcomes for gauge in outcome.gauges]
+        if not all(map(math.isfinite, figures)):
+            continue
+        for name, gauges in _by_name(outcomes).items():
+            least = min(gauges, key=lambda gauge: gauge.outside)
+            if not case.symptoms:
+                highest = max(gauge.outside for gauge in gauges)
+                healthy[name] = max(healthy.get(name, -math.inf), highest)
+            elif least.outside > farthest.get(name, (-math.inf, "", ""))[0]:
+                figure = f"{least.value:.3g} ({least.low:.3g} to {least.high:.3g})"
+                farthest[name] = least.outside, case.name, figure
+    rows = [
+        (name, setting, figure, f"{outside:+.2f}", f"{healthy.get(name, math.nan):+.2f}")
+        for name, (outside, setting, figure) in sorted(farthest.items(), key=lambda x: -x[1][0])
+    ]
+    titles = ["instrument", "farthest in", "figure (band)", "outside by", "healthy settings"]
+    return Table(titles, rows)
+
+
+def _by_name(outcomes: Sequence[Outcome]) -> dict[str, list[Gauge]]:
+    """Return the gauges by their names; only those that every seed has."""
+    gauges: dict[str, list[Gauge]] = {}
+    for outcome in outcomes:
+        for gauge in outcome.gauges:
+            gauges.setdefault(gauge.name, []).append(gauge)
+    return {name: each for name, each in gauges.items() if len(each) == len(outcomes)}
 
 
 def write(path: Path, found: Found) -> None:

@@ -64,7 +64,7 @@ def _gauges(evidence: Evidence) -> Iterator[Gauge]:
     if evidence.probe:
         own, *others = evidence.probe.losses.values()
         limit = data.MIN_READING
-        yield Gauge("loss minus that of another reading", own - min(others), -1.0, limit)
+        yield Gauge("loss minus that of another reading", own - min(others), -4.0, limit)
     if evidence.lists:
         log_p = max(evidence.lists.log_p, 4 * data.MIN_LOG_P)
         yield Gauge("log10 p of equal parts", log_p, data.MIN_LOG_P, -data.MIN_LOG_P)
