@@ -54,6 +54,7 @@ def test_a_film_is_drawn_where_the_vectors_moved():
         assert [text.get_text() for text in axes.texts] == ["a", "e"]
 
 
+@pytest.mark.slow
 def test_a_run_keeps_its_first_and_its_doubled_steps(monkeypatch, capsys, tmp_path):
     names = tmp_path / "names.txt"
     names.write_text("\n".join(["ann", "bob", "cy", "dee", "eve", "fay", "gus", "hal"] * 5))

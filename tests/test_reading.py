@@ -117,6 +117,7 @@ def test_every_kind_of_dataset_can_be_read(kind):
         assert float(seen.gradient_noise) == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_the_metric_reads_every_member_and_does_not_change_training():
     model, start, examples = trained()
     plain, _ = train.run(model, RECIPE, jax.random.key(3), examples)
