@@ -10,13 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from experiments.faultbench import injections
 from mmjax import Predictor, bigram, corpus, diagnostics, mlp, train, vocab
 from mmjax.diagnostics import Evidence, running
 from mmjax.diagnostics.finding import Finding, option
 from mmjax.diagnostics.lists import list_figures, log_p
 from mmjax.diagnostics.probe import probe
 from mmjax.diagnostics.record import record
-from mmjax.runs.examine import counters, non_finite
+from mmjax.runs.examine import counters, non_finite, repeated_rows
 from mmjax.train.optimizers import OPTIMIZERS
 
 MODEL = mlp.MLP(vocab_size=27, embedding_dim=3, hidden_size=17, hidden_layers=3)
@@ -366,6 +367,26 @@ def test_a_difference_that_statistics_explain_is_no_fault_of_the_batches():
     assert symptoms(**losses) == ["few examples in the batches"]
     gap = running.Gap("a.norm", 0.5, 0.0, untouched=True, other="")
     assert symptoms(**losses, running=[gap]) == ["running statistics never updated"]
+
+
+def test_a_batch_that_repeats_is_found_before_what_it_does_to_the_statistics(tokens):
+    """With a dataset whose draws ignore their key, beside the same one whose draws do not."""
+    model, recipe = mlp.MLP(hidden_size=7), train.Recipe(batch_size=13)
+    state = train.init(model, recipe, jax.random.key(0))
+    gap = running.Gap("a.norm", 0.5, 0.0, untouched=False, other="")
+    for same, found in (
+        (True, ["few examples in the batches", "running statistics off"]),
+        (False, []),
+    ):
+        data = injections.Misread(jnp.asarray(tokens), model.block_size, same_key=same)
+        share = repeated_rows(model, recipe, state, data)
+        assert share is not None
+        assert share == 1 if same else share < 0.5
+        gaps = [gap] * same
+        assert symptoms(repeated_rows=share, running=gaps, steps=1_000) == found
+    data = injections.Misread(jnp.asarray(tokens), model.block_size, same_key=True)
+    for other in (train.Recipe(batch_size=7), train.Recipe(data="all-contexts")):
+        assert repeated_rows(model, other, state, data) is None
 
 
 def test_options_are_written_as_they_are_typed():

@@ -58,6 +58,8 @@ class Evidence(NamedTuple):
     """What the model predicts on validation examples that are read in several ways."""
     lists: ListFigures | None = None
     """Figures of the training and the validation names."""
+    repeated_rows: float | None = None
+    """Share of the rows of a batch that the batch before has at the same place."""
     readings: Sequence[Mapping[str, float]] = ()
     """The figures of `reading.Reading` in the last lines of metrics, each with `lr`; without
     `step_reach` if the state of the optimizer is not known."""

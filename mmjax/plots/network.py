@@ -98,7 +98,7 @@ def embedding_film(
         axes.set_yticks([])
     for axes in panels[len(points) :]:
         axes.remove()
-    entitle(figure, f"The characters' vectors during training: {share:.0%} of their movement")
+    entitle(figure, f"The characters' vectors during training ({share:.0%} of their movement)")
     return figure
 
 

@@ -19,6 +19,7 @@ from mmjax.diagnostics.snapshot import LOOK, Snapshot, contexts_to_measure
 from mmjax.model import Model, Predictor, named
 from mmjax.train import Recipe, TrainState
 
+FEWEST_ROWS = 8  # of a batch that is compared with the next
 READINGS = 10  # lines of metrics whose middle is shown
 Tokens = Integer[np.ndarray, "tokens"]
 
@@ -75,6 +76,7 @@ def examine(
         running=running.gaps(predictor.model, params, predictor.stats, contexts, key),
         probe=probe(predictor, parts["val"]),
         lists=list_figures(parts["train"], parts["val"]),
+        repeated_rows=repeated_rows(predictor.model, recipe, state, data),
         readings=_readings(records),
         unaveraged_loss_val=_unaveraged(predictor, state, parts["val"]),
     )
@@ -116,6 +118,22 @@ def _update_ratios(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         for key, value in last.items()
         if key.startswith(prefix)
     }
+
+
+def repeated_rows(model: Model, recipe: Recipe, state: TrainState, data: Dataset) -> float | None:
+    """Return the share of the next batch's rows that the batch after has at the same place.
+
+    None if the batches are meant to be the same, or so small that they may be the same by chance.
+    """
+    if recipe.data == "all-contexts" or recipe.batch_size < FEWEST_ROWS:
+        return None
+    drawing = Recipe(batch_size=recipe.batch_size, data=recipe.data, noise=recipe.noise)
+    following = state._replace(step=state.step + 1)
+    first, second = (
+        np.asarray(train.draw_batch(model, drawing, each, data).contexts)
+        for each in (state, following)
+    )
+    return float(np.mean(np.all(first == second, axis=-1)))
 
 
 def _readings(records: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:

@@ -18,6 +18,7 @@ LEAST_SHARE = 0.2  # of what can be learned, where that is little
 MAX_RISE = 0.5  # nats above the first loss
 MAX_GAP = 0.15  # nats between validation and training
 MAX_START = 0.5  # nats of the first loss above equally likely tokens
+MAX_REPEATED = 0.9  # of a batch's rows, at the same place in the batch before
 MAX_EXTRA = 0.25  # nats of the last batches above the whole training part, or below it
 
 
@@ -114,10 +115,16 @@ def large_updates(evidence: Evidence) -> Iterator[Finding]:
 
 
 def batches(evidence: Evidence) -> Iterator[Finding]:
-    """Find batches that are much harder, or much easier, than the whole training part.
+    """Find batches that repeat, or are much harder, or easier, than the whole training part.
 
     Running statistics or averaged parameters that are off make the whole part harder, too.
     """
+    remedy = "batches from the whole training part, drawn with a new key in each step"
+    if (evidence.repeated_rows or 0.0) > MAX_REPEATED:
+        where = "rows of a batch that the batch before has, too"
+        share, limit = 100 * (evidence.repeated_rows or 0.0), 100 * MAX_REPEATED
+        yield Finding("few examples in the batches", where, share, limit, remedy, " %", "fault")
+        return
     explained = any(any(check(evidence)) for check in (running, averaged))
     final, whole = evidence.final_loss, evidence.loss_train
     if final is None or whole is None:
@@ -137,7 +144,7 @@ def batches(evidence: Evidence) -> Iterator[Finding]:
             "loss of the whole training part minus that of the last batches",
             whole - final,
             MAX_EXTRA,
-            "batches from the whole training part, drawn with a new key in each step",
+            remedy,
             " nats",
             "fault",
         )
