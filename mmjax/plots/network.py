@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from jaxtyping import ArrayLike
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
@@ -72,7 +73,7 @@ STILLS = 6  # of a film that are drawn
 
 
 def embedding_film(
-    stills: Mapping[int, np.ndarray],
+    stills: Mapping[int, ArrayLike],
     labels: Sequence[str],
     named: Sequence[int] | np.ndarray | None = None,
 ) -> Plot:
