@@ -54,18 +54,14 @@ def update_ratios(chunk: Chunk) -> list[Record]:
     """
 
     def one(i: int, params: Any) -> Record:
-        ratios = {}
-        for name, weight in diagnostics.weights(params).items():
+        sizes, ratios = diagnostics.norms(params), {}
+        for name in diagnostics.weights(params):
             update = float(np.asarray(chunk.observed[name][i], np.float64).mean())
-            ratios[f"update_ratio/{name}"] = update - _log_norm(weight)
+            weights = math.log10(sizes[name]) if sizes[name] else -math.inf
+            ratios[f"update_ratio/{name}"] = update - weights
         return ratios
 
     return [one(i, state.params) for i, state in enumerate(chunk.states)]
-
-
-def _log_norm(x: Array) -> float:
-    norm = np.linalg.norm(np.asarray(x, np.float64))
-    return math.log10(norm) if norm else -math.inf
 
 
 def instruments(model: Model, recipe: Recipe, data: Dataset) -> Metric:

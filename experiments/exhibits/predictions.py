@@ -132,10 +132,14 @@ def _slope(run: Sample) -> float:
     return last
 
 
+def _embeddings(run: Sample) -> tuple[np.ndarray, np.ndarray]:
+    """Return the embedding before the first step and after the last."""
+    start, end = run.run.start.params, run.run.state.params
+    return np.asarray(start.embedding, float), np.asarray(end.embedding, float)
+
+
 def _draw_film(axes: Axes, run: Sample) -> None:
-    start, end = (
-        np.asarray(state.params.embedding, float) for state in (run.run.start, run.run.state)
-    )
+    start, end = _embeddings(run)
     move = end - start
     _, _, directions = np.linalg.svd(move - move.mean(axis=0), full_matrices=False)
     old, new = ((each - each.mean(axis=0)) @ directions[:2].T for each in (start, end))
@@ -149,9 +153,7 @@ def _draw_film(axes: Axes, run: Sample) -> None:
 
 def _movement(run: Sample) -> float:
     """Return the root mean square movement of a vector over the size of the start's."""
-    start, end = (
-        np.asarray(state.params.embedding, float) for state in (run.run.start, run.run.state)
-    )
+    start, end = _embeddings(run)
     return float(np.linalg.norm(end - start) / np.linalg.norm(start))
 
 

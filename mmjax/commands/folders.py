@@ -69,7 +69,7 @@ class Folders:
 
         return sink
 
-    def film(self, chunk: int) -> Sink:
+    def film_sink(self, chunk: int) -> Sink:
         """Return the sink that keeps each seed's embedding at some steps."""
 
         def sink(records: Sequence[Record], now: Chunk) -> None:

@@ -104,7 +104,7 @@ def run(
                 metrics=[*measured.metrics, validation],
                 sinks=[
                     folders.log(on_metrics),
-                    folders.film(chunk),
+                    folders.film_sink(chunk),
                     *(best.sink, saver.sink, move_bar),
                 ],
                 stops=[best.stop, interruption.stop],
