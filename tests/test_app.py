@@ -13,7 +13,7 @@ from mmjax.cli.options import parse
 from mmjax.commands import app
 from mmjax.commands import open as opening
 from mmjax.commands.auto_options import AutoOptions
-from mmjax.commands.shipped import shipped_list
+from mmjax.data import corpus
 
 
 def mmjax_command(monkeypatch, capsys, *arguments):
@@ -103,7 +103,7 @@ def test_the_page_is_opened_and_its_path_printed(monkeypatch, capsys, tmp_path):
 
 
 def test_the_shipped_list_is_found():
-    assert shipped_list() == ROOT / "data/names.txt"
+    assert corpus.shipped_list() == ROOT / "data/names.txt"
 
 
 @pytest.mark.slow

@@ -67,7 +67,7 @@ def test_the_wheel_holds_the_library_alone_and_works_by_itself(tmp_path):
     assert b"mmjax = mmjax.commands.app:run" in zipfile.ZipFile(wheel).read(scripts)
     # The unpacked wheel comes first on the path, away from the repository.
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    program = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); from mmjax.commands.shipped import shipped_list; print(shipped_list())"
+    program = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); from mmjax import corpus; print(corpus.shipped_list())"
     assert run(sys.executable, "-c", program).startswith(str(tmp_path / "site"))
 
 

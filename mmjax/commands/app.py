@@ -15,8 +15,8 @@ from mmjax.cli.program import main
 from mmjax.commands import open, sample, score, train
 from mmjax.commands.auto_options import AutoOptions, BlendedLists
 from mmjax.commands.name_list import SplitList
-from mmjax.commands.shipped import shipped_list
 from mmjax.commands.train_options import of_recipe
+from mmjax.data import corpus
 from mmjax.runs import command_line
 from mmjax.version import __version__
 
@@ -73,7 +73,7 @@ def of_train(arguments: Arguments) -> type[Any]:
 def of_demo(arguments: Arguments) -> type[Any]:
     """Return the options of `mmjax demo`: those of the recipe auto, on the shipped list."""
     del arguments
-    shipped = with_defaults(BlendedLists, names=shipped_list())
+    shipped = with_defaults(BlendedLists, names=corpus.shipped_list())
     return with_defaults(AutoOptions, name_list=shipped, out=RUNS / "demo")
 
 

@@ -25,6 +25,8 @@ from mmjax.io import files
 
 MEMORY = 30  # bytes of memory per byte of the list, at most; names of three letters take the most
 PIECE = 2**17  # names encoded at once; bounds the memory
+PACKAGE = Path(__file__).parents[1]
+SHIPPED = (PACKAGE / "lists/names.txt", PACKAGE.parent / "data/names.txt")  # a wheel, a repository
 
 
 class Splits(NamedTuple):
@@ -33,6 +35,11 @@ class Splits(NamedTuple):
     train: list[str]
     val: list[str]
     test: list[str]
+
+
+def shipped_list() -> Path:
+    """Return the path of the list of names that comes with the library."""
+    return next((path for path in SHIPPED if path.exists()), SHIPPED[-1])
 
 
 def read_names(
