@@ -570,10 +570,17 @@ def test_no_loader_can_execute_code(folder, tmp_path, monkeypatch):
         r"\b(pickle|marshal|shelve|dill|cloudpickle|joblib|exec|eval|compile|__import__|subprocess|os\.system"
         r"|np\.load|np\.fromfile|torch\.load|yaml)\b(?!_)"
     )
-    # These load nothing.
-    allowed = {"benchmark.py", "baselines.py", "scaling.py", "race.py", "code_version.py"}
+    # These load nothing, and checking.py runs the file that a learner wrote.
+    allowed = {
+        "benchmark.py",
+        "baselines.py",
+        "scaling.py",
+        "race.py",
+        "code_version.py",
+        "checking.py",
+    }
     for path in [*(ROOT / "mmjax").rglob("*.py"), *(ROOT / "experiments").rglob("*.py")]:
-        code = re.sub(r'""".*?"""|#.*', "", path.read_text(), flags=re.DOTALL)
+        code = re.sub(r'""".*?"""|#[^\n]*', "", path.read_text(), flags=re.DOTALL)
         code = re.sub(r"re\.compile|jax\.jit|\.compile\(", "", code)
         if path.name not in allowed:
             assert not forbidden.search(code), path
