@@ -1,0 +1,1 @@
+"""Programming exercises for the guide, each with the laws that a solution must keep."""
