@@ -5,7 +5,7 @@ ARGS ?=
 # A file of tests goes to one worker, since fixtures are made once a file.
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-.PHONY: run test check format slow fuzz clean
+.PHONY: run test check format slow docs fuzz clean
 
 run: .venv/installed
 	$(BIN)/python -m experiments.mlp $(ARGS)
@@ -21,6 +21,11 @@ check: .venv/installed
 
 slow: .venv/installed
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m slow $(ARGS)
+
+# The site, in build/site; open build/site/index.html.
+docs: .venv/installed
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -c docs . build/site $(ARGS)
 
 # Coverage-guided, for as long as is said: make fuzz ARGS=-max_total_time=600
 fuzz: .venv/installed

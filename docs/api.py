@@ -23,7 +23,7 @@ def page() -> str:
     for path in paths:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         parts.append(f"## `{_module(path)}`\n\n{_first_line(tree)}")
-        parts += [f"```python\n{signature}\n```\n\n{line}" for signature, line in entries(tree)]
+        parts += [f"```py\n{signature}\n```\n\n{line}" for signature, line in entries(tree)]
     return "\n\n".join(parts) + "\n"
 
 

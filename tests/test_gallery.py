@@ -1,4 +1,4 @@
-"""The pages of the instruments: complete, and their examples run."""
+"""The pages of the instruments: complete, with pictures."""
 
 import re
 
@@ -29,21 +29,6 @@ def test_every_instrument_has_a_page_a_picture_and_a_fault():
         assert f"(../pictures/instruments/{exhibit.name}.svg)" in page
         assert all(f"**{word}**:" in page for word in ("Healthy", "Sick", "Shows it best"))
         assert len(examples(PAGES / f"{exhibit.name}.md")) == 1
-
-
-@pytest.mark.slow
-def test_the_example_of_every_page_runs(monkeypatch, capsys):
-    monkeypatch.chdir(ROOT)
-    begin, *_ = examples(PAGES / "README.md")
-    known = {}
-    exec(compile(begin, "README.md", "exec"), known)
-    for page in sorted(PAGES.glob("*.md")):
-        if page.stem != "README":
-            (example,) = examples(page)
-            exec(compile(example, page.name, "exec"), {**known})
-            printed = capsys.readouterr().out
-            assert ("print(" in example) == bool(printed), page.name
-            assert "nan" not in printed, page.name
 
 
 @pytest.mark.slow

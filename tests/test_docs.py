@@ -1,0 +1,177 @@
+"""The documentation: every code cell runs, and prints what the page says.
+
+The tests that run pages need the extra `docs`.
+"""
+
+import re
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+pages = pytest.importorskip("pages", reason="needs the extra docs", exc_type=ImportError)
+
+FILES = [
+    path
+    for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("[dr]*/**/*.md")])
+    if "```python" in path.read_text(encoding="utf-8") or "{code-cell}" in path.read_text("utf-8")
+]
+LESSONS = sorted((ROOT / "docs/guide").glob("[0-9]*.md"))
+MOST_WORDS = 400
+
+
+def title(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return a folder like the repository's root, with a run in it."""
+    folder = tmp_path_factory.mktemp("root")
+    (folder / "data").symlink_to(ROOT / "data")
+    options = ("--steps", "200", "--no-report", "--out", str(folder / "runs/mlp"))
+    subprocess.run(
+        [sys.executable, "-m", "experiments.mlp", *options],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def as_users(monkeypatch):
+    """Take away the settings of the tests, which the kernels would inherit."""
+    for name in ("XLA_FLAGS", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", FILES, ids=title)
+def test_a_page_prints_what_it_says(path, folder):
+    """And the comparison notices any other number."""
+    text = path.read_text(encoding="utf-8")
+    printed = pages.run(text, title(path), folder, pages.beginning(path))
+    pages.compare(text, printed, title(path))
+    for cell, now in zip(pages.cells(text), printed, strict=True):
+        for match in pages.NUMBER.finditer(cell.printed or ""):
+            far = pages.value(match[0]) + 3 * pages.allowed(match[0], cell.about) + 1
+            wrong = f"{cell.printed[: match.start()]}{far}{cell.printed[match.end() :]}"
+            assert [*pages.differences(wrong, now, cell.about)], wrong
+
+
+# What a page needs of the library, and the page.
+NEEDED = {
+    "corpus.shipped_list": "guide/01-pairs",
+    "corpus.read_names": "guide/02-sampling",
+    "vocab.build": "guide/01-pairs",
+    "corpus.encode": "guide/03-loss",
+    "counts.bigrams": "guide/02-sampling",
+    "counts.probabilities": "guide/03-loss",
+    "counts.spell": "guide/03-loss",
+    "counts.entropy_floor": "guide/03-loss",
+    "plots.bigram_table": "guide/01-pairs",
+    "sample.names": "guide/02-sampling",
+    "bigram.from_counts": "guide/02-sampling",
+    "train.cross_entropy": "guide/04-gradient",
+    "corpus.split": "guide/05-embedding",
+    "corpus.windows": "guide/05-embedding",
+    "layers.linear_init": "guide/05-embedding",
+    "layers.linear": "guide/05-embedding",
+    "mlp.MLP": "guide/05-embedding",
+    "layers.batch_norm": "guide/08-batchnorm",
+    "layers.batch_norm_init": "guide/09-backward",
+    "diagnostics.outputs": "guide/07-init",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NEEDED)
+def test_a_page_fails_if_a_public_name_is_gone(name, folder):
+    text = (ROOT / f"docs/{NEEDED[name]}.md").read_text(encoding="utf-8")
+    module, attribute = name.split(".")
+    gone = f"from mmjax import {module}\ndel {module}.{attribute}"
+    if module == "plots":
+        gone = "import mmjax.plots as plots\ndel plots.bigram_table"
+    with pytest.raises(pages.PageError, match=attribute):
+        pages.run(text, name, folder, gone)
+
+
+@pytest.mark.parametrize(
+    ("page", "now", "about", "equal"),
+    [
+        ("loss 2.45", "loss 2.46", "", True),
+        ("loss 2.45", "loss 2.47", "", False),
+        ("loss 2.45", "loss  2.45\n", "", True),
+        ("loss 2.45", "losses 2.45", "", False),
+        ("17 steps", "18 steps", "", False),
+        ("17 steps", "18 steps", "± 1", True),
+        ("1,700 steps", "1,900 steps", "± 10 %", False),
+        ("1,700 steps", "1,800 steps", "± 10 %", True),
+        ("1e-3", "2e-3", "", True),
+        ("1e-3", "3e-3", "", False),
+        ("2.45", "nan", "", False),
+        ("2.45", "", "", False),
+        ("", "2.45", "", False),
+        ("-0.01", "0.01", "", False),
+        ("2.1\n['a', 'b']", "2.1\n['c', 'd']", "names vary", True),
+        ("2.1\n['a', 'b']", "2.4\n['c', 'd']", "names vary", False),
+        ("2.1\n['a', 'b']", "2.4\n['c', 'd']", "names vary, ± 0.5", True),
+        ("2.1\na\nb", "2.1\na", "names vary", False),
+    ],
+)
+def test_what_counts_as_equal(page, now, about, equal):
+    assert (not [*pages.differences(page, now, about)]) == equal
+
+
+def test_an_unknown_tolerance_is_refused():
+    with pytest.raises(pages.PageError, match="roughly"):
+        list(pages.differences("2.1", "2.1", "roughly"))
+
+
+def test_cells_are_found_with_their_output():
+    page = "```python\na = 1\n```\n\ntext\n\n```{code-cell} python\n:tags: [x]\nprint(2)\n```\n\n```text ± 1\n2\n```\n"
+    first, second = pages.cells(page)
+    assert (first.code, first.printed) == ("a = 1\n", None)
+    assert (second.code, second.printed, second.about) == ("print(2)\n", "2\n", "± 1")
+    rewritten = pages.updated(page, ["", "3\n"])
+    assert [cell.printed for cell in pages.cells(rewritten)] == [None, "3\n"]
+    assert pages.updated(rewritten, ["", "2\n"]) == page
+    assert [cell.printed for cell in pages.cells(pages.updated(page, ["1\n", ""]))] == ["1\n", None]
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=title)
+def test_a_lesson_is_short_and_asks_before_it_answers(path):
+    text = path.read_text(encoding="utf-8")
+    body = re.sub(r"\A---.*?^---$", "", text, flags=re.DOTALL | re.MULTILINE)
+    prose = re.sub(r"^```.*?^```$|^\|.*?$", "", body, flags=re.DOTALL | re.MULTILINE)
+    assert len(prose.split()) <= MOST_WORDS
+    question, answer = text.index("**Question.**"), text.index("**Answer.**")
+    between = text[question:answer]
+    assert text.count("**Question.**") == 1
+    assert "{code-cell}" in between
+    assert "```text" in between
+    assert "## In PyTorch" in text
+    number = int(path.name[:2])
+    assert f"python -m experiments.exercise {number}" in text
+    assert f"# {number}. " in text
+
+
+def test_lessons_are_listed_and_linked_in_order():
+    assert len(LESSONS) == 12
+    index = (ROOT / "docs/guide/README.md").read_text(encoding="utf-8")
+    places = [index.index(f"({path.name})") for path in LESSONS]
+    assert places == sorted(places)
+    for path, following in pairwise(LESSONS):
+        assert f"]({following.name})" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=title)
+def test_a_lesson_opens_as_a_notebook(path):
+    jupytext = pytest.importorskip("jupytext", reason="needs the extra docs")
+    notebook = jupytext.read(path)
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    assert code == [cell.code.rstrip("\n") for cell in pages.cells(path.read_text("utf-8"))]
