@@ -61,6 +61,11 @@ def cells(text: str) -> list[Cell]:
 
 def execute(code: list[str], folder: Path, title: str) -> list[str]:
     """Run cells in a fresh kernel; return what each of them printed."""
+    return [shown(each) for each in outputs(code, folder, title)]
+
+
+def outputs(code: list[str], folder: Path, title: str) -> list[list[Any]]:
+    """Run cells in a fresh kernel; return the outputs of each, as a notebook keeps them."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in code])
     where = {"metadata": {"path": str(folder)}}
     client = NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources=where)
@@ -68,7 +73,7 @@ def execute(code: list[str], folder: Path, title: str) -> list[str]:
         client.execute()
     except CellExecutionError as error:
         raise PageError(f"{title}: {error}") from None
-    return [shown(cell.outputs) for cell in notebook.cells]
+    return [cell.outputs for cell in notebook.cells]
 
 
 def shown(outputs: list[Any]) -> str:

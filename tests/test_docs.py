@@ -192,6 +192,26 @@ def test_lessons_are_listed_and_linked_in_order():
         assert f"]({following.name})" in path.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
+def test_a_notebook_shows_pictures_and_progress(folder):
+    """Without a magic line. With ipywidgets the bar is a widget, else a line of characters."""
+    picture = "import numpy\nfrom mmjax import plots\nplots.bigram_table(numpy.eye(3), 'abc')"
+    bar = """
+from mmjax import bigram, train, vocab, corpus
+from mmjax.cli.progress import progress_bar
+import jax
+import numpy as np
+model, recipe = bigram.Bigram(3), train.Recipe(steps=20)
+state = train.init(model, recipe, jax.random.key(0))
+tokens = np.array([0, 1, 2, 0, 2, 1, 0])
+with progress_bar(recipe) as bar:
+    train.fit(model, recipe, state, tokens, chunk=10, sinks=[bar])
+"""
+    shown, moved = pages.outputs([picture, bar], folder, "notebook")
+    assert "image/png" in shown[0].data
+    assert any("20.0/20.0" in str(each) or "jupyter.widget-view" in str(each) for each in moved)
+
+
 @pytest.mark.parametrize("path", LESSONS, ids=title)
 def test_a_lesson_opens_as_a_notebook(path):
     jupytext = pytest.importorskip("jupytext", reason="needs the extra docs")
