@@ -71,7 +71,7 @@ def suppress_missing_run():
 def test_there_are_commands():
     found = commands()
     assert len(found) > 60
-    assert ("mmjax", "sample", "runs/names", "-n", "8", "--new-only") in found
+    assert ("mmjax", "sample", "runs/girls", "-n", "8", "--new-only") in found
     assert ("experiments.diagnose", "runs/slow", "--try") in found
 
 

@@ -6,6 +6,7 @@ The tests that run pages need the extra `docs`.
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,10 +17,12 @@ import mmjax
 from mmjax import plots
 
 pages = pytest.importorskip("pages", reason="needs the extra docs", exc_type=ImportError)
+transcripts = pytest.importorskip("transcripts", exc_type=ImportError)
 
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("[dr]*/**/*.md")])
 FILES = [
     path
-    for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("[dr]*/**/*.md")])
+    for path in PAGES
     if "```python" in path.read_text(encoding="utf-8") or "{code-cell}" in path.read_text("utf-8")
 ]
 # Their pages go on from their README, so they share a kernel.
@@ -74,6 +77,22 @@ def test_the_pages_of_the_instruments_print_what_they_say(folder):
     printed = pages.execute([f"{begin}\nknown = dict(globals())", *code], folder, "instruments")
     for path, text, now in zip(others, texts, printed[1:], strict=True):
         compare(text, [now], title(path))
+
+
+@pytest.mark.slow
+def test_the_commands_of_a_page_print_what_it_says(folder):
+    """And the comparison notices a line that is missing, and one too many."""
+    page = ROOT / "docs/names.md"
+    others = [path for path in PAGES if "```console" in path.read_text(encoding="utf-8")]
+    assert others == [page]
+    found = [*transcripts.commands(page.read_text(encoding="utf-8"))]
+    assert len(found) == 13
+    for command in found:
+        printed = transcripts.run(command.line, folder)
+        transcripts.compare(command, printed, title(page))
+        for wrong in (f"{command.printed}one more\n", f"one more\n{command.printed}"):
+            with pytest.raises(pages.PageError):
+                transcripts.compare(replace(command, printed=wrong), printed, title(page))
 
 
 def compare(text, printed, title):
@@ -148,6 +167,35 @@ def test_a_page_fails_if_a_public_name_is_gone(name, monkeypatch):
 )
 def test_what_counts_as_equal(page, now, about, equal):
     assert (not [*pages.differences(page, now, about)]) == equal
+
+
+@pytest.mark.parametrize(
+    ("page", "printed", "equal"),
+    [
+        ("a\nb 1.5\n", "a\nb 1.5\n", True),
+        ("a\nb 1.5\n", "a\nb 1.7\n", False),
+        ("a\n[...]\n", "a\nx\ny\n", True),
+        ("[...]\nb\n", "a\nx\nb\n", True),
+        ("[...]\nb\n", "a\nb\nx\n", False),
+        ("a\n[...]\nc\n", "a\nb\nc\n", True),
+        ("a\n[...]\nc\n", "b\na\nc\n", False),
+        ("a\n[...]\nb\n[...]\nc\n", "a\nx\nb\ny\nc\n", True),
+        ("a\n[...]\nb\n[...]\nc\n", "a\nx\ny\nc\n", False),
+        ("loss  seconds\n1.50      2.1\n", "loss  seconds\n1.50     92.1\n", True),
+        ("loss  seconds\n1.50      2.1\n", "loss  seconds\n1.90      2.1\n", False),
+        ("a\n", "a\nb\n", False),
+        ("a\nb\n", "a\n", False),
+        ("", "", True),
+    ],
+)
+def test_what_a_transcript_may_leave_out(page, printed, equal):
+    command = transcripts.Command("true", page, "")
+    try:
+        transcripts.compare(command, printed, "page")
+    except pages.PageError:
+        assert not equal
+    else:
+        assert equal
 
 
 def test_an_unknown_tolerance_is_refused():
