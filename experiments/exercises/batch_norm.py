@@ -27,18 +27,20 @@ def found(function: Function, params: np.ndarray, x: np.ndarray, *, train: bool)
     y, running = couple(back, "(y, running)")
     mean, var = couple(running, "(mean, variance) as running")
     shape = (FEATURES,)
-    return array(y, x.shape, "y"), array(mean, shape, "the mean"), array(var, shape, "the variance")
+    return (
+        array(y, x.shape, "y"),
+        array(mean, shape, "the running mean"),
+        array(var, shape, "the running variance"),
+    )
 
 
 def normalised(batch_norm: Function) -> None:
     """In training every feature of the batch gets the mean 0 and the variance 1."""
     y, *_ = found(batch_norm, PLAIN, X, train=True)
-    rows = np.allclose(y.mean(1), 0, atol=1e-3)
-
-    hint = "is it the mean over the batch, axis 0?" if rows else ""
+    hint = "is it the batch's own mean, one for each feature, over axis 0?"
     given = f"in training, with gamma 1, beta 0 and {ROWS} rows,"
     same(y.mean(0), 0, f"{given} the mean of a feature of y", lambda: hint, near=1e-3)
-    said = "is it divided by the root of the biased variance?"
+    said = "is it divided by the root of the batch's own variance, the biased one?"
     same(y.var(0), 1, f"{given} the variance of a feature of y", lambda: said, near=1e-3)
 
 
@@ -57,9 +59,9 @@ def running_moves(batch_norm: Function) -> None:
         ("variance", var, RUNNING[1], X.var(0, ddof=1), X.var(0)),
     ):
         causes = {
-            "does it stay as it is?": old,
-            "is it 0.9 of the old one, and 0.1 of the new one?": 0.1 * old + 0.9 * batch,
-            "is it the unbiased variance, divided by rows - 1?": 0.9 * old + 0.1 * biased,
+            "it stays as it is": old,
+            "0.9 is for the old one, and 0.1 for the new one": 0.1 * old + 0.9 * batch,
+            "use the variance divided by rows - 1 here": 0.9 * old + 0.1 * biased,
         }
         hint = next((text for text, v in causes.items() if np.allclose(got, v, atol=1e-3)), "")
         what = f"with a batch of {ROWS} rows, the new running {name}"
@@ -75,7 +77,8 @@ def evaluation(batch_norm: Function) -> None:
     )
     alone, *_ = found(batch_norm, PARAMS, X[1:2], train=False)
     near = np.allclose(alone[0], y[1], rtol=1e-3, atol=1e-3)
-    hold(near, "in evaluation a row alone must have the same y as among others")
+    said = "in evaluation a row alone must have the same y as among others"
+    hold(near, f"{said} (use the running mean and variance)")
     wanted = PARAMS[0] * (X - RUNNING[0]) / np.sqrt(RUNNING[1] + 1e-5) + PARAMS[1]
     same(y, wanted, "in evaluation, y", lambda: "is it the root of the variance?", near=1e-3)
 
@@ -111,9 +114,9 @@ EXERCISE = Exercise(
 params is (gamma, beta) and running (mean, variance), each an array [features]; x is a batch
 [rows, features]. Return (y, running); y = gamma * (x - mean) / sqrt(variance + 1e-5) + beta.
 In training, mean and variance are those of the batch, with the biased variance (divided by
-rows); the new running is 0.9 * running + 0.1 * those of the batch, but there with the unbiased
-variance (divided by rows - 1). In evaluation, mean and variance are those of running, and
-running is returned as it is.
+rows). The new running mean is 0.9 * old + 0.1 * mean of the batch. The new running variance is
+0.9 * old + 0.1 * unbiased variance of the batch (divided by rows - 1). In evaluation, mean and
+variance are those of running, and running is returned as it is.
 """,
     (normalised, gamma_and_beta, running_moves, evaluation, constant_feature, inside_jit),
 )

@@ -19,6 +19,8 @@ def rows_sum_to_one(probabilities: Function) -> None:
         return (
             "the columns sum to 1: divide by the sums along axis 1"
             if columns
+            else "is smoothing added before the sum, too?"
+            if (found.sum(1) > 1).all()
             else "is each row divided by its own sum? sum(axis=1, keepdims=True) keeps it a column"
         )
 
@@ -37,7 +39,8 @@ def unseen(probabilities: Function) -> None:
 def large_smoothing(probabilities: Function) -> None:
     """Very large smoothing makes all pairs equally probable."""
     found = array(probabilities(COUNTS.copy(), 1e7), COUNTS.shape)
-    same(found, 0.2, "with smoothing 10,000,000 each of the 5 probabilities in a row")
+    what = "with smoothing 10,000,000 each of the 5 probabilities in a row"
+    same(found, 0.2, what, lambda: "is the argument smoothing used?")
 
 
 def order_of_letters(probabilities: Function) -> None:

@@ -49,6 +49,8 @@ def names_begin_with_zeros(windows: Function) -> None:
     for start, name in zip(places(NAMES), NAMES, strict=True):
         got = contexts[start].tolist()
         hint = "does it begin anew with every name, and does each example have its own list?"
+        if got == [*[0] * (BLOCK - 1), name[0]]:
+            hint = "it already holds its target: store the context before you add the letter"
         hold(not any(got), f"the first context of the name {name} is {got}, not all 0 ({hint})")
 
 

@@ -15,9 +15,17 @@ def a_device_for_each_core(most: int) -> None:
     It uses at most `most` cores, and matters only without an accelerator. Call it before JAX
     computes anything; later, or if XLA_FLAGS sets the number of devices, it changes nothing.
     """
+    cpu_devices(min(most, cores()))
+
+
+def cpu_devices(count: int) -> None:
+    """Make JAX treat the CPU as so many devices.
+
+    As for `a_device_for_each_core`, it may change nothing.
+    """
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         with suppress(RuntimeError):
-            jax.config.update("jax_num_cpu_devices", min(most, cores()))
+            jax.config.update("jax_num_cpu_devices", count)
 
 
 def cores() -> int:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 
 from mmjax import data, train
-from mmjax.cli.devices import a_device_for_each_core
+from mmjax.cli.devices import a_device_for_each_core, cpu_devices
 from mmjax.cli.interruption import interruptible
 from mmjax.cli.live import LiveNames
 from mmjax.cli.progress import progress_bar
@@ -38,6 +38,8 @@ def program(options: Options | AutoOptions, on_metrics: OnMetrics | None = None)
         return auto.program(options)
     if options.seeds > 1:
         a_device_for_each_core(options.seeds)
+    if options.devices > 1:
+        cpu_devices(options.devices)
     names = options.name_list.read()
     known = lists.split_and_encode(
         names, seed=options.name_list.split_seed, shuffles=options.name_list.shuffles
@@ -69,6 +71,7 @@ def run(
     start = resume.started(options, model, known, checkpoints) if options.resume else None
     folders = Folders(options, start.progress.step if start else None)
     examples = data.of(recipe.data, known.tokens["train"], model, noise=recipe.noise)
+    batches = data.sharded(examples, options.devices) if options.devices > 1 else examples
 
     best = start.best if start else training.new_best(recipe)
 
@@ -98,7 +101,7 @@ def run(
                 folders.keep(0, members.states(state))
                 saver.start(state, Progress.start(len(seeds)))
             fitted = train.fit(
-                *(model, recipe, state, examples),
+                *(model, recipe, state, batches),
                 chunk=chunk,
                 observe=measured.observe,
                 metrics=[*measured.metrics, validation],

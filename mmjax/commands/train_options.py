@@ -75,6 +75,9 @@ class Options:
     seeds: int = 1
     """Train this many networks, with the seeds --seed, --seed + 1 and so on, spread over the CPU cores;
     show mean and standard deviation."""
+    devices: int = option(1, free=True)
+    """Spread each batch over this many devices; without an accelerator, CPU cores. It pays for large
+    networks only."""
     watch: bool = True
     """With --no-watch, do not record update ratios and saturation; training takes about 7 % less time."""
     instruments: bool = False
@@ -91,12 +94,21 @@ class Options:
             self,
             seed=(0, 2**32 - 1),
             seeds=(1, 1_000),
+            devices=(1, 1_000),
             keep=(1, 1_000_000),
         )
         require_other_out(self.init_from, self.out)
         require(
             not (self.resume and self.overwrite),
             "--resume continues a run and --overwrite starts over; give one of them",
+        )
+        require(
+            self.devices == 1 or self.seeds == 1,
+            "--devices spreads the batches of one network, and --seeds spreads networks over the devices; give one of them",
+        )
+        require(
+            self.recipe.batch_size % self.devices == 0 or self.recipe.data == "all-contexts",
+            f"--batch-size must be a multiple of --devices {self.devices}, not {self.recipe.batch_size}",
         )
         require(
             self.seed + self.seeds <= 2**32,

@@ -12,6 +12,7 @@ from mmjax.data import context_table, noising
 from mmjax.data.context_table import AllContexts, ContextTable
 from mmjax.data.dataset import Batch, Dataset, Targets
 from mmjax.data.noising import Noised, noised
+from mmjax.data.sharded import Sharded, everywhere, sharded
 from mmjax.data.windows import Windows, require_known
 from mmjax.errors import require
 from mmjax.model import Model
@@ -24,12 +25,15 @@ __all__ = [
     "Data",
     "Dataset",
     "Noised",
+    "Sharded",
     "Targets",
     "Windows",
     "context_table",
+    "everywhere",
     "noised",
     "noising",
     "of",
+    "sharded",
 ]
 
 Data = Integer[Array, "tokens"] | Integer[np.ndarray, "tokens"] | Dataset

@@ -104,9 +104,13 @@ def devices_for(states: TrainState) -> int:
 def states(state: TrainState) -> list[TrainState]:
     """Return the state of each member as a list.
 
-    The list of a single network has one state.
+    The list of a single network has one state, on one device.
     """
-    return unstack(state) if state.step.ndim else [state]
+    if state.step.ndim:
+        return unstack(state)
+    if len(state.step.sharding.device_set) == 1:
+        return [state]
+    return [jax.tree.map(lambda x: x.addressable_data(0), state)]
 
 
 @jax.jit
