@@ -301,6 +301,7 @@ ENDS = {
     "--hidden-layers": ("1", "7"),
     "--split-seed": ("0", str(2**63 - 1)),
     "--seed": ("0", str(2**32 - 1)),
+    "--devices": ("1", "2"),
     "--keep": ("1", "1000000"),
     "--drop-step": ("0", str(2**31 - 1)),
     "--warmup-steps": ("0", str(2**31 - 1)),
