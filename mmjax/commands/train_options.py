@@ -76,8 +76,8 @@ class Options:
     """Train this many networks, with the seeds --seed, --seed + 1 and so on, spread over the CPU cores;
     show mean and standard deviation."""
     devices: int = option(1, free=True)
-    """Spread each batch over this many devices; without an accelerator, CPU cores. It pays for large
-    networks only."""
+    """Spread each batch over this many devices; without an accelerator, CPU cores. On two cores it is slower
+    than one, at every size that was measured."""
     watch: bool = True
     """With --no-watch, do not record update ratios and saturation; training takes about 7 % less time."""
     instruments: bool = False
