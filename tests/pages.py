@@ -3,9 +3,8 @@
 A page is run as a notebook in a fresh kernel. What a cell prints stands in the page in a block
 ```` ```text ```` right after it. Words must be equal. A number may differ by one in its last digit
 (an integer not at all), or, if the block says ```` ```text ± 0.02 ```` or ```` ```text ± 5 % ````, by
-that much. Of a block that
-says ```` ```text names vary ```` the lines are counted and the numbers compared: the names that a
-trained network makes depend on rounding.
+that much. If it says ```` ```text names vary ````, only the number of lines and the numbers are
+compared, since the names that a trained network makes depend on rounding.
 
 `python tests/pages.py PAGE ...` writes what the cells print now into the pages.
 """
@@ -111,7 +110,12 @@ def beginning(path: Path) -> str:
     first = path.parent / "README.md"
     if path.parent.name != "instruments" or path == first:
         return ""
-    return "\n".join(cell.code for cell in cells(first.read_text(encoding="utf-8")))
+    return code_of(first.read_text(encoding="utf-8"))
+
+
+def code_of(text: str) -> str:
+    """Return the code of all cells of a page."""
+    return "\n".join(cell.code for cell in cells(text))
 
 
 def differences(expected: str, printed: str, about: str = "") -> Iterator[str]:

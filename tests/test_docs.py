@@ -4,14 +4,13 @@ The tests that run pages need the extra `docs`.
 """
 
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from programs import command
 
 import mmjax
 from mmjax import plots
@@ -25,7 +24,7 @@ FILES = [
     for path in PAGES
     if "```python" in path.read_text(encoding="utf-8") or "{code-cell}" in path.read_text("utf-8")
 ]
-# Their pages go on from their README, so they share a kernel.
+# Each of these pages uses the names that their README defines, so they run in one kernel.
 INSTRUMENTS = [path for path in FILES if path.parent.name == "instruments"]
 LESSONS = sorted((ROOT / "docs/guide").glob("[0-9]*.md"))
 MOST_WORDS = 400
@@ -44,9 +43,9 @@ def folder(tmp_path):
 
 def train(out):
     """Train the run that a page loads."""
-    options = ("--steps", "200", "--no-report", "--out", str(out))
-    command = [sys.executable, "-m", "experiments.mlp", *options]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    process = command("experiments.mlp", "--steps", 200, "--no-report", "--out", out)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +59,7 @@ def as_users(monkeypatch):
 @pytest.mark.parametrize("path", [each for each in FILES if each not in INSTRUMENTS], ids=title)
 def test_a_page_prints_what_it_says(path, folder):
     text = path.read_text(encoding="utf-8")
-    if "runs/mlp" in "".join(cell.code for cell in pages.cells(text)):
+    if "runs/mlp" in pages.code_of(text):
         train(folder / "runs/mlp")
     compare(text, pages.run(text, title(path), folder), title(path))
 
@@ -70,29 +69,35 @@ def test_the_pages_of_the_instruments_print_what_they_say(folder):
     """Each page runs with a copy of the names that their README defines."""
     first, *others = sorted(INSTRUMENTS, key=lambda path: path.stem != "README")
     assert len(others) == 17
-    begin = "\n".join(cell.code for cell in pages.cells(first.read_text(encoding="utf-8")))
+    begin = pages.code_of(first.read_text(encoding="utf-8"))
     texts = [path.read_text(encoding="utf-8") for path in others]
-    code = ["\n".join(cell.code for cell in pages.cells(text)) for text in texts]
-    code = [f"exec({each!r}, dict(known))" for each in code]
+    code = [f"exec({pages.code_of(text)!r}, dict(known))" for text in texts]
     printed = pages.execute([f"{begin}\nknown = dict(globals())", *code], folder, "instruments")
     for path, text, now in zip(others, texts, printed[1:], strict=True):
         compare(text, [now], title(path))
 
 
+def test_the_pages_with_commands_are_known():
+    with_commands = [*map(title, PAGES)]
+    with_commands = [path for path in with_commands if "```console" in (ROOT / path).read_text()]
+    assert with_commands == [*COMMANDS]
+
+
+COMMANDS = {"docs/diagnosis.md": 2, "docs/names.md": 13}  # how many each page has
+
+
 @pytest.mark.slow
-def test_the_commands_of_a_page_print_what_it_says(folder):
+@pytest.mark.parametrize("page", COMMANDS)
+def test_the_commands_of_a_page_print_what_it_says(page, folder):
     """And the comparison notices a line that is missing, and one too many."""
-    page = ROOT / "docs/names.md"
-    others = [path for path in PAGES if "```console" in path.read_text(encoding="utf-8")]
-    assert others == [page]
-    found = [*transcripts.commands(page.read_text(encoding="utf-8"))]
-    assert len(found) == 13
-    for command in found:
-        printed = transcripts.run(command.line, folder)
-        transcripts.compare(command, printed, title(page))
-        for wrong in (f"{command.printed}one more\n", f"one more\n{command.printed}"):
+    found = [*transcripts.commands((ROOT / page).read_text(encoding="utf-8"))]
+    assert len(found) == COMMANDS[page]
+    for each in found:
+        printed = transcripts.run(each.line, folder)
+        transcripts.compare(each, printed, page)
+        for wrong in (f"{each.printed}one more\n", f"one more\n{each.printed}"):
             with pytest.raises(pages.PageError):
-                transcripts.compare(replace(command, printed=wrong), printed, title(page))
+                transcripts.compare(replace(each, printed=wrong), printed, page)
 
 
 def compare(text, printed, title):
@@ -139,7 +144,7 @@ def test_a_page_fails_if_a_public_name_is_gone(name, monkeypatch):
     module, attribute = name.split(".")
     monkeypatch.delattr(MODULES[module], attribute)
     with pytest.raises((AttributeError, ImportError), match=attribute):
-        exec("\n".join(cell.code for cell in pages.cells(text)), {})
+        exec(pages.code_of(text), {})
 
 
 @pytest.mark.parametrize(

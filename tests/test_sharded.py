@@ -57,6 +57,9 @@ def test_uneven_parts_and_missing_devices_are_refused():
     for devices in (0, jax.device_count() + 1):
         with pytest.raises(InputError, match=f"devices must be 1 to .*, not {devices}"):
             data.sharded(examples, devices)
+    shared, small = data.sharded(examples, 2), mlp.MLP(vocab_size=5)
+    with pytest.raises(InputError):
+        data.of("windows", shared, small)
     recipe = train.Recipe(steps=2, batch_size=25)
     with pytest.raises(InputError, match="batch_size must be a multiple of the 2 devices, not 25"):
         train.run(MODEL, recipe, jax.random.key(0), data.sharded(examples, 2))

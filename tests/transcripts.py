@@ -1,11 +1,10 @@
 """Run the commands of a page and compare what they print with the page.
 
-They stand in blocks ```` ```console ```` after `$ `. A line `[...]` stands for any lines. What is
-said of tolerances in `pages` holds here, too. A column in `VARYING` and those after it are not
-compared.
+They stand in blocks ```` ```console ```` after `$ `. A line `[...]` stands for any lines. The
+tolerances are those of `pages`. A column in `VARYING` and those after it are not compared.
 
-`python tests/transcripts.py PAGE` writes what the commands print now into the page; what a line
-`[...]` stood for has to be taken out again by hand.
+`python tests/transcripts.py PAGE` writes what the commands print now into the page; where a line
+`[...]` stood, take the lines out again by hand.
 """
 
 import os

@@ -12,6 +12,7 @@ from jaxtyping import Array, PRNGKeyArray
 
 from mmjax.data.dataset import Batch, Dataset
 from mmjax.errors import require
+from mmjax.model import Model
 
 AXIS = "data"
 
@@ -29,6 +30,12 @@ class Sharded:
     data: Dataset
     mesh: Mesh
     """Its axis `data` divides the batch."""
+
+    def require_fit(self, model: Model) -> None:
+        """Raise `InputError` if `data` does."""
+        inner = getattr(self.data, "require_fit", None)
+        if inner:
+            inner(model)
 
     def draw(self, key: PRNGKeyArray, batch_size: int) -> Any:
         """Return what `batch` needs, on every device."""
