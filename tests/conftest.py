@@ -40,6 +40,14 @@ ROOT = Path(__file__).parent.parent
 MAKEMORE_SHA256 = "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d"
 
 
+@pytest.fixture(autouse=True)
+def programs_of_experiments(monkeypatch):
+    """Commands to type next are those of `experiments`, also after a test that ran `mmjax`."""
+    from mmjax.runs import command_line
+
+    monkeypatch.setattr(command_line, "_programs", dict(command_line.EXPERIMENTS))
+
+
 @pytest.fixture(scope="session")
 def shipped_names() -> list[str]:
     from mmjax import corpus

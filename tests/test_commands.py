@@ -12,7 +12,6 @@ from mmjax.cli import program
 from mmjax.cli.options import kind_of, parse
 from mmjax.commands import app
 from mmjax.errors import InputError
-from mmjax.runs import command_line
 
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("[dr]*/**/*.md")]
 COMMAND = re.compile(r"\A(?:\$ )?(?:\.venv/bin/)?(?:python -m experiments\.|mmjax )")
@@ -52,7 +51,6 @@ def understood(words, monkeypatch):
     monkeypatch.setattr("sys.argv", [name, *arguments])
     monkeypatch.setattr(program, "main", only_parse)
     monkeypatch.setattr(app, "main", only_parse)
-    monkeypatch.setattr(command_line, "use", lambda _: None)  # it holds for the whole process
     if name == "mmjax":
         arguments = arguments[1:]
     with pytest.raises(SystemExit) as end:

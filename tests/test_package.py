@@ -67,7 +67,19 @@ def test_the_wheel_holds_the_library_alone_and_works_by_itself(tmp_path):
 
 # The parts of the library, from low to high level: each imports only those before it.
 ROOMS = (
-    *("version", "errors", "static", "keys", "io", "model", "data", "counts", "models", "train"),
+    *(
+        "version",
+        "errors",
+        "static",
+        "keys",
+        "spread",
+        "io",
+        "model",
+        "data",
+        "counts",
+        "models",
+        "train",
+    ),
     *(
         "diagnostics",
         "evaluate",

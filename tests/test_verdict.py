@@ -138,8 +138,7 @@ def test_commands_are_what_the_program_takes():
             assert (options.model.residual, options.model.widths) == (True, (17, 17))
 
 
-def test_commands_are_those_of_mmjax_where_it_runs(monkeypatch):
-    monkeypatch.setattr(command_line, "_programs", dict(command_line.EXPERIMENTS))
+def test_commands_are_those_of_mmjax_where_it_runs():
     command_line.use({"train": "mmjax train", "sample": "mmjax sample"})
     typed = verdict.of(GOOD | MEMORISED, SETTINGS).command
     assert typed == "mmjax train list.txt --recipe auto --out runs/a-2"

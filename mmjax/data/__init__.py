@@ -12,7 +12,7 @@ from mmjax.data import context_table, noising
 from mmjax.data.context_table import AllContexts, ContextTable
 from mmjax.data.dataset import Batch, Dataset, Targets
 from mmjax.data.noising import Noised, noised
-from mmjax.data.sharded import Sharded, everywhere, sharded
+from mmjax.data.sharded import Sharded, everywhere, on_each_device, sharded
 from mmjax.data.windows import Windows, require_known
 from mmjax.errors import require
 from mmjax.model import Model
@@ -33,6 +33,7 @@ __all__ = [
     "noised",
     "noising",
     "of",
+    "on_each_device",
     "sharded",
 ]
 

@@ -1,5 +1,6 @@
 """Batches whose examples are spread over devices: data parallelism."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,21 +11,21 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, PRNGKeyArray
 
+from mmjax import spread
 from mmjax.data.dataset import Batch, Dataset
 from mmjax.errors import require
 from mmjax.model import Model
-
-AXIS = "data"
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["data"], meta_fields=["mesh"])
 @dataclass(frozen=True)
 class Sharded:
-    """A dataset of which each device takes an equal part of every batch.
+    """A dataset of whose batches each device takes an equal part in training.
 
-    The batches are those of `data`. A training step on them computes on all devices of the mesh:
-    parameters and statistics are the same on each, and XLA inserts the sums over the devices, also
-    in BatchNorm. So a step gives what it gives on one device, up to rounding.
+    The batches are those of `data`. A training step on them computes on all devices of the mesh,
+    with the same parameters and statistics on each. BatchNorm normalises by the whole batch. So a
+    step gives what it gives on one device, up to rounding. Two messages between the devices per
+    BatchNorm, and one for the gradients, are all that a step sends.
     """
 
     data: Dataset
@@ -38,21 +39,42 @@ class Sharded:
             inner(model)
 
     def draw(self, key: PRNGKeyArray, batch_size: int) -> Any:
-        """Return what `batch` needs, on every device."""
+        """Return what `batch` needs."""
         return self.data.draw(key, batch_size)
 
     def batch(self, drawn: Any) -> Batch:
-        """Return the examples, spread over the devices.
+        """Return the whole batch."""
+        return self.data.batch(drawn)
 
-        Raises `InputError` if the devices cannot take equal parts.
+
+@partial(jax.tree_util.register_dataclass, data_fields=["data"], meta_fields=["devices"])
+@dataclass(frozen=True)
+class Part:
+    """The part of a `Sharded` dataset's batches that one device takes, inside `jax.shard_map`."""
+
+    data: Dataset
+    devices: int
+
+    def draw(self, key: PRNGKeyArray, batch_size: int) -> Any:
+        """Return what `batch` needs for the whole batch."""
+        return self.data.draw(key, batch_size)
+
+    def batch(self, drawn: Any) -> Batch:
+        """Return this device's examples.
+
+        Their weights sum to the number of devices over all of them, because the loss of a step is
+        the mean over the devices. Raises `InputError` if the devices cannot take equal parts.
         """
-        batch, devices = self.data.batch(drawn), self.mesh.shape[AXIS]
+        batch = self.data.batch(drawn)
+        rows, rest = divmod(len(batch.contexts), self.devices)
         require(
-            len(batch.contexts) % devices == 0,
-            f"batch_size must be a multiple of the {devices} devices, not {len(batch.contexts)}",
+            not rest,
+            f"batch_size must be a multiple of the {self.devices} devices, not {len(batch.contexts)}",
         )
-        parts = NamedSharding(self.mesh, PartitionSpec(AXIS))
-        return jax.lax.with_sharding_constraint(batch, parts)
+        mine = spread.part(batch, rows)
+        if mine.weights is None:
+            return mine
+        return mine._replace(weights=mine.weights * self.devices)
 
 
 def sharded(data: Dataset, devices: int) -> Sharded:
@@ -68,7 +90,23 @@ def sharded(data: Dataset, devices: int) -> Sharded:
         f"devices must be 1 to {len(known)}, the number that JAX has, not {devices}",
     )
     kinds = {"axis_types": (AxisType.Auto,), "devices": known[:devices]}
-    return Sharded(data, jax.make_mesh((devices,), (AXIS,), **kinds))
+    return Sharded(data, jax.make_mesh((devices,), (spread.AXIS,), **kinds))
+
+
+def on_each_device(run: Callable[[Any, Dataset], Any], state: Any, data: Sharded) -> Any:
+    """Return `run(state, part)`, called on each device with its `Part` of the dataset.
+
+    The state and the results are the same on every device.
+    """
+    devices = data.mesh.shape[spread.AXIS]
+    whole = PartitionSpec()
+    called = jax.shard_map(
+        lambda state, inner: run(state, Part(inner, devices)),
+        mesh=data.mesh,
+        in_specs=(whole, whole),
+        out_specs=whole,
+    )
+    return called(state, data.data)
 
 
 def everywhere(tree: Any, mesh: Mesh) -> Any:

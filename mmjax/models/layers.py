@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from mmjax import spread
 from mmjax.errors import require
 
 Number = float | Float[Array, ""]  # a constant, or a number that differs between members
@@ -80,10 +81,12 @@ def dropout(
 ) -> Float[Array, "batch features"]:
     """Return x with a random part `rate` set to 0, and the rest scaled up.
 
-    The scale 1 / (1 - rate) keeps the mean. Call it in training only. Source: Srivastava et al.,
-    Dropout (https://jmlr.org/papers/v15/srivastava14a.html).
+    The scale 1 / (1 - rate) keeps the mean. Call it in training only. If the batch is spread over
+    devices, the result is that of one device. Source: Srivastava et al., Dropout
+    (https://jmlr.org/papers/v15/srivastava14a.html).
     """
-    kept = jax.random.bernoulli(key, 1 - rate, x.shape)
+    kept = jax.random.bernoulli(key, 1 - rate, (spread.rows(x), x.shape[1]))
+    kept = spread.part(kept, len(x)) if spread.is_spread(x) else kept
     return jnp.where(kept, x / (1 - rate), jnp.zeros_like(x))
 
 
@@ -96,9 +99,19 @@ def batch_norm_init(features: int, *, gamma: Number = 1.0) -> tuple[BatchNorm, M
 def moments(x: Float[Array, "batch features"]) -> Moments:
     """Return the mean and unbiased variance over the batch.
 
-    The variance divides by batch - 1, so the batch needs at least two rows.
+    The variance divides by batch - 1, so the batch needs at least two rows. If the batch is spread
+    over devices, the moments are those of the whole batch. They are merged from the parts' in one
+    message: Chan, Golub and LeVeque, Updating Formulae and a Pairwise Algorithm for Computing
+    Sample Variances (http://i.stanford.edu/pub/cstr/reports/cs/tr/79/773/CS-TR-79-773.pdf).
     """
-    return Moments(jnp.mean(x, axis=0), jnp.var(x, axis=0, ddof=1))
+    if not spread.is_spread(x):
+        return Moments(jnp.mean(x, axis=0), jnp.var(x, axis=0, ddof=1))
+    parts = spread.gathered(jnp.stack([jnp.mean(x, axis=0), jnp.var(x, axis=0)]))
+    means, variances = parts[:, 0], parts[:, 1]
+    mean = jnp.mean(means, axis=0)
+    biased = jnp.mean(variances + jnp.square(means - mean[None, :]), axis=0)
+    rows = spread.rows(x)
+    return Moments(mean, biased * (rows / (rows - 1)))
 
 
 def batch_norm(
@@ -127,8 +140,8 @@ def batch_norm(
     if not train:
         return _affine(params, running, x, eps), running
     require(
-        len(x) > 1,
-        f"BatchNorm needs at least 2 rows in training, not {len(x)}, since one row has no variance; "
+        spread.rows(x) > 1,
+        f"BatchNorm needs at least 2 rows in training, not {spread.rows(x)}, since one row has no variance; "
         "give a larger batch, or train=False",
     )
     normalised: Any = normalise(params, x, eps)
@@ -171,8 +184,9 @@ def _normalise_jvp(
     # Transposed, all three gradients share the two sums over the batch. With these signs and this
     # order, the transposed program is as fast as one written by hand.
     z_dot = (params.gamma * inverse_std)[None, :] * x_dot
-    slope_dot = jnp.sum(deviation * z_dot, axis=0) / (1 - len(x))
+    sums = spread.summed((jnp.sum(deviation * z_dot, axis=0), jnp.sum(z_dot, axis=0)))
+    slope_dot = sums[0] / (1 - spread.rows(x))
     stretch_dot = inverse_std * (params_dot.gamma + inverse_std * slope_dot)
-    shift_dot = params_dot.beta + jnp.sum(z_dot, axis=0) / -len(x)
+    shift_dot = params_dot.beta + sums[1] / -spread.rows(x)
     y_dot = z_dot + shift_dot[None, :] + deviation * stretch_dot[None, :]
     return (y, batch), (y_dot, jax.tree.map(jnp.zeros_like, batch))

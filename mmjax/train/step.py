@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from mmjax import keys
+from mmjax import keys, spread
 from mmjax.data import Batch, Targets
+from mmjax.errors import require
 from mmjax.model import Model, Predictor, parameter_count, require_model
 from mmjax.static import Static
 from mmjax.train.optimizers import Optimizer, optimizer_of
@@ -110,20 +111,28 @@ def step_with_updates(
 ) -> tuple[TrainState, Array, Any]:
     """Take one step and return its updates, too.
 
-    Returns (new state, loss, updates); the updates are what was added to the parameters.
+    Returns (new state, loss, updates); the updates are what was added to the parameters. If the
+    batch is spread over devices, these are the same on each.
     """
     model, recipe = with_hyper(model, state.hyper), with_hyper(recipe, state.hyper)
     key = keys.of_layers(state.key, state.step)
 
     def loss(params: Any) -> tuple[Array, Any]:
         logits, stats = model.apply(params, state.stats, batch.contexts, train=True, key=key)
+        require(
+            not any(map(spread.is_spread, jax.tree.leaves(stats))),
+            f"the statistics of {type(model).__name__} would differ between the devices; average "
+            f"them over the mesh axis {spread.AXIS!r} (see mmjax.spread), or train on one device",
+        )
         value = cross_entropy(logits, batch.targets, batch.weights)
         return value + _penalty(recipe, params), stats
 
     def value_fn(params: Any) -> Array:
-        return loss(params)[0]
+        return spread.mean(loss(params)[0])
 
-    (value, stats), grads = jax.value_and_grad(loss, has_aux=True)(state.params)
+    own = spread.varying(state.params) if spread.is_spread(batch.contexts) else state.params
+    (value, stats), grads = jax.value_and_grad(loss, has_aux=True)(own)
+    value, grads = spread.mean((value, grads))
     rule = optimizer or optimizer_of(recipe)
     updates, opt_state = update(rule, grads, state.opt_state, state.params, value, value_fn)
     params = optax.apply_updates(state.params, updates)

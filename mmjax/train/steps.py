@@ -95,6 +95,9 @@ def scan(
 
     Call it inside your own jitted function.
     """
+    if isinstance(data, datasets.Sharded):
+        each = partial(scan, model, recipe, steps=steps, optimizer=optimizer, observe=observe)
+        return datasets.on_each_device(each, state, data)
 
     def step(state: TrainState, drawn: Any) -> tuple[TrainState, Any]:
         new, loss, updates = step_with_updates(model, recipe, state, data.batch(drawn), optimizer)
