@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 
 from mmjax import data, train
-from mmjax.cli.devices import a_device_for_each_core, cpu_devices
+from mmjax.cli.devices import a_device_for_each_core
 from mmjax.cli.interruption import interruptible
 from mmjax.cli.live import LiveNames
 from mmjax.cli.progress import progress_bar
 from mmjax.commands import auto, closing, footprint, init_from, resume, training
 from mmjax.commands.auto_options import AutoOptions
 from mmjax.commands.folders import Folders
+from mmjax.commands.spreading import number_of_devices
 from mmjax.commands.train_options import Options
 from mmjax.errors import require
 from mmjax.model import parameter_count
@@ -38,14 +39,13 @@ def program(options: Options | AutoOptions, on_metrics: OnMetrics | None = None)
         return auto.program(options)
     if options.seeds > 1:
         a_device_for_each_core(options.seeds)
-    if options.devices > 1:
-        cpu_devices(options.devices)
     names = options.name_list.read()
     known = lists.split_and_encode(
         names, seed=options.name_list.split_seed, shuffles=options.name_list.shuffles
     )
     options = replace(options, model=replace(options.model, vocab_size=known.vocab.size))
     model, recipe = mlp.MLP(**asdict(options.model)), options.recipe.plain()
+    options = replace(options, devices=number_of_devices(options, model))
     footprint.require_room(model, recipe, options.seeds)
     require(
         not options.resume or options.out.is_dir(),
