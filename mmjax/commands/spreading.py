@@ -1,12 +1,16 @@
 """Over how many devices a training run spreads its batches."""
 
 from itertools import pairwise
+from typing import Any
 
 import jax
 
+from mmjax import data
 from mmjax.cli.devices import cores, cpu_devices
 from mmjax.commands.train_options import Options
+from mmjax.data import Dataset
 from mmjax.models import mlp
+from mmjax.train import TrainState
 
 # Two cores are up to twice as fast as one from batches of 512 on, if the largest product of a batch
 # has 5 to 12 million multiplications; measured for 50 to 300 units in 2 and 5 layers. Below, the
@@ -22,6 +26,8 @@ def number_of_devices(options: Options, model: mlp.MLP) -> int:
 
     Call it before JAX computes anything.
     """
+    if options.coordinator:  # the devices of all processes
+        return jax.device_count()
     wanted = options.devices or (2 if pays(options, model) else 1)
     if wanted > 1:
         cpu_devices(wanted)
@@ -44,3 +50,11 @@ def pays(options: Options, model: mlp.MLP) -> bool:
         and options.recipe.data != "all-contexts"
         and least <= rows * largest <= most
     )
+
+
+def spread(state: TrainState, examples: Dataset, devices: int) -> tuple[TrainState, Dataset]:
+    """Return the state on every device, and the dataset with its batches spread over them."""
+    if devices == 1:
+        return state, examples
+    batches: Any = data.sharded(examples, devices)
+    return data.everywhere((state, batches), batches.mesh)

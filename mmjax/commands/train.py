@@ -1,22 +1,31 @@
 """Train the multi-layer perceptron with BatchNorm."""
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from mmjax import data, train
+from mmjax.cli import processes
 from mmjax.cli.devices import a_device_for_each_core
 from mmjax.cli.interruption import interruptible
 from mmjax.cli.live import LiveNames
 from mmjax.cli.progress import progress_bar
-from mmjax.commands import auto, closing, footprint, init_from, resume, training
+from mmjax.commands import (
+    auto,
+    closing,
+    following,
+    footprint,
+    init_from,
+    resume,
+    spreading,
+    training,
+)
 from mmjax.commands.auto_options import AutoOptions
 from mmjax.commands.folders import Folders
-from mmjax.commands.spreading import number_of_devices
 from mmjax.commands.train_options import Options
 from mmjax.errors import require
 from mmjax.model import parameter_count
 from mmjax.models import mlp
-from mmjax.runs import checkpoint, lists, outcome
+from mmjax.runs import checkpoint, outcome
 from mmjax.runs.checkpoint import Checkpoint
 from mmjax.runs.environment import environment
 from mmjax.runs.folder import claimed
@@ -37,15 +46,21 @@ def program(options: Options | AutoOptions, on_metrics: OnMetrics | None = None)
     """
     if isinstance(options, AutoOptions):
         return auto.program(options)
+    if options.coordinator is None:
+        return train_and_write(options, on_metrics)
+    following.join(options)
+    with processes.sharing_fate():
+        if processes.first():
+            return train_and_write(options, on_metrics)
+        return following.program(options)
+
+
+def train_and_write(options: Options, on_metrics: OnMetrics | None) -> int:
+    """Run the program in the process that writes the run folder."""
     if options.seeds > 1:
         a_device_for_each_core(options.seeds)
-    names = options.name_list.read()
-    known = lists.split_and_encode(
-        names, seed=options.name_list.split_seed, shuffles=options.name_list.shuffles
-    )
-    options = replace(options, model=replace(options.model, vocab_size=known.vocab.size))
-    model, recipe = mlp.MLP(**asdict(options.model)), options.recipe.plain()
-    options = replace(options, devices=number_of_devices(options, model))
+    options, model, known = training.prepared(options)
+    recipe = options.recipe.plain()
     footprint.require_room(model, recipe, options.seeds)
     require(
         not options.resume or options.out.is_dir(),
@@ -71,7 +86,6 @@ def run(
     start = resume.started(options, model, known, checkpoints) if options.resume else None
     folders = Folders(options, start.progress.step if start else None)
     examples = data.of(recipe.data, known.tokens["train"], model, noise=recipe.noise)
-    batches = data.sharded(examples, options.devices) if options.devices > 1 else examples
 
     best = start.best if start else training.new_best(recipe)
 
@@ -100,6 +114,11 @@ def run(
             if not start:
                 folders.keep(0, members.states(state))
                 saver.start(state, Progress.start(len(seeds)))
+            reason = best.stop()
+            first = start.progress if start else Progress.start(len(seeds))
+            following.require_same(options, model, known)
+            following.tell(state, first.step, reason)
+            state, batches = spreading.spread(state, examples, options.devices)
             fitted = train.fit(
                 *(model, recipe, state, batches),
                 chunk=chunk,
@@ -110,9 +129,9 @@ def run(
                     folders.film_sink(chunk),
                     *(best.sink, saver.sink, move_bar),
                 ],
-                stops=[best.stop, interruption.stop],
-                progress=start.progress if start else None,
-                reason=best.stop(),
+                stops=[processes.agreed(best.stop, interruption.stop)],
+                progress=first,
+                reason=reason,
             )
         saver.end(fitted)
         if recipe.early_stopping:

@@ -101,6 +101,13 @@ class Options:
     """Spread each batch over this many devices; without an accelerator, CPU cores. 0 takes two cores
     where that is faster: from 5,000 steps and batches of 512 on, if a batch times the largest weight
     matrix has 5 to 12 million multiplications. --mesh data=N is the same as --devices N."""
+    coordinator: str | None = option(None, free=True, inherited=False)
+    """Train together with other processes, on this machine or others: host:port of process 0, at a
+    free port. auto takes it, and the next two, from Slurm, Open MPI or Kubernetes."""
+    processes: int = option(1, free=True, inherited=False)
+    """Number of processes that train together; each takes a part of every batch."""
+    process: int = option(0, free=True, inherited=False)
+    """Number of this process; process 0 writes the run folder and prints."""
     watch: bool = True
     """With --no-watch, do not record update ratios and saturation; training takes about 7 % less time."""
     instruments: bool = False
@@ -117,7 +124,9 @@ class Options:
             self,
             seed=(0, 2**32 - 1),
             seeds=(1, 1_000),
-            devices=(0, 1_000),
+            devices=(0, 100_000),
+            processes=(1, 10_000),
+            process=(0, self.processes - 1),
             keep=(1, 1_000_000),
         )
         require_other_out(self.init_from, self.out)
@@ -129,6 +138,7 @@ class Options:
             self.devices <= 1 or self.seeds == 1,
             "--devices spreads the batches of one network, and --seeds spreads networks over the devices; give one of them",
         )
+        self._check_processes()
         require(
             self.recipe.batch_size % (self.devices or 1) == 0 or self.recipe.data == "all-contexts",
             f"--batch-size must be a multiple of --devices {self.devices}, not {self.recipe.batch_size}",
@@ -136,6 +146,33 @@ class Options:
         require(
             self.seed + self.seeds <= 2**32,
             f"--seeds {self.seeds} starting at --seed {self.seed} go beyond the last seed, {2**32 - 1}; give a lower --seed",
+        )
+
+    def _check_processes(self) -> None:
+        require(
+            self.coordinator is not None or self.processes == 1,
+            f"--processes {self.processes} need --coordinator, the host:port of process 0",
+        )
+        require(
+            self.coordinator is None or self.seeds == 1,
+            "--coordinator trains one network on several processes; give it without --seeds",
+        )
+        require(
+            self.coordinator in (None, "auto")
+            or bool(re.fullmatch(r".+:[0-9]+", self.coordinator or "")),
+            f"--coordinator must be host:port, such as localhost:9876, or auto, not {self.coordinator!r}",
+        )
+        require(
+            not self.devices % self.processes,
+            f"--devices {self.devices} must be a multiple of --processes {self.processes}; each takes an equal part",
+        )
+        require(
+            self.coordinator != "auto" or (self.processes == 1 and not self.devices),
+            "--coordinator auto finds the number of processes and devices by itself; leave --processes and --devices out",
+        )
+        require(
+            not self.recipe.batch_size % self.processes,
+            f"--batch-size must be a multiple of --processes {self.processes}, not {self.recipe.batch_size}",
         )
 
 

@@ -1,6 +1,7 @@
 """Training of the MLP's program: chunks, first state and metrics."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -9,9 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from mmjax import diagnostics, metrics, train
+from mmjax.commands.spreading import number_of_devices
+from mmjax.commands.train_options import Options
 from mmjax.data import Dataset
 from mmjax.diagnostics.snapshot import contexts_to_measure
 from mmjax.model import Model
+from mmjax.models import mlp
+from mmjax.runs import lists
+from mmjax.runs.lists import Lists
 from mmjax.train import Best, Observer, Recipe, TrainState, members
 from mmjax.train.loop import Metric
 
@@ -21,6 +27,21 @@ FEWEST_LINES = 50  # of metrics, however short a run is
 MOST_WORK = 3e11  # parameters times examples between two lines: about half a minute
 CHUNKS_TO_VALIDATION = 10
 WATCH = 1_024  # examples measured during training; few, since each measurement takes time
+
+
+def prepared(options: Options) -> tuple[Options, mlp.MLP, Lists]:
+    """Return the options, the model that they describe and the encoded list.
+
+    The options then have the size of the list's vocabulary and the number of devices. Call it
+    before JAX computes anything.
+    """
+    names = options.name_list.read()
+    known = lists.split_and_encode(
+        names, seed=options.name_list.split_seed, shuffles=options.name_list.shuffles
+    )
+    options = replace(options, model=replace(options.model, vocab_size=known.vocab.size))
+    model = mlp.MLP(**asdict(options.model))
+    return replace(options, devices=number_of_devices(options, model)), model, known
 
 
 def chunk_size(recipe: Recipe, parameters: int) -> int:

@@ -26,6 +26,11 @@ def use(programs: Mapping[str, str]) -> None:
     _programs.update(programs)
 
 
+def name() -> str:
+    """Return the name of the program that trains, as its messages have it."""
+    return _programs["train"].removeprefix("python -m ").removesuffix(" --names")
+
+
 def sample(folder: str | Path, *options: str) -> str:
     """Return the command that samples from a run."""
     return f"{_programs['sample']} {shlex.join([_short(folder), *options])}"

@@ -16,6 +16,7 @@ from mmjax.data import Data
 from mmjax.model import Model
 from mmjax.train import members
 from mmjax.train.optimizers import Optimizer
+from mmjax.train.placement import on_first_device
 from mmjax.train.recipe import Recipe
 from mmjax.train.step import TrainState
 from mmjax.train.steps import Observer, advance, copied
@@ -61,7 +62,8 @@ class Chunk(NamedTuple):
     seconds: float
     """As in `Progress`."""
     state: TrainState
-    """State of one network, or of several with a leading axis, as `fit` was given it."""
+    """State of one network, on the first device of this process, or of several with a leading axis,
+    on all devices."""
     states: list[TrainState]
     """State of each member."""
     losses: np.ndarray
@@ -121,6 +123,7 @@ def fit(
     and the `reason` for which it had stopped, if any.
     """
     count = len(members.states(state))
+    here = state if state.step.ndim else on_first_device(state)
     progress = progress or Progress.start(count)
     data = datasets.of(recipe.data, data, model, noise=recipe.noise)
     go = members.advance if state.step.ndim else advance
@@ -130,12 +133,13 @@ def fit(
         size = min(chunk - progress.step % chunk, recipe.steps - progress.step)
         started = time.perf_counter()
         after, out = go(model, recipe, copied(state), data, steps=size, **static)
+        before, here = here, after if state.step.ndim else on_first_device(after)
         losses = np.atleast_2d(np.asarray(out[0] if observe else out))
         observed = out[1] if observe else ()
         if not state.step.ndim:
-            observed = jax.tree.map(lambda x: x[None], observed)
+            observed = jax.tree.map(lambda x: x[None], on_first_device(observed))
         seconds = progress.seconds + time.perf_counter() - started
-        states = members.states(after)
+        states = members.states(here)
         bad = [first_bad(*pair) for pair in zip(states, losses, strict=True)]
         initial = progress.initial_loss if progress.step else losses[:, 0].tolist()
         if any(step is not None for step in bad):
@@ -145,13 +149,13 @@ def fit(
             ]
             stopped = [None if step is None else progress.step + step for step in bad]
             progress = Progress(progress.step, seconds, initial, last)
-            return Fitted(state, progress, stopped, "a number is not finite")
+            return Fitted(before, progress, stopped, "a number is not finite")
         last = [
             [*old, *new][-FINAL:]
             for old, new in zip(progress.last_losses, losses[:, -FINAL:].tolist(), strict=True)
         ]
         state, progress = after, Progress(progress.step + size, seconds, initial, last)
-        now = Chunk(progress.step, seconds, state, states, losses, observed, progress)
+        now = Chunk(progress.step, seconds, here, states, losses, observed, progress)
         records: list[Record] = [{} for _ in states]
         for metric in metrics:
             for record, figures in zip(records, metric(now), strict=True):
@@ -159,7 +163,7 @@ def fit(
         for sink in sinks:
             sink(records, now)
         reason = next((said for stop in stops if (said := stop(records))), None)
-    return Fitted(state, progress, [None] * count, reason)
+    return Fitted(here, progress, [None] * count, reason)
 
 
 def first_bad(state: TrainState, losses: np.ndarray) -> int | None:

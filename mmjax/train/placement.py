@@ -108,9 +108,14 @@ def states(state: TrainState) -> list[TrainState]:
     """
     if state.step.ndim:
         return unstack(state)
-    if len(state.step.sharding.device_set) == 1:
-        return [state]
-    return [jax.tree.map(lambda x: x.addressable_data(0), state)]
+    return [on_first_device(state)]
+
+
+def on_first_device(tree: Any) -> Any:
+    """Return arrays that every device has whole, as those of this process's first device."""
+    return jax.tree.map(
+        lambda x: x if len(x.sharding.device_set) == 1 else x.addressable_data(0), tree
+    )
 
 
 @jax.jit
