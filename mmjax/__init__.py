@@ -18,6 +18,7 @@ cli           The command line: options, errors, interruption and progress
 commands      The commands of `mmjax`; programs of `experiments` are the same under other names
 model         The protocol of models, and the trained model as a predictor
 keys          Random keys: a stream of its own for each use
+spread        Arrays that are spread over devices, seen from inside `jax.shard_map`
 io            The system: files, JSON, text for the terminal, and memory
 errors        The error that programs show to the user as one line
 static        Functions as constants of a compiled program: equal ones compile once

@@ -1,4 +1,4 @@
-"""Arrays that are spread over the devices of a mesh, as they look inside `jax.shard_map`.
+"""Arrays that are spread over devices, seen from inside `jax.shard_map`.
 
 The type of an array (`jax.typeof`) names the mesh axes over which its values vary. So a layer asks
 its input whether each device has another part of the batch, and needs no argument for it. Outside

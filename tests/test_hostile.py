@@ -301,7 +301,9 @@ ENDS = {
     "--hidden-layers": ("1", "7"),
     "--split-seed": ("0", str(2**63 - 1)),
     "--seed": ("0", str(2**32 - 1)),
-    "--devices": ("1", "2"),
+    "--devices": ("0", "2"),
+    "--processes": ("1", "1"),
+    "--process": ("0", "0"),
     "--keep": ("1", "1000000"),
     "--drop-step": ("0", str(2**31 - 1)),
     "--warmup-steps": ("0", str(2**31 - 1)),
@@ -571,7 +573,8 @@ def test_no_loader_can_execute_code(folder, tmp_path, monkeypatch):
         r"\b(pickle|marshal|shelve|dill|cloudpickle|joblib|exec|eval|compile|__import__|subprocess|os\.system"
         r"|np\.load|np\.fromfile|torch\.load|yaml)\b(?!_)"
     )
-    # These load nothing, and checking.py runs the file that a learner wrote.
+    # These load nothing; checking.py runs the file that a learner wrote, and processes.py a filter
+    # for standard error.
     allowed = {
         "benchmark.py",
         "baselines.py",
@@ -579,6 +582,7 @@ def test_no_loader_can_execute_code(folder, tmp_path, monkeypatch):
         "race.py",
         "code_version.py",
         "checking.py",
+        "processes.py",
     }
     for path in [*(ROOT / "mmjax").rglob("*.py"), *(ROOT / "experiments").rglob("*.py")]:
         code = re.sub(r'""".*?"""|#[^\n]*', "", path.read_text(), flags=re.DOTALL)

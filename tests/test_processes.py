@@ -116,7 +116,8 @@ def test_processes_with_other_lists_or_options_are_refused(tmp_path, names):
         (("--coordinator", "a:1", "--processes", 2, "--process", 2), "number from 0 to 1, not 2"),
         (("--coordinator", "a:1", "--processes", 2, "--devices", 3), "multiple of --processes 2"),
         (("--coordinator", "a:1", "--processes", 7), "multiple of --processes 7, not 30"),
-        (("--coordinator", "auto", "--processes", 2), "leave --processes and --devices out"),
+        (("--coordinator", "auto", "--processes", 2), "leave out --processes"),
+        (("--coordinator", "auto", "--devices", 2), "leave out --devices"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(monkeypatch, capsys, options, said):

@@ -335,22 +335,36 @@ def test_the_pareto_front_is_what_no_point_beats():
         assert [costs[i] for i in front] == sorted(costs[i] for i in front)
 
 
+def journal(folder):
+    path = folder / "study.log"
+    return path.read_text() if path.exists() else ""
+
+
 @pytest.mark.slow
-def test_two_processes_share_a_search_through_one_journal(tmp_path):
+def test_processes_share_a_search_through_one_journal(tmp_path):
+    """One of four is killed: it loses the trials that it trains, and the others make up for them."""
     optuna = pytest.importorskip("optuna", reason="needs pip install -e '.[optuna]'")
     (tmp_path / "names").write_text(NAMES)
     (tmp_path / "space.toml").write_text(TWO_SHAPES.replace("trials = 11", "trials = 24"))
     shared = ("--names", tmp_path / "names", "--journal", tmp_path / "study.log")
-    workers = [command("experiments.sweep", tmp_path / "space.toml", *shared) for _ in range(2)]
+    sweep = ("experiments.sweep", tmp_path / "space.toml", *shared)
+    first = command(*sweep)
+    while '"op_code":4' not in journal(tmp_path):  # it has asked for its first trial
+        time.sleep(0.05)
+    first.kill()
+    first.communicate()
+    workers = [command(*sweep) for _ in range(3)]
     said = [worker.communicate() for worker in workers]
-    assert [worker.returncode for worker in workers] == [0, 0], said
+    assert [worker.returncode for worker in workers] == [0, 0, 0], said
     backend = optuna.storages.journal.JournalFileBackend(str(tmp_path / "study.log"))
     study = optuna.load_study(study_name="mmjax", storage=optuna.storages.JournalStorage(backend))
     trials = study.get_trials()
-    assert len(trials) >= 24
-    assert all(trial.state.is_finished() for trial in trials)
-    lines = (tmp_path / "study.log").read_text().splitlines()
-    assert len({json.loads(line)["worker_id"] for line in lines}) == 2  # both took part
+    assert sum(trial.state.is_finished() for trial in trials) >= 24
+    lost = [trial for trial in trials if not trial.state.is_finished()]
+    assert {trial.number for trial in lost} <= {*range(len(lost))}  # those of the killed one
+    assert 1 <= len(lost) <= 4  # slots
+    lines = journal(tmp_path).splitlines()
+    assert len({json.loads(line)["worker_id"] for line in lines}) == 4  # all took part
     # The one that ends last, and whoever asks later, show the best trial of all. The other one may
     # end while the last group still trains.
     best = [out.split("Train the best: ")[1] for out, _ in said]

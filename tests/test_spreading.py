@@ -54,7 +54,7 @@ def test_one_core_is_one_device(monkeypatch):
 
 def test_a_mesh_is_another_word_for_devices():
     """It is saved as the number."""
-    assert options_of("--mesh", "data=4") == options_of("--devices", "4")
+    assert options_of("--mesh", "data=4").devices == 4
     for wrong in ("model=2", "data=", "data=2.5", "two"):
         with pytest.raises(InputError, match="must be a number such as 2, or data=2"):
             options_of("--mesh", wrong)

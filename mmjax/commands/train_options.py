@@ -167,8 +167,8 @@ class Options:
             f"--devices {self.devices} must be a multiple of --processes {self.processes}; each takes an equal part",
         )
         require(
-            self.coordinator != "auto" or (self.processes == 1 and not self.devices),
-            "--coordinator auto finds the number of processes and devices by itself; leave --processes and --devices out",
+            self.coordinator != "auto" or self.processes == 1,
+            "--coordinator auto finds the number of processes by itself; leave out --processes",
         )
         require(
             not self.recipe.batch_size % self.processes,

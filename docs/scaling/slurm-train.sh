@@ -1,0 +1,18 @@
+#!/bin/bash
+# One network on two processes, on one machine or two: sbatch docs/scaling/slurm-train.sh
+#SBATCH --job-name=mmjax-train
+#SBATCH --ntasks=2
+#SBATCH --cpus-per-task=1
+#SBATCH --time=01:00:00
+#SBATCH --requeue
+#SBATCH --output=mmjax-%j.log
+set -euo pipefail
+
+# LIST, OUT and STEPS may be set with sbatch --export=ALL,LIST=...,OUT=...,STEPS=...
+out="${OUT:-runs/mlp}"
+# A job that Slurm starts again continues its run.
+resume=()
+if [[ "${SLURM_RESTART_COUNT:-0}" -gt 0 ]]; then resume=(--resume); fi
+srun --kill-on-bad-exit=1 "${PYTHON:-.venv/bin/python}" -m experiments.mlp --coordinator auto \
+  --names "${LIST:-data/names.txt}" --steps "${STEPS:-20000}" --batch-size 4096 \
+  --out "$out" "${resume[@]}"
