@@ -43,7 +43,14 @@ nb_merge_streams = True
 PARTS = {
     "README": {
         "Learn": ["docs/guide/README"],
-        "Use": ["docs/names", "docs/programs", "docs/sweeps", "docs/own-model", "docs/api"],
+        "Use": [
+            "docs/names",
+            "docs/programs",
+            "docs/sweeps",
+            "docs/SCALING",
+            "docs/own-model",
+            "docs/api",
+        ],
         "Look inside": ["docs/diagnosis", "docs/instruments/README"],
         "Measured": ["docs/results", "records/README", "docs/REPRODUCTION", "docs/RELIABILITY"],
         "The project": ["data/README", "SECURITY", "CONTRIBUTING", "CHANGELOG", "LOG"],

@@ -3,14 +3,17 @@
 import re
 import runpy
 import shlex
+import subprocess
 from contextlib import contextmanager
 
 import pytest
 from conftest import ROOT
 
+from experiments.sweep_options import Options as SweepOptions
 from mmjax.cli import program
-from mmjax.cli.options import kind_of, parse
+from mmjax.cli.options import flat, kind_of, parse
 from mmjax.commands import app
+from mmjax.commands.train_options import Options
 from mmjax.errors import InputError
 
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("[dr]*/**/*.md")]
@@ -31,7 +34,7 @@ def commands():
         lines = [line for block in blocks for line in block.splitlines()]
         for line in (*spans, *indented, *lines):
             if COMMAND.match(line):
-                words = shlex.split(re.split(r"\s[>|#]", line)[0], comments=True)
+                words = shlex.split(re.split(r"\s[>|#&]", line)[0], comments=True)
                 words = words[words[0] == "$" :]
                 words = words[0 if words[0] == "mmjax" else 2 :]  # without python -m
                 if len(words) > (2 if words[0] == "mmjax" else 1):
@@ -86,3 +89,19 @@ def test_an_unknown_option_is_noticed(monkeypatch):
     for words in (("mmjax", "sample", "runs/a", "--newest"), ("experiments.mlp", "--step", "3")):
         with pytest.raises(InputError):
             understood(words, monkeypatch)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs/scaling").iterdir()), ids=lambda p: p.name)
+def test_files_for_schedulers_use_options_that_the_programs_have(path):
+    """They cannot be run here as they are, so each option is looked up."""
+    text = path.read_text(encoding="utf-8")
+    name = re.findall(r"experiments\.(?:mlp|sweep)", text)
+    assert len(set(name)) == 1
+    kind = {"mlp": Options, "sweep": SweepOptions}[name[0].partition(".")[2]]
+    known = {f"--{field.name.replace('_', '-')}" for field in flat(kind)}
+    given = {*re.findall(r"--[a-z-]+", text[text.index("experiments.") :])}
+    given |= {*re.findall(r"--(?:resume|overwrite)", text)}
+    assert given
+    assert given <= known
+    if path.suffix == ".sh":
+        assert subprocess.run(["bash", "-n", path], check=False).returncode == 0

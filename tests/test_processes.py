@@ -5,9 +5,12 @@ import random
 import signal
 import time
 
+import numpy as np
 import pytest
 from programs import NAMES, command
 from test_sharded import free_address
+
+from experiments import processes
 
 SIZE = ("--embedding-dim", 3, "--hidden-size", 7, "--hidden-layers", 2, "--batch-size", 30)
 PLAIN = (*SIZE, "--no-report", "--no-watch")
@@ -126,3 +129,26 @@ def test_options_that_do_not_fit_are_refused(monkeypatch, capsys, options, said)
     status, _, errors = run(monkeypatch, capsys, "mlp", *SIZE, *options)
     assert status == 2
     assert said in errors
+
+
+def test_the_cost_of_processes_is_fitted():
+    """From times that follow the model, its three numbers are found again."""
+    cost = processes.Cost(53.0, 3.1, 710.0)
+    times = {count: {size: cost.step(size, count) for size in (2, 32, 1_024)} for count in (1, 2)}
+    np.testing.assert_allclose(processes.fitted(times), cost, rtol=1e-6)
+    end = cost.break_even
+    assert cost.step(end, 1) == pytest.approx(cost.step(end, 2))
+    assert cost.step(2 * end, 1) > cost.step(2 * end, 2)
+
+
+@pytest.mark.slow
+def test_the_program_measures_one_process_and_two(tmp_path):
+    (measured,) = ended(
+        [command("experiments.processes", "--batch-sizes", 2, 32, "--out", tmp_path)], timeout=300
+    )
+    assert measured[0] == 0, measured
+    found = json.loads((tmp_path / "processes.json").read_text())
+    for name in processes.NETWORKS:
+        assert found[name]["us"]["1"]["32"] < found[name]["us"]["2"]["32"]
+        assert found[name]["messages"] > 0
+    assert (tmp_path / "processes.svg").exists()

@@ -18,7 +18,7 @@ from mmjax.plots.tables import (
     predicted_against_counted,
     probability_tables,
 )
-from mmjax.plots.timing import list_costs, race, step_costs, step_times
+from mmjax.plots.timing import list_costs, process_costs, race, step_costs, step_times
 from mmjax.plots.training import (
     loss_curve,
     losses_compared,
@@ -45,6 +45,7 @@ __all__ = [
     "pareto_front",
     "predicted_against_counted",
     "probability_tables",
+    "process_costs",
     "quiz_scores",
     "race",
     "rate_test",

@@ -104,6 +104,38 @@ def list_costs(costs: Mapping[str, np.ndarray]) -> Plot:
     return figure
 
 
+def process_costs(
+    points: Mapping[str, Mapping[int, np.ndarray]], break_even: Mapping[str, float]
+) -> Plot:
+    """Draw the time of a training step in one process and in two, against the batch size.
+
+    Each array has rows of (batch size, measured, modelled) [sizes, 3], in microseconds. A dashed
+    line marks the batch size from which two processes are faster.
+    """
+    figure = Plot(figsize=(5 * len(points), 4), layout="constrained")
+    panels = figure.subplots(1, len(points), squeeze=False).ravel()
+    for axes, (name, by_count) in zip(panels, points.items(), strict=True):
+        for i, (count, rows) in enumerate(by_count.items()):
+            sizes, measured, modelled = rows.T
+            style = line(i)
+            axes.loglog(sizes, modelled, **style)
+            label = f"{count} process" + "es" * (count > 1)
+            axes.loglog(sizes, measured, "o", color=style["color"], markersize=5, label=label)
+        end = break_even[name]
+        axes.axvline(end, color=COLOURS[6], linewidth=1, linestyle="--")
+        axes.set_title(
+            literal(f"{name}: two are faster from {end:,.0f} examples, by the model"), size=10
+        )
+        axes.set_xlabel("examples in a batch")
+        axes.grid(alpha=0.3)
+    panels[0].set_ylabel("µs a training step")
+    panels[0].legend(fontsize=9)
+    figure.suptitle(
+        "A second process halves the examples and adds messages: dots measured, lines the model"
+    )
+    return figure
+
+
 def step_times(times: Mapping[str, np.ndarray]) -> Plot:
     """Draw the time of a training step for each way of training.
 
