@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
+from experiments.bench.costs import Cost, fitted
 from mmjax import plots
 from mmjax.cli.program import main
 from mmjax.errors import require
@@ -50,27 +51,6 @@ class Options:
             len(sizes) > 1 and sizes[0] >= 2 and not any(size % 2 for size in sizes),
             f"--batch-sizes must be two or more even numbers, not {self.batch_sizes}",
         )
-
-
-class Cost(NamedTuple):
-    """The model of a step's time, in microseconds."""
-
-    start: float
-    """Time that a step takes for any batch."""
-    example: float
-    """Time of one example."""
-    messages: float
-    """Time of the messages between two processes."""
-
-    def step(self, batch_size: float, processes: int) -> float:
-        """Return the time of a step."""
-        messages = self.messages if processes > 1 else 0.0
-        return self.start + self.example * batch_size / processes + messages
-
-    @property
-    def break_even(self) -> float:
-        """Batch size from which two processes are faster than one."""
-        return 2 * self.messages / self.example
 
 
 def program(options: Options) -> int:
@@ -124,17 +104,6 @@ def measured(options: Options, network: Mapping[str, Any], count: int) -> dict[i
     )
     found = json.loads(printed[0].splitlines()[-1])
     return {int(size): median(us) for size, us in found.items()}
-
-
-def fitted(times: Mapping[int, Mapping[int, float]]) -> Cost:
-    """Return the cost whose relative errors have the least squares."""
-    rows = [
-        ([1.0, size / count, float(count > 1)], us)
-        for count, by_size in times.items()
-        for size, us in by_size.items()
-    ]
-    weighted = np.array([np.array(row) / us for row, us in rows])
-    return Cost(*np.linalg.lstsq(weighted, np.ones(len(rows)), rcond=None)[0].tolist())
 
 
 def show(name: str, times: Mapping[int, Mapping[int, float]], cost: Cost) -> None:

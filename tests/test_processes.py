@@ -11,6 +11,7 @@ from programs import NAMES, command
 from test_sharded import free_address
 
 from experiments import processes
+from experiments.bench import costs
 
 SIZE = ("--embedding-dim", 3, "--hidden-size", 7, "--hidden-layers", 2, "--batch-size", 30)
 PLAIN = (*SIZE, "--no-report", "--no-watch")
@@ -133,9 +134,9 @@ def test_options_that_do_not_fit_are_refused(monkeypatch, capsys, options, said)
 
 def test_the_cost_of_processes_is_fitted():
     """From times that follow the model, its three numbers are found again."""
-    cost = processes.Cost(53.0, 3.1, 710.0)
+    cost = costs.Cost(53.0, 3.1, 710.0)
     times = {count: {size: cost.step(size, count) for size in (2, 32, 1_024)} for count in (1, 2)}
-    np.testing.assert_allclose(processes.fitted(times), cost, rtol=1e-6)
+    np.testing.assert_allclose(costs.fitted(times), cost, rtol=1e-6)
     end = cost.break_even
     assert cost.step(end, 1) == pytest.approx(cost.step(end, 2))
     assert cost.step(2 * end, 1) > cost.step(2 * end, 2)
