@@ -82,27 +82,26 @@ def program(options: Options) -> int:
 
 
 def measured(options: Options, network: Mapping[str, Any], count: int) -> dict[int, float]:
-    """Return the microseconds of a step by batch size, in so many processes of one core each."""
+    """Return the microseconds of a step by batch size, in so many processes."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     sizes = json.dumps({"network": network, "batch_sizes": sorted({*options.batch_sizes})})
+    # Else each process computes its larger products on every core, and they wait for each other.
+    settings = os.environ | {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
     program, pipe = "experiments.bench.together", {"stdout": subprocess.PIPE, "text": True}
     arguments = [[str(count), str(i), address, str(options.names), sizes] for i in range(count)]
-    # Each product on one thread. A process that is kept to one core would be many times slower.
-    alone = os.environ | {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
     workers = [
         subprocess.Popen(
-            [sys.executable, "-m", program, *each], stderr=subprocess.DEVNULL, env=alone, **pipe
+            [sys.executable, "-m", program, *each], stderr=subprocess.PIPE, env=settings, **pipe
         )
         for each in arguments
     ]
-    printed = [worker.communicate()[0] for worker in workers]
-    require(
-        all(worker.returncode == 0 for worker in workers),
-        f"a process of {count} failed; run python -m experiments.bench.together to see why",
-    )
-    found = json.loads(printed[0].splitlines()[-1])
+    said = [worker.communicate() for worker in workers]
+    for worker, (_, errors) in zip(workers, said, strict=True):
+        reason = errors.strip().rpartition("\n")[2]
+        require(worker.returncode == 0, f"a process of {count} failed: {reason}")
+    found = json.loads(said[0][0].splitlines()[-1])
     return {int(size): median(us) for size, us in found.items()}
 
 

@@ -115,8 +115,12 @@ def test_processes_with_other_lists_or_options_are_refused(tmp_path, names):
     ("options", "said"),
     [
         (("--processes", 2), "--processes 2 need --coordinator"),
-        (("--coordinator", "here"), "must be host:port, such as localhost:9876, or auto"),
-        (("--coordinator", "a:1", "--seeds", 2), "give it without --seeds"),
+        (
+            ("--coordinator", "here", "--processes", 2),
+            "must be host:port, such as localhost:9876, or auto",
+        ),
+        (("--coordinator", "a:1"), "needs --processes"),
+        (("--coordinator", "a:1", "--processes", 2, "--seeds", 2), "give it without --seeds"),
         (("--coordinator", "a:1", "--processes", 2, "--process", 2), "number from 0 to 1, not 2"),
         (("--coordinator", "a:1", "--processes", 2, "--devices", 3), "multiple of --processes 2"),
         (("--coordinator", "a:1", "--processes", 7), "multiple of --processes 7, not 30"),

@@ -9,7 +9,7 @@
 #SBATCH --output=mmjax-%A-%a.log
 set -euo pipefail
 
-# The journal must be on a file system that all machines share. A worker that Slurm starts again
+# Needs pip install -e '.[optuna]'. The journal must be on a file system that all machines share. A worker that Slurm starts again
 # takes new trials.
 "${PYTHON:-.venv/bin/python}" -m experiments.sweep "${SPACE:-space.toml}" \
   --names "${LIST:-data/names.txt}" --journal "${JOURNAL:-study.log}"

@@ -10,9 +10,9 @@ set -euo pipefail
 
 # LIST, OUT and STEPS may be set with sbatch --export=ALL,LIST=...,OUT=...,STEPS=...
 out="${OUT:-runs/mlp}"
-# A job that Slurm starts again continues its run.
-resume=()
-if [[ "${SLURM_RESTART_COUNT:-0}" -gt 0 ]]; then resume=(--resume); fi
+# A job that is started again continues its run.
+resume=--overwrite
+if [[ -d "$out/checkpoints" ]]; then resume=--resume; fi
 srun --kill-on-bad-exit=1 "${PYTHON:-.venv/bin/python}" -m experiments.mlp --coordinator auto \
   --names "${LIST:-data/names.txt}" --steps "${STEPS:-20000}" --batch-size 4096 \
-  --out "$out" "${resume[@]}"
+  --out "$out" "$resume"

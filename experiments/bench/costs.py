@@ -28,7 +28,10 @@ class Cost(NamedTuple):
 
 
 def fitted(times: Mapping[int, Mapping[int, float]]) -> Cost:
-    """Return the cost whose relative errors have the least squares."""
+    """Return the cost with the smallest sum of squared relative errors.
+
+    With noisy times, a number can come out negative.
+    """
     rows = [
         ([1.0, size / count, float(count > 1)], us)
         for count, by_size in times.items()

@@ -22,6 +22,7 @@ def main(name: str) -> None:
 
     If the process is ended by JAX, and has not said so by itself, say which other one has died.
     """
+    sys.stdin.reconfigure(errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
     dead: set[int] = set()
     ended = told = counting = False
     for text in sys.stdin:
@@ -34,13 +35,14 @@ def main(name: str) -> None:
         told |= line.startswith(f"{name}: ")
         if line and not LOG.match(text):
             print(text, end="", file=sys.stderr, flush=True)
-    if ended and not told:
-        # Process 0 is the one that would know.
-        which = ", ".join(map(str, sorted(dead))) or "0"
-        print(
-            f"{name}: process {which} has ended, and so this one; start all again with --resume",
-            file=sys.stderr,
-        )
+        # The trace comes after the numbers. Where the process is the first of its container, this
+        # program dies with it, so it does not wait for the end.
+        if ended and not told and line.startswith("***"):
+            told = True
+            # Process 0 is the one that would know.
+            which = ", ".join(map(str, sorted(dead))) or "0"
+            reason = f"process {which} has ended, and so this one"
+            print(f"{name}: {reason}; start all again with --resume", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

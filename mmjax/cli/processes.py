@@ -18,6 +18,7 @@ from jax.experimental import multihost_utils
 from mmjax.cli import native_log
 from mmjax.cli.devices import cpu_devices
 from mmjax.errors import InputError, require, said
+from mmjax.runs.layout import INTERRUPTED
 
 HEARTBEAT = 7  # seconds without a sign of life after which a process counts as dead
 WAIT = 300  # seconds for all processes to start
@@ -37,7 +38,7 @@ def join(command: str, coordinator: str, processes: int, process: int, *, device
     found: dict[str, Any] = {}
     if coordinator != "auto":
         found = {"coordinator_address": coordinator, "num_processes": processes}
-        found["process_id"] = process
+        found |= {"process_id": process, "cluster_detection_method": "deactivate"}
     found |= {"heartbeat_timeout_seconds": HEARTBEAT, "initialization_timeout": WAIT}
     found |= {"shutdown_timeout_seconds": LONGEST_END}
     try:
@@ -115,18 +116,25 @@ def require_same(what: str, digest: bytes) -> None:
     )
 
 
+RUNNING, ENDED, INTERRUPTED_CODE = range(3)
 Stop = Callable[[Any], str | None]
 
 
 def agreed(*stops: Stop) -> Stop:
-    """Return a stop for `train.fit` that ends training in all processes if one has a reason."""
+    """Return a stop for `train.fit` that ends training in all processes if one has a reason.
+
+    If one was interrupted, all were.
+    """
 
     def stop(records: Any) -> str | None:
         reason = next((text for each in stops if (text := each(records))), None)
         if jax.process_count() == 1:
             return reason
-        any_reason = multihost_utils.process_allgather(np.array(reason is not None)).any()
-        return reason or ("another process has stopped" if any_reason else None)
+        mine = RUNNING if reason is None else INTERRUPTED_CODE if reason == INTERRUPTED else ENDED
+        codes = multihost_utils.process_allgather(np.array(mine))
+        return {RUNNING: None, ENDED: reason or "process 0 has ended training"}.get(
+            int(codes.max()), INTERRUPTED
+        )
 
     return stop
 
@@ -136,14 +144,14 @@ def sharing_fate() -> Iterator[None]:
     """End with the other processes: if this one fails within the block, they end, and vice versa.
 
     When a process dies, JAX ends the others as soon as its heartbeats are missing, wherever they
-    are. `native_log` then says which it was. A lost connection, which comes first, does not say it.
+    are, and `native_log` says which it was. A lost connection is noticed first, but does not tell
+    which process died, so this one waits for JAX.
     """
     try:
         yield
     except (RuntimeError, ValueError):
-        if jax.process_count() > 1:
-            time.sleep(2 * HEARTBEAT)
         atexit.register(_leave, 1)
+        time.sleep(2 * HEARTBEAT)
         raise
     except BaseException as error:
         atexit.register(_leave, 130 if isinstance(error, KeyboardInterrupt) else 2)

@@ -12,7 +12,7 @@ import tyro
 
 from mmjax.cli.options import MARKERS, Arguments, chosen, kind_of, with_defaults
 from mmjax.cli.program import main
-from mmjax.commands import open, sample, score, train
+from mmjax.commands import encode, open, sample, score, train
 from mmjax.commands.auto_options import AutoOptions, BlendedLists
 from mmjax.commands.name_list import SplitList
 from mmjax.commands.train_options import of_recipe
@@ -28,6 +28,7 @@ usage: mmjax COMMAND ...
 
   mmjax score runs/names NAME...            how likely a name is, by letter
   mmjax open runs/names                     open a run's pages in the browser
+  mmjax encode names.txt OUT                encode a list larger than the memory
   mmjax demo                                train on the list of this library
   mmjax completion bash                     completions for bash or zsh
 
@@ -96,6 +97,7 @@ COMMANDS = {
     "score": Command(score.Options, score.program),
     "open": Command(open.Options, open.program),
     "demo": Command(of_demo, train.program),
+    "encode": Command(encode.Options, encode.program),
 }
 SHELLS = ("bash", "zsh")
 

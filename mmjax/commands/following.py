@@ -13,8 +13,11 @@ from mmjax.errors import require
 from mmjax.model import parameter_count
 from mmjax.models import mlp
 from mmjax.runs import checkpoint, command_line
+from mmjax.runs.layout import INTERRUPTED
 from mmjax.runs.lists import Lists
 from mmjax.train import Progress, TrainState
+
+STOPPED = 143  # status of a process that another one has stopped, as after SIGTERM
 
 
 def join(options: Options) -> None:
@@ -35,7 +38,7 @@ def join(options: Options) -> None:
 def program(options: Options) -> int:
     """Train along with process 0, which measures, writes and prints everything."""
     with processes.silent(), interruptible() as interruption:
-        options, model, known = training.prepared(options)
+        options, model, known, devices = training.prepared(options)
         recipe = options.recipe.plain()
         require_same(options, model, known)
         examples = data.of(recipe.data, known.tokens["train"], model, noise=recipe.noise)
@@ -44,8 +47,8 @@ def program(options: Options) -> int:
             model, recipe, state, examples, watch=options.watch, instruments=False
         )
         state, step, ended = told(state)
-        state, batches = spreading.spread(state, examples, options.devices)
-        train.fit(
+        state, batches = spreading.spread(state, examples, devices)
+        fitted = train.fit(
             *(model, recipe, state, batches),
             chunk=training.chunk_size(recipe, parameter_count(state.params)),
             observe=measured.observe,
@@ -53,7 +56,7 @@ def program(options: Options) -> int:
             progress=Progress.start(1)._replace(step=step),
             reason="process 0 has ended training" if ended else None,
         )
-    return 0
+    return interruption.status or (STOPPED if fitted.reason == INTERRUPTED else 0)
 
 
 def require_same(options: Options, model: mlp.MLP, known: Lists) -> None:
@@ -64,6 +67,7 @@ def require_same(options: Options, model: mlp.MLP, known: Lists) -> None:
         options.watch,
         options.seed,
         checkpoint.checksum(known.names),
+        sha256(known.tokens["train"].tobytes()).hexdigest(),
     )
     processes.require_same(
         "list, or other options of training,", sha256(repr(said).encode()).digest()

@@ -29,7 +29,7 @@ from mmjax.runs import checkpoint, outcome
 from mmjax.runs.checkpoint import Checkpoint
 from mmjax.runs.environment import environment
 from mmjax.runs.folder import claimed
-from mmjax.runs.layout import plain
+from mmjax.runs.layout import INTERRUPTED, plain
 from mmjax.runs.lists import Lists
 from mmjax.runs.rotation import Checkpoints
 from mmjax.runs.saver import Saver
@@ -48,8 +48,8 @@ def program(options: Options | AutoOptions, on_metrics: OnMetrics | None = None)
         return auto.program(options)
     if options.coordinator is None:
         return train_and_write(options, on_metrics)
-    following.join(options)
     with processes.sharing_fate():
+        following.join(options)
         if processes.first():
             return train_and_write(options, on_metrics)
         return following.program(options)
@@ -59,7 +59,7 @@ def train_and_write(options: Options, on_metrics: OnMetrics | None) -> int:
     """Run the program in the process that writes the run folder."""
     if options.seeds > 1:
         a_device_for_each_core(options.seeds)
-    options, model, known = training.prepared(options)
+    options, model, known, devices = training.prepared(options)
     recipe = options.recipe.plain()
     footprint.require_room(model, recipe, options.seeds)
     require(
@@ -69,7 +69,7 @@ def train_and_write(options: Options, on_metrics: OnMetrics | None) -> int:
     path = options.init_from
     source = init_from.source(path, model, known.vocab) if path else None
     with claimed(options.out):
-        return run(options, model, recipe, known, source, on_metrics)
+        return run(options, model, recipe, known, devices, source, on_metrics)
 
 
 def run(
@@ -77,6 +77,7 @@ def run(
     model: mlp.MLP,
     recipe: Recipe,
     known: Lists,
+    devices: int,
     source: init_from.Source | None,
     on_metrics: OnMetrics | None,
 ) -> int:
@@ -118,7 +119,7 @@ def run(
             first = start.progress if start else Progress.start(len(seeds))
             following.require_same(options, model, known)
             following.tell(state, first.step, reason)
-            state, batches = spreading.spread(state, examples, options.devices)
+            state, batches = spreading.spread(state, examples, devices)
             fitted = train.fit(
                 *(model, recipe, state, batches),
                 chunk=chunk,
@@ -134,6 +135,8 @@ def run(
                 reason=reason,
             )
         saver.end(fitted)
+        if fitted.reason == INTERRUPTED and not interruption:  # another process was interrupted
+            interruption.status = following.STOPPED
         if recipe.early_stopping:
             fitted = best.restored(fitted)
         counted = outcome.counted_losses(known, model.block_size)

@@ -100,10 +100,11 @@ class Options:
     devices: Devices = option(0, free=True)
     """Spread each batch over this many devices; without an accelerator, CPU cores. 0 takes two cores
     where that is faster: from 5,000 steps and batches of 512 on, if a batch times the largest weight
-    matrix has 5 to 12 million multiplications. --mesh data=N is the same as --devices N."""
+    matrix has 5 to 12 million multiplications. --mesh data=N is the same as --devices N. With
+    --coordinator, N is the number in all processes together, and 0 is one per process."""
     coordinator: str | None = option(None, free=True, inherited=False)
-    """Train together with other processes, on this machine or others: host:port of process 0, at a
-    free port. auto takes it, and the next two, from Slurm, Open MPI or Kubernetes."""
+    """Train together with other processes, on this machine or others: host:port of process 0, with a
+    free port. auto takes it, --processes and --process from Slurm or Open MPI (docs/SCALING.md)."""
     processes: int = option(1, free=True, inherited=False)
     """Number of processes that train together; each takes a part of every batch."""
     process: int = option(0, free=True, inherited=False)
@@ -152,6 +153,10 @@ class Options:
         require(
             self.coordinator is not None or self.processes == 1,
             f"--processes {self.processes} need --coordinator, the host:port of process 0",
+        )
+        require(
+            self.coordinator in (None, "auto") or self.processes > 1,
+            f"--coordinator {self.coordinator} needs --processes, the number of processes, and --process, the number of this one",
         )
         require(
             self.coordinator is None or self.seeds == 1,

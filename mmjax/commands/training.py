@@ -29,11 +29,10 @@ CHUNKS_TO_VALIDATION = 10
 WATCH = 1_024  # examples measured during training; few, since each measurement takes time
 
 
-def prepared(options: Options) -> tuple[Options, mlp.MLP, Lists]:
-    """Return the options, the model that they describe and the encoded list.
+def prepared(options: Options) -> tuple[Options, mlp.MLP, Lists, int]:
+    """Return the options, the model that they describe, the encoded list, and how many devices.
 
-    The options then have the size of the list's vocabulary and the number of devices. Call it
-    before JAX computes anything.
+    The options then have the size of the list's vocabulary. Call it before JAX computes anything.
     """
     names = options.name_list.read()
     known = lists.split_and_encode(
@@ -41,7 +40,7 @@ def prepared(options: Options) -> tuple[Options, mlp.MLP, Lists]:
     )
     options = replace(options, model=replace(options.model, vocab_size=known.vocab.size))
     model = mlp.MLP(**asdict(options.model))
-    return replace(options, devices=number_of_devices(options, model)), model, known
+    return options, model, known, number_of_devices(options, model)
 
 
 def chunk_size(recipe: Recipe, parameters: int) -> int:

@@ -8,9 +8,10 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Integer
 
-from mmjax.data import context_table, noising
+from mmjax.data import context_table, encoded, encoding, noising
 from mmjax.data.context_table import AllContexts, ContextTable
 from mmjax.data.dataset import Batch, Dataset, Targets
+from mmjax.data.mapped import Mapped, Tokens
 from mmjax.data.noising import Noised, noised
 from mmjax.data.sharded import Sharded, everywhere, on_each_device, sharded
 from mmjax.data.windows import Windows, require_known
@@ -24,11 +25,14 @@ __all__ = [
     "ContextTable",
     "Data",
     "Dataset",
+    "Mapped",
     "Noised",
     "Sharded",
     "Targets",
     "Windows",
     "context_table",
+    "encoded",
+    "encoding",
     "everywhere",
     "noised",
     "noising",
@@ -40,7 +44,9 @@ __all__ = [
 Data = Integer[Array, "tokens"] | Integer[np.ndarray, "tokens"] | Dataset
 
 
-def _windows(tokens: Any, model: Model) -> Windows:
+def _windows(tokens: Any, model: Model) -> Windows | Mapped:
+    if isinstance(tokens, np.memmap):
+        return Mapped(Tokens(tokens), model.block_size)
     return Windows(tokens if isinstance(tokens, Tracer) else jnp.asarray(tokens), model.block_size)
 
 

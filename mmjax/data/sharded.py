@@ -20,7 +20,7 @@ from mmjax.model import Model
 @partial(jax.tree_util.register_dataclass, data_fields=["data"], meta_fields=["mesh"])
 @dataclass(frozen=True)
 class Sharded:
-    """A dataset of whose batches each device takes an equal part in training.
+    """A dataset whose batches are divided equally among devices in training.
 
     The batches are those of `data`. A training step on them computes on all devices of the mesh,
     with the same parameters and statistics on each. BatchNorm normalises by the whole batch. So a
@@ -62,8 +62,8 @@ class Part:
     def batch(self, drawn: Any) -> Batch:
         """Return this device's examples.
 
-        Their weights sum to the number of devices over all of them, because the loss of a step is
-        the mean over the devices. Raises `InputError` if the devices cannot take equal parts.
+        Weights are multiplied by the number of devices, because the loss of a step is the mean over
+        the devices. Raises `InputError` if the devices cannot take equal parts.
         """
         batch = self.data.batch(drawn)
         rows, rest = divmod(len(batch.contexts), self.devices)
@@ -112,7 +112,8 @@ def on_each_device(run: Callable[[Any, Dataset], Any], state: Any, data: Sharded
 def everywhere(tree: Any, mesh: Mesh) -> Any:
     """Return a tree of arrays with a copy on each device of the mesh.
 
-    Several processes need it for the state and the dataset; each has to give the same arrays.
+    Several processes need it for the state and the dataset. Every process must give the same
+    arrays.
     """
     whole = NamedSharding(mesh, PartitionSpec())
 

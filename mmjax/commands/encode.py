@@ -1,0 +1,49 @@
+"""Encode a list that is larger than the memory: `mmjax encode LIST OUT`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+from tqdm import tqdm
+
+from mmjax.data import encoded, encoding
+from mmjax.errors import require, require_ranges
+from mmjax.io.text import Table
+
+
+@dataclass(frozen=True)
+class Options:
+    """Encode a list to files that training maps into memory, however long the list is.
+
+    An interrupted call continues where it stopped. See docs/SCALING.md for training on the files.
+    """
+
+    names: tyro.conf.Positional[Path]
+    """UTF-8 text file with one name per line."""
+    out: tyro.conf.Positional[Path]
+    """Folder to write to."""
+    seed: int = 42
+    """Seed that assigns the names to training, validation and test."""
+
+    def __post_init__(self):
+        require_ranges(self, seed=(0, 2**32 - 1))
+
+
+def program(options: Options) -> int:
+    """Encode the list and show the sizes; return the exit status."""
+    path = options.names
+    require(path.is_file(), f"{path}: no such file; give a text file with one name per line")
+    total = 2 * path.stat().st_size
+    try:
+        with tqdm(total=total, unit="B", unit_scale=True, disable=None) as bar:
+            encoding.encode(path, options.out, seed=options.seed, step=bar.update)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("; the same command continues") from None
+    found = encoded.load(options.out)
+    rows = [
+        (part, f"{found.names[part]:,}", f"{len(tokens):,}")
+        for part, tokens in found.tokens.items()
+    ]
+    print(Table(["part", "names", "tokens"], rows))
+    print(f"\n{found.vocab.size - 1} characters; {options.out} is ready for data.encoded.load")
+    return 0
