@@ -139,6 +139,16 @@ def test_the_state_of_a_member_is_on_one_device():
         assert np.asarray(before == after).all()
 
 
+def test_a_state_of_numpy_arrays_is_trained():
+    """Such as one that comes from a file of one's own."""
+    recipe = train.Recipe(steps=4, batch_size=26)
+    state = train.init(MODEL, recipe, jax.random.key(0))
+    own = state._replace(params=jax.tree.map(np.asarray, state.params))
+    for examples in (TOKENS, data.sharded(data.of("windows", TOKENS, MODEL), 2)):
+        fitted = train.fit(MODEL, recipe, own, examples, chunk=2)
+        assert fitted.progress.step == 4
+
+
 def test_uneven_parts_and_missing_devices_are_refused():
     examples = data.of("windows", TOKENS, MODEL)
     for devices in (0, jax.device_count() + 1):

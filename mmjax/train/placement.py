@@ -113,9 +113,12 @@ def states(state: TrainState) -> list[TrainState]:
 
 def on_first_device(tree: Any) -> Any:
     """Return arrays that every device has whole, as those of this process's first device."""
-    return jax.tree.map(
-        lambda x: x if len(x.sharding.device_set) == 1 else x.addressable_data(0), tree
-    )
+
+    def here(x: Any) -> Any:
+        spread = isinstance(x, jax.Array) and len(x.sharding.device_set) > 1
+        return x.addressable_data(0) if spread else x
+
+    return jax.tree.map(here, tree)
 
 
 @jax.jit
