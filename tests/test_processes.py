@@ -149,11 +149,12 @@ def test_the_cost_of_processes_is_fitted():
 @pytest.mark.slow
 def test_the_program_measures_one_process_and_two(tmp_path):
     (measured,) = ended(
-        [command("experiments.processes", "--batch-sizes", 2, 32, "--out", tmp_path)], timeout=300
+        [command("experiments.processes", "--batch-sizes", 256, 1_024, "--out", tmp_path)],
+        timeout=300,
     )
     assert measured[0] == 0, measured
     found = json.loads((tmp_path / "processes.json").read_text())
     for name in processes.NETWORKS:
-        assert found[name]["us"]["1"]["32"] < found[name]["us"]["2"]["32"]
+        assert found[name]["us"]["1"]["256"] < found[name]["us"]["2"]["256"]
         assert found[name]["messages"] > 0
     assert (tmp_path / "processes.svg").exists()

@@ -39,7 +39,7 @@ def step_time(model: mlp.MLP, tokens: np.ndarray, batch_size: int) -> list[float
         shared = data.sharded(examples, jax.device_count())
         state, examples = data.everywhere((state, shared), shared.mesh)
     # The processes must take the same steps, so the number does not depend on a measurement.
-    steps = 2 * max(5, 4_000 // batch_size)
+    steps = 2 * max(5, min(125, 4_000 // batch_size))
     taken = []
     for _ in range(6):
         started = time.perf_counter()
