@@ -83,9 +83,7 @@ def program(options: Options) -> int:
 
 def measured(options: Options, network: Mapping[str, Any], count: int) -> dict[int, float]:
     """Return the microseconds of a step by batch size, in so many processes."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = free_address()
     sizes = json.dumps({"network": network, "batch_sizes": sorted({*options.batch_sizes})})
     # Else each process computes its larger products on every core, and they wait for each other.
     settings = os.environ | {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
@@ -103,6 +101,13 @@ def measured(options: Options, network: Mapping[str, Any], count: int) -> dict[i
         require(worker.returncode == 0, f"a process of {count} failed: {reason}")
     found = json.loads(said[0][0].splitlines()[-1])
     return {int(size): median(us) for size, us in found.items()}
+
+
+def free_address() -> str:
+    """Return the loopback address with a port that no program uses."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{free.getsockname()[1]}"
 
 
 def show(name: str, times: Mapping[int, Mapping[int, float]], cost: Cost) -> None:

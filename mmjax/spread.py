@@ -38,9 +38,7 @@ def summed(arrays: tuple[Array, ...]) -> tuple[Array, ...]:
 
 
 def gathered(x: Shaped[Array, "..."]) -> Shaped[Array, "devices ..."]:
-    """Return the arrays of all devices, stacked; every device has the same result."""
-    if not is_spread(x):
-        return x[None]
+    """Return the parts of a spread array, stacked; every device has the same result."""
     mine = jnp.arange(jax.lax.axis_size(AXIS)) == jax.lax.axis_index(AXIS)
     one = jnp.where(jnp.expand_dims(mine, range(1, x.ndim + 1)), x[None], jnp.zeros_like(x)[None])
     return jax.lax.psum(one, AXIS)

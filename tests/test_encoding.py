@@ -134,6 +134,9 @@ def test_another_list_and_a_changed_one_are_refused(small_pieces, path, tmp_path
         encoding.encode(path, tmp_path / "part", step=last)
     with pytest.raises(InputError, match="holds a part of another list"):
         encoding.encode(path, tmp_path / "part", seed=43)
+    (tmp_path / "part/progress.json").write_text("[1]")
+    with pytest.raises(InputError, match="holds a part of another list"):
+        encoding.encode(path, tmp_path / "part")
 
 
 BAD = {

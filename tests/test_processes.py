@@ -8,10 +8,10 @@ import time
 import numpy as np
 import pytest
 from programs import NAMES, command
-from test_sharded import free_address
 
 from experiments import processes
 from experiments.bench import costs
+from experiments.processes import free_address
 
 SIZE = ("--embedding-dim", 3, "--hidden-size", 7, "--hidden-layers", 2, "--batch-size", 30)
 PLAIN = (*SIZE, "--no-report", "--no-watch")

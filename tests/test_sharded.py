@@ -1,7 +1,6 @@
 """Data parallelism: a batch that is spread over devices trains as on one device."""
 
 import json
-import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,6 +13,7 @@ import pytest
 from conftest import ROOT
 from programs import command
 
+from experiments.processes import free_address
 from mmjax import InputError, data, diagnostics, mlp, train
 from mmjax.models import layers
 from mmjax.train import members
@@ -171,12 +171,6 @@ def run(out, steps, devices, *process):
     arguments = map(str, (out, steps, devices, *process))
     program = [sys.executable, str(ROOT / "tests/sharded_run.py"), *arguments]
     return subprocess.Popen(program, cwd=ROOT)
-
-
-def free_address():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{free.getsockname()[1]}"
 
 
 @pytest.mark.slow

@@ -9,7 +9,6 @@ from mmjax.cli import processes
 from mmjax.cli.interruption import interruptible
 from mmjax.commands import spreading, training
 from mmjax.commands.train_options import Options
-from mmjax.errors import require
 from mmjax.model import parameter_count
 from mmjax.models import mlp
 from mmjax.runs import checkpoint, command_line
@@ -22,10 +21,6 @@ STOPPED = 143  # status of a process that another one has stopped, as after SIGT
 
 def join(options: Options) -> None:
     """Make this process one of those that train together; call it before JAX computes anything."""
-    require(
-        options.coordinator != "auto" or not options.devices,
-        "--coordinator auto takes one device per process, or every GPU; leave out --devices",
-    )
     processes.join(
         command_line.name(),
         options.coordinator or "auto",

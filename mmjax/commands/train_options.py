@@ -176,6 +176,10 @@ class Options:
             "--coordinator auto finds the number of processes by itself; leave out --processes",
         )
         require(
+            self.coordinator != "auto" or not self.devices,
+            "--coordinator auto finds the number of devices by itself; leave out --devices",
+        )
+        require(
             not self.recipe.batch_size % self.processes,
             f"--batch-size must be a multiple of --processes {self.processes}, not {self.recipe.batch_size}",
         )

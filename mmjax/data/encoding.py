@@ -72,7 +72,7 @@ def _encode(path: Path, folder: Path, seed: int, step: Step) -> None:
         for part in PARTS:
             length = 1 + names[part] + letters[part]
             _start(folder / f"{part}.npy", built.dtype, length)
-        done = source | {"characters": built.characters, "names": names, "letters": letters}
+        done = source | {"characters": built.characters, "names": names}
         done |= {"end": 0, "written": dict.fromkeys(PARTS, 1)}
         _save(folder / PROGRESS, done)
     letters_of = Vocab(done["characters"])
@@ -185,6 +185,7 @@ def _progress(folder: Path, source: dict[str, Any]) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError) as error:
         raise InputError(f"{folder}: cannot be used: {error}; give another folder") from None
-    same = all(done.get(key) == value for key, value in source.items())
+    whole = isinstance(done, dict) and {*done} == {*source, "characters", "names", "end", "written"}
+    same = whole and all(done[key] == value for key, value in source.items())
     require(same, f"{folder}: holds a part of another list; remove it, or give another folder")
     return done
