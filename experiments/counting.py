@@ -28,10 +28,7 @@ Models = dict[tuple[str, str], Predictor]  # by the title of the row and the dis
 
 def program(options: Options) -> int:
     """Count, tune, mix, save and show; return the exit status."""
-    names = options.name_list.read()
-    known = lists.split_and_encode(
-        names, seed=options.name_list.split_seed, shuffles=options.name_list.shuffles
-    )
+    known = lists.encode(options.name_list.split())
     tree = counting.grow(known.tokens["train"], known.vocab.size, max(options.orders))
     jax.devices()  # without a device, fail here, before anything is written
     with claimed(options.out):

@@ -27,10 +27,7 @@ from mmjax.runs.samples import marked, sample_lines
 def program(options: Options) -> int:
     """Train the teachers and the students, save and show; return the exit status."""
     a_device_for_each_core(max(options.teachers, options.seeds))
-    names = options.name_list.read()
-    known = lists.split_and_encode(
-        names, seed=options.name_list.split_seed, shuffles=options.name_list.shuffles
-    )
+    known = lists.encode(options.name_list.split())
     model = mlp.MLP(**asdict(replace(options.model, vocab_size=known.vocab.size)))
     jax.devices()  # without a device, fail here, before anything is written
     with claimed(options.out):

@@ -1,8 +1,6 @@
 """Measure time and memory as the work grows: `python -m experiments.scaling`."""
 
 import multiprocessing
-import re
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
+from experiments.bench.memory import peak_memory
 from experiments.benchmark import products
 from mmjax import Predictor, bigram, corpus, counts, mlp, plots, sample, train, vocab
 from mmjax.cli.devices import a_device_for_each_core
@@ -229,7 +228,7 @@ def cost_of_list(path: Path) -> tuple[ListCost, np.ndarray]:
     names = corpus.read_names(path)
     letters = vocab.build(names)
     marks.append(time.perf_counter())
-    parts = name_lists.split(names, seed=42, shuffles=2)
+    parts = name_lists.parts_of(corpus.split(names, seed=42, shuffles=2))
     marks.append(time.perf_counter())
     tokens = {part: corpus.encode(letters, some) for part, some in parts.items()}
     marks.append(time.perf_counter())
@@ -243,24 +242,6 @@ def cost_of_steps(config: mlp.MLP, lists: Sequence[np.ndarray], rounds: int) -> 
     """Return the microseconds per step of the lecture's network on each list."""
     pieces = {len(tokens): piece(config, train.Recipe(), jnp.asarray(tokens)) for tokens in lists}
     return [*take_turns(pieces, rounds, "lists", together=STEPS[1]).values()]
-
-
-def peak_memory() -> float | None:
-    """Return the peak memory of this process so far, in megabytes.
-
-    Returns None on Windows.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():  # on Linux, getrusage also counts what the parent held
-        high_water = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
-        if high_water:
-            return int(high_water[1]) * 1_024 / 1e6
-    try:
-        import resource
-    except ImportError:
-        return None
-    unit = 1 if sys.platform == "darwin" else 1_024  # bytes on macOS, kibibytes elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 def show(

@@ -4,6 +4,7 @@ A count table is an array [vocab, vocab]: a row for each previous token and a co
 token.
 """
 
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -81,19 +82,32 @@ def find(
 
 def pairs(tokens: Integer[np.ndarray, "tokens"], vocab_size: int) -> Pairs:
     """Return the counted pairs of a flat array of tokens."""
-    found = [np.zeros((2, 0), np.int64)]
-    for start in range(0, len(tokens) - 1, PIECE):
-        piece = tokens[start : start + PIECE + 1].astype(np.int64)
+    starts = range(0, len(tokens) - 1, PIECE)
+    return pairs_of((tokens[start : start + PIECE + 1] for start in starts), vocab_size)
+
+
+def pairs_of(pieces: Iterable[Integer[np.ndarray, "tokens"]], vocab_size: int) -> Pairs:
+    """Return the counted pairs of flat tokens in pieces.
+
+    Each piece must begin with the last token of the one before.
+    """
+    found = np.zeros((2, 0), np.int64)
+    for tokens in pieces:
+        piece = tokens.astype(np.int64)
         codes = piece[:-1] * vocab_size + piece[1:]
         if vocab_size**2 <= PIECE:  # counting into a table is faster than sorting
             table = np.bincount(codes)
-            found.append(np.stack([np.flatnonzero(table), table[table > 0]]))
+            here = np.stack([np.flatnonzero(table), table[table > 0]])
         else:
-            found.append(np.stack(np.unique(codes, return_counts=True)))
-    codes, counted = np.concatenate(found, axis=1)
-    codes, inverse = np.unique(codes, return_inverse=True)
-    totals = np.bincount(inverse, counted).astype(np.int64)
-    return Pairs(*np.divmod(codes, vocab_size), totals, vocab_size)
+            here = np.stack(np.unique(codes, return_counts=True))
+        found = _added(np.concatenate([found, here], axis=1))
+    return Pairs(*np.divmod(found[0], vocab_size), found[1], vocab_size)
+
+
+def _added(counted: Int[np.ndarray, "2 pairs"]) -> Int[np.ndarray, "2 distinct"]:
+    """Return (code, count) with the counts of equal codes added."""
+    codes, inverse = np.unique(counted[0], return_inverse=True)
+    return np.stack([codes, np.bincount(inverse, counted[1]).astype(np.int64)])
 
 
 def pair_nll(pairs: Pairs, model: Pairs, *, smoothing: float = 0.0) -> float:

@@ -1,5 +1,7 @@
 """Settings that follow the list: candidates, their mixture, and the recipe auto."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -77,7 +79,7 @@ def test_the_setting_with_the_lowest_cross_fitted_loss_is_taken(known, counted):
 
 def test_sizes_and_steps_follow_the_list(known):
     small = auto.kinds(known)
-    many = known._replace(tokens={**known.tokens, "train": np.zeros(auto.LARGE + 1, np.uint8)})
+    many = replace(known, tokens={**known.tokens, "train": np.zeros(auto.LARGE + 1, np.uint8)})
     for few, more in zip(small, auto.kinds(many), strict=True):
         assert few.recipe.steps < more.recipe.steps
         assert few.model.hidden_size < more.model.hidden_size

@@ -84,7 +84,7 @@ def test_an_interrupted_call_continues_and_ends_the_same(small_pieces, path, tmp
 
 def test_training_on_the_files_is_bitwise_training_in_memory(path, tmp_path):
     encoding.encode(path, tmp_path / "out")
-    letters, _, tokens = encoded.load(tmp_path / "out")
+    letters, _, tokens, _ = encoded.load(tmp_path / "out")
     model = mlp.MLP(vocab_size=letters.size, embedding_dim=3, hidden_size=7, hidden_layers=2)
     recipe, key = train.Recipe(steps=30, batch_size=11), jax.random.key(0)
     mapped = data.of("windows", tokens["train"], model)

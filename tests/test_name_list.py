@@ -329,11 +329,11 @@ def test_a_list_is_read_by_all_programs_as_the_run_read_it(monkeypatch, capsys, 
     assert (status, err.count("\n")) == (0, 1)  # the note about NFC
     _, letters = weights.load(tmp_path / "a/model.safetensors")
     assert letters.characters == "".join(sorted({*"".join(KNOWN)}))
-    assert name_list.of_run(tmp_path / "a") == KNOWN
+    assert name_list.of_run(tmp_path / "a").names == KNOWN
     moved = people.rename(tmp_path / "moved.csv")
     with pytest.raises(InputError, match=r"people\.csv: the list of this run is missing; give one"):
         name_list.of_run(tmp_path / "a")
-    assert name_list.of_run(tmp_path / "a", moved) == KNOWN
+    assert name_list.of_run(tmp_path / "a", moved).names == KNOWN
     status, _, err = run(monkeypatch, capsys, "sample", tmp_path / "a", "--names", moved)
     assert (status, err) == (0, "")
     # The options come from the run, and are those of the run.

@@ -17,7 +17,8 @@ import jax
 import pytest
 from programs import NAMES, command, contents, run, summary
 
-from experiments import bigram, scaling
+from experiments import bigram
+from experiments.bench import memory
 from mmjax import InputError
 from mmjax.cli.compiled import keep_compiled
 from mmjax.cli.devices import cores
@@ -130,12 +131,12 @@ def test_without_a_home_nothing_is_kept(monkeypatch):
 
 
 def test_memory_that_windows_does_not_tell(monkeypatch, tmp_path):
-    peak = scaling.peak_memory()
+    peak = memory.peak_memory()
     assert peak is not None
     assert peak > 1
-    monkeypatch.setattr(scaling, "Path", lambda _: tmp_path / "none")
+    monkeypatch.setattr(memory, "Path", lambda _: tmp_path / "none")
     monkeypatch.setitem(sys.modules, "resource", None)
-    assert scaling.peak_memory() is None
+    assert memory.peak_memory() is None
 
 
 # Notebooks and threads

@@ -18,7 +18,7 @@ from mmjax.evaluate import quiz
 from mmjax.generate.filters import filter_logits
 from mmjax.models import lookup
 from mmjax.report import playground
-from mmjax.runs.lists import split
+from mmjax.runs.lists import parts_of
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra browser")
 expect = playwright.expect
@@ -224,7 +224,7 @@ def test_drawn_letters_have_the_models_probabilities(open_page):
 def lecture(shipped_names):
     """Return a network of the lecture's size, trained a little, with the shipped list."""
     letters = vocab.build(shipped_names)
-    parts = split(shipped_names, seed=42, shuffles=2)
+    parts = parts_of(corpus.split(shipped_names, seed=42, shuffles=2))
     model, recipe = mlp.MLP(letters.size), train.Recipe(steps=600)
     state, _ = train.run(model, recipe, jax.random.key(0), corpus.encode(letters, parts["train"]))
     return train.predictor(model, state), letters, shipped_names, parts["val_unseen"]

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from programs import NAMES, command
+from programs import NAMES, command, summary
 
 from experiments import processes
 from experiments.bench import costs
@@ -88,10 +88,38 @@ def test_after_kills_at_random_moments_a_run_ends_as_in_one_process(tmp_path, na
     assert [status for status, _, _ in results] == [0, 0], results
     assert results[1][1:] == ("", "")
     assert "[Gloo]" not in results[0][1]
-    together = losses(out)
-    assert together.keys() == whole.keys()
-    for step, loss in whole.items():
-        assert together[step] == pytest.approx(loss, rel=1e-6)
+    assert losses(out) == pytest.approx(whole, rel=1e-6)
+
+
+@pytest.mark.slow
+def test_a_stop_of_one_process_stops_all_and_the_run_resumes(tmp_path, names, whole):
+    """As a scheduler stops a job: with SIGTERM, which need not reach every process."""
+    out = tmp_path / "together"
+    options = (*names, "--out", out, "--steps", STEPS)
+    processes = start(2, *options)
+    while not [*out.rglob("step-*")]:
+        time.sleep(0.05)
+    processes[1].send_signal(signal.SIGTERM)
+    (first, printed, errors), (second, *silent) = ended(processes)
+    assert (first, second, silent[0]) == (143, 143, "")
+    assert "the same command with --resume continues there" in errors
+    assert "Continue from there" in printed
+    assert 0 < summary(out)["steps"] < STEPS
+    results = ended(start(2, *options, "--resume"))
+    assert [status for status, _, _ in results] == [0, 0], results
+    assert losses(out) == pytest.approx(whole, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_process_that_waits_for_the_others(tmp_path, names):
+    waiting, _ = pair = start(2, *names, "--out", tmp_path / "out")
+    pair[1].send_signal(signal.SIGKILL)
+    time.sleep(12)
+    at = time.perf_counter()
+    waiting.send_signal(signal.SIGINT)
+    [(status, printed, errors), _] = ended(pair)
+    assert time.perf_counter() - at < 5
+    assert (status, printed, errors) == (-signal.SIGINT, "", "")
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -42,7 +43,8 @@ def join(command: str, coordinator: str, processes: int, process: int, *, device
     found |= {"heartbeat_timeout_seconds": HEARTBEAT, "initialization_timeout": WAIT}
     found |= {"shutdown_timeout_seconds": LONGEST_END}
     try:
-        jax.distributed.initialize(**found)
+        with _interrupts_end():
+            jax.distributed.initialize(**found)
         with _gloo_silent():
             multihost_utils.sync_global_devices("all have joined")
     except (RuntimeError, ValueError) as error:
@@ -50,6 +52,16 @@ def join(command: str, coordinator: str, processes: int, process: int, *, device
             f"the processes did not find each other by --coordinator {coordinator}: "
             f"{said(error)}; start all of them within {WAIT} seconds, with the same address"
         ) from None
+
+
+@contextmanager
+def _interrupts_end() -> Iterator[None]:
+    """Let Ctrl-C end the process within the block: JAX waits in C++, where Python is not asked."""
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

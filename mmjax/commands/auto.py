@@ -37,16 +37,10 @@ LONGEST = 10  # characters of a run's name in the table of candidates
 def program(options: AutoOptions) -> int:
     """Try the candidates on every list, save and show the best; return the exit status."""
     a_device_for_each_core(2)  # networks are trained in pairs
-    read = [replace(options.name_list, names=path).read() for path in options.name_list.paths]
-    letters = letters_of(read, options.name_list.paths)
-    known = [
-        lists.split_and_encode(
-            *(names, letters),
-            seed=options.name_list.split_seed,
-            shuffles=options.name_list.shuffles,
-        )
-        for names in read
-    ]
+    paths = options.name_list.paths
+    read = [replace(options.name_list, names=path).split() for path in paths]
+    letters = letters_of([split.names for split in read], paths)
+    known = [lists.encode(split, letters) for split in read]
     jax.devices()  # without a device, fail here, before anything is written
     path = options.init_from
     more = [continued(path, each) if path else [] for each in known]

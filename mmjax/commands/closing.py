@@ -12,6 +12,7 @@ from mmjax.report.snapshot import health_lines, verdict_lines
 from mmjax.runs import verdict
 from mmjax.runs.outcome import CHECKED_SAMPLES
 from mmjax.runs.result import RunResult
+from mmjax.runs.sampled import ON_SAMPLES
 from mmjax.runs.samples import sample_lines
 from mmjax.runs.seeds import Row
 
@@ -76,11 +77,13 @@ def _show_one(result: RunResult) -> None:
     passed = figures["bigram_check_passed"]
     noise = figures["bigram_check_kl_reference"]
     limit = None if noise is None else MAX_KL + noise
+    on_samples = f"{ON_SAMPLES}\n" if figures["measured_on_samples"] else ""
     agrees = "agrees with counting" if passed else "DOES NOT AGREE WITH COUNTING"
     print(
         "\nLoss in nats per character with running statistics; unseen: names that do not occur in "
         "the\ntraining part; bigram +1: the loss of counting letter pairs in the training part;\n"
         "Kneser-Ney: of counting contexts as long as the network's (blank where they are too many).\n"
+        f"{on_samples}"
         "\nBigrams against the training part's table: KL "
         f"{_number(figures['bigram_check_kl'])} nats predicted, "
         f"{_number(figures['bigram_check_kl_sampled'])} in {CHECKED_SAMPLES:,} samples"

@@ -1,5 +1,6 @@
 """Encode a list that is larger than the memory: `mmjax encode LIST OUT`."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from mmjax.io.text import Table
 class Options:
     """Encode a list to files that training maps into memory, however long the list is.
 
-    An interrupted call continues where it stopped. See docs/SCALING.md for training on the files.
+    An interrupted call continues where it stopped. mmjax train OUT --recipe lecture trains on
+    the files; see docs/SCALING.md.
     """
 
     names: tyro.conf.Positional[Path]
@@ -45,5 +47,6 @@ def program(options: Options) -> int:
         for part, tokens in found.tokens.items()
     ]
     print(Table(["part", "names", "tokens"], rows))
-    print(f"\n{found.vocab.size - 1} characters; {options.out} is ready for data.encoded.load")
+    command = shlex.join(["mmjax", "train", str(options.out), "--recipe", "lecture"])
+    print(f"\n{found.vocab.size - 1} characters. Train on them:\n  {command}")
     return 0

@@ -13,6 +13,7 @@ from mmjax.report import drawing
 from mmjax.runs import film, seeds
 from mmjax.runs.folder import RunFolder
 from mmjax.runs.layout import LOSSES, MEMBER
+from mmjax.runs.lists import Lists
 from mmjax.runs.reading import read_metrics
 from mmjax.runs.result import RunResult
 from mmjax.train import Chunk, TrainState
@@ -113,13 +114,13 @@ class Folders:
             drawing.write_picture(plots.losses_compared(curves), self.whole.path / LOSSES)
         return rows
 
-    def write_reports(self, results: dict[int, RunResult], names: Sequence[str]) -> None:
-        """Write each seed's report and playground; `names` are those of the list."""
+    def write_reports(self, results: dict[int, RunResult], known: Lists) -> None:
+        """Write each seed's report and playground."""
         for seed, result in results.items():
             made = report.of_mlp(result)
             page = write_playground(
                 *(self.of_seed[seed].path, result.predictor, result.vocab),
-                listed=names,
+                listed=known.names if known.whole else None,
                 held_out=corpus.decode(result.vocab, result.tokens["val_unseen"]),
                 title=made.title,
             )

@@ -11,7 +11,7 @@ from mmjax.commands import spreading, training
 from mmjax.commands.train_options import Options
 from mmjax.model import parameter_count
 from mmjax.models import mlp
-from mmjax.runs import checkpoint, command_line
+from mmjax.runs import command_line
 from mmjax.runs.layout import INTERRUPTED
 from mmjax.runs.lists import Lists
 from mmjax.train import Progress, TrainState
@@ -36,7 +36,7 @@ def program(options: Options) -> int:
         options, model, known, devices = training.prepared(options)
         recipe = options.recipe.plain()
         require_same(options, model, known)
-        examples = data.of(recipe.data, known.tokens["train"], model, noise=recipe.noise)
+        examples = data.of(recipe.data, known.training, model, noise=recipe.noise)
         state = training.first_state(model, recipe, [options.seed])
         measured = training.measured(
             model, recipe, state, examples, watch=options.watch, instruments=False
@@ -61,7 +61,7 @@ def require_same(options: Options, model: mlp.MLP, known: Lists) -> None:
         options.recipe.plain(),
         options.watch,
         options.seed,
-        checkpoint.checksum(known.names),
+        known.checksum,
         sha256(known.tokens["train"].tobytes()).hexdigest(),
     )
     processes.require_same(

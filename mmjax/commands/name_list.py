@@ -1,16 +1,17 @@
 """Options for the list of names."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmjax.cli.options import option
-from mmjax.data import corpus
+from mmjax.data import corpus, encoded
 from mmjax.errors import InputError, require, require_ranges
 from mmjax.io.text import shown
-from mmjax.runs import lists
+from mmjax.runs import lists, sampled
 from mmjax.runs.layout import CONFIG
+from mmjax.runs.lists import Lists, Split
 from mmjax.runs.reading import read_config
 
 
@@ -19,7 +20,8 @@ class NameList:
     """The list of names."""
 
     names: Path = option(Path("data/names.txt"), free=True)
-    """Read the names from this UTF-8 text file, which has one name per line; or give --column."""
+    """Read the names from this UTF-8 text file, which has one name per line; or give --column. It may also be
+    a folder that mmjax encode wrote."""
     unique: bool = False
     """Use each name once, even if the list repeats it."""
     column: str | None = None
@@ -48,14 +50,23 @@ class NameList:
         return ["--names", str(self.names), *column, *(f"--{name}" for name in switches)]
 
 
-def of_run(folder: Path, names: Path | None = None) -> list[str]:
+class Known(NamedTuple):
+    """The names of a list."""
+
+    names: list[str]
+    whole: bool
+    """False if they are a sample of a long encoded list."""
+
+
+def of_run(folder: Path, names: Path | None = None) -> Known:
     """Return the names that a run was trained on, read with the run's options.
 
     `names` is another file to read with them. Raises `InputError` if the run does not tell its
     list, or the list is gone.
     """
     if names is not None and not (folder / CONFIG).exists():
-        return corpus.read_names(names)  # the folder of a checkpoint does not have the options
+        # The folder of a checkpoint does not have the options.
+        return Known(corpus.read_names(names), whole=True)
     try:
         config = read_config(folder, ["names"])
     except InputError as error:
@@ -65,7 +76,11 @@ def of_run(folder: Path, names: Path | None = None) -> list[str]:
         names is not None or path.exists(),
         f"{path}: the list of this run is missing; give one with --names",
     )
-    return lists.read(config, names)
+    if encoded.is_encoded(path):
+        found = encoded.load(path)
+        if sampled.is_long(found):
+            return Known(sampled.names_of(found), whole=False)
+    return Known(lists.read(config, names), whole=True)
 
 
 def _print(note: str) -> None:
@@ -84,3 +99,34 @@ class SplitList(NameList):
 
     def __post_init__(self):
         require_ranges(self, split_seed=(0, 2**63 - 1), shuffles=(0, 1_000))
+
+    def split(self) -> Split:
+        """Return the names of the list, split, and print what is odd about it.
+
+        Raises `InputError` as `lists.read_split` does, and if an encoded list is to be read or
+        split otherwise than it was.
+        """
+        self._require_split()
+        return lists.read_split(vars(self), note=_print)
+
+    def lists(self) -> Lists:
+        """Return the list, encoded, or a sample of it if it is encoded and long.
+
+        Raises `InputError` as `split` does.
+        """
+        self._require_split()
+        return sampled.load(vars(self), note=_print)
+
+    def _require_split(self) -> None:
+        if not encoded.is_encoded(self.names):
+            return
+        given = [
+            f"--{each.name.replace('_', '-')}"
+            for each in fields(self)
+            if each.name in lists.SPLITTING and getattr(self, each.name) != each.default
+        ]
+        require(
+            not given,
+            f"{self.names}: is an encoded list, which was read and split before; leave out "
+            f"{' and '.join(given)}",
+        )

@@ -14,7 +14,7 @@ def write_playground(
     predictor: Predictor,
     vocab: Vocab,
     *,
-    listed: Sequence[str],
+    listed: Sequence[str] | None,
     held_out: Sequence[str],
     title: str,
 ) -> str:

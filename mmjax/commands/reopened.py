@@ -13,7 +13,7 @@ from mmjax.data.vocab import Vocab
 from mmjax.diagnostics import reading, snapshot
 from mmjax.diagnostics.cockpit import cockpit
 from mmjax.model import Predictor
-from mmjax.runs import film, lists
+from mmjax.runs import film, lists, sampled
 from mmjax.runs.examine import before_training, examine
 from mmjax.runs.layout import PARTS
 from mmjax.runs.reading import read_config, read_metrics, read_summary
@@ -58,17 +58,14 @@ def read_mlp(
     needed = ["names", "unique", "seed", "split_seed", "shuffles", *recipe_options]
     saved = read_config(run, needed)
     recipe = train.Recipe(**{name: saved[name] for name in recipe_options})
-    listed = lists.read(saved, names)
-    known = lists.split_and_encode(
-        listed, vocab, seed=saved["split_seed"], shuffles=saved["shuffles"]
-    )
+    known = sampled.load(saved, names, vocab)
     records, figures = read_metrics(run), read_summary(run, MLP_FIGURES)
     state = train.init(model, recipe, jax.random.key(saved["seed"]))._replace(
         step=jnp.asarray(records[-1]["step"] if records else 0, jnp.int32),
         params=predictor.params,
         stats=predictor.stats,
     )
-    examples = data.of(recipe.data, known.tokens["train"], model, noise=recipe.noise)
+    examples = data.of(recipe.data, known.training, model, noise=recipe.noise)
     seen = snapshot.take(model, recipe, state, examples)
     random = not saved.get("init_from")
     evidence = examine(

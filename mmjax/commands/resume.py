@@ -13,7 +13,6 @@ from mmjax.commands.training import new_best
 from mmjax.errors import InputError, require
 from mmjax.io.text import shown
 from mmjax.models import mlp
-from mmjax.runs import checkpoint
 from mmjax.runs.environment import environment
 from mmjax.runs.layout import CONFIG, SUMMARY, plain
 from mmjax.runs.lists import Lists
@@ -47,7 +46,7 @@ def started(
     theirs = noted.get("names") if isinstance(noted, dict) else None
     before = "" if theirs is None else f", {theirs} as it was then"
     require(
-        saved.names == checkpoint.checksum(lists.names),
+        saved.names == lists.checksum,
         f"{checkpoints.folder}: was trained on another list{before}; give that list, or start a new run on "
         f"{options.name_list.names} from its weights with --init-from {path} and another --out",
     )

@@ -70,7 +70,7 @@ def program(options: Options) -> int:
         first = next(chunks, None)
         chunks = chain([first] if first else [], chunks)
     predictor, vocab = weights.load(weights_at(options.run))
-    listed = name_list.of_run(folder, options.names)
+    listed = name_list.of_run(folder, options.names).names
     # Names are many: a table of all contexts, if it fits, is made once.
     predictor = lookup.for_many(predictor, lookup.MAX_CONTEXTS + 1)
     ranking = Ranking(predictor, vocab, listed)

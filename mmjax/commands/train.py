@@ -25,7 +25,7 @@ from mmjax.commands.train_options import Options
 from mmjax.errors import require
 from mmjax.model import parameter_count
 from mmjax.models import mlp
-from mmjax.runs import checkpoint, outcome
+from mmjax.runs import outcome
 from mmjax.runs.checkpoint import Checkpoint
 from mmjax.runs.environment import environment
 from mmjax.runs.folder import claimed
@@ -86,7 +86,7 @@ def run(
     checkpoints = Checkpoints(options.out, options.keep)
     start = resume.started(options, model, known, checkpoints) if options.resume else None
     folders = Folders(options, start.progress.step if start else None)
-    examples = data.of(recipe.data, known.tokens["train"], model, noise=recipe.noise)
+    examples = data.of(recipe.data, known.training, model, noise=recipe.noise)
 
     best = start.best if start else training.new_best(recipe)
 
@@ -94,8 +94,7 @@ def run(
         folders.sync_metrics()  # they must be on the disk before the checkpoint that relies on them
         notes = {"progress": progress._asdict(), "best": best.notes()}
         notes |= {"options": plain(options), **environment()}
-        names = checkpoint.checksum(known.names)
-        saved = Checkpoint(model, recipe, known.vocab, names, state, notes)
+        saved = Checkpoint(model, recipe, known.vocab, known.checksum, state, notes)
         checkpoints.save(saved, progress.step, best=best.state if best.improved else None)
 
     with resume.mention(checkpoints):
@@ -154,6 +153,6 @@ def run(
             folders.write(seed, results[seed])
         closing.show(results, folders.write_together(results))
         if options.report:
-            folders.write_reports(results, known.names)
+            folders.write_reports(results, known)
         print(f"\n{folders.whole.contents()}")
     return closing.status(results, interruption)

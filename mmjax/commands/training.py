@@ -14,9 +14,9 @@ from mmjax.commands.spreading import number_of_devices
 from mmjax.commands.train_options import Options
 from mmjax.data import Dataset
 from mmjax.diagnostics.snapshot import contexts_to_measure
+from mmjax.errors import require
 from mmjax.model import Model
 from mmjax.models import mlp
-from mmjax.runs import lists
 from mmjax.runs.lists import Lists
 from mmjax.train import Best, Observer, Recipe, TrainState, members
 from mmjax.train.loop import Metric
@@ -34,9 +34,10 @@ def prepared(options: Options) -> tuple[Options, mlp.MLP, Lists, int]:
 
     The options then have the size of the list's vocabulary. Call it before JAX computes anything.
     """
-    names = options.name_list.read()
-    known = lists.split_and_encode(
-        names, seed=options.name_list.split_seed, shuffles=options.name_list.shuffles
+    known = options.name_list.lists()
+    require(
+        known.whole or options.recipe.data == "windows",
+        f"{options.name_list.names}: is too long to collect its distinct contexts; give --data windows",
     )
     options = replace(options, model=replace(options.model, vocab_size=known.vocab.size))
     model = mlp.MLP(**asdict(options.model))

@@ -11,8 +11,9 @@ from jaxtyping import Array, Integer
 from mmjax.data import context_table, encoded, encoding, noising
 from mmjax.data.context_table import AllContexts, ContextTable
 from mmjax.data.dataset import Batch, Dataset, Targets
-from mmjax.data.mapped import Mapped, Tokens
+from mmjax.data.mapped import Mapped
 from mmjax.data.noising import Noised, noised
+from mmjax.data.on_disk import Tokens
 from mmjax.data.sharded import Sharded, everywhere, on_each_device, sharded
 from mmjax.data.windows import Windows, require_known
 from mmjax.errors import require
@@ -90,7 +91,7 @@ def of(name: str, data: Data, model: Model, *, noise: float = 0.0) -> Dataset:
                 "data.of(recipe.data, tokens, model, noise=recipe.noise)",
             )
             rates = noising.falling(noise, model.block_size)
-            data = noising.noised(data, np.asarray(tokens), model, rates)
+            data = noising.noised(data, np.asanyarray(tokens), model, rates)
     require_fit = getattr(data, "require_fit", None)
     if require_fit:
         require_fit(model)

@@ -16,12 +16,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, Integer
 
-from mmjax.data import name_file
+from mmjax.data import encoded, name_file
 from mmjax.data import vocab as vocabulary
+from mmjax.data.encoded import Encoded
 from mmjax.data.name_file import Note
 from mmjax.data.vocab import BOUNDARY, Vocab
 from mmjax.errors import require
-from mmjax.io import files
+from mmjax.io import files, memory
 
 MEMORY = 30  # bytes of memory per byte of the list, at most; names of three letters take the most
 PIECE = 2**17  # names encoded at once; bounds the memory
@@ -59,13 +60,22 @@ def read_names(
     With `column`, the file is CSV, TSV or JSON. `column` is a name in the first line, a key of
     JSON's objects, or a number from 1; "0" stands for whole lines. With `header`, the first line is
     not a name. With `lower`, all names are made lower case. With `unique`, a repeated name is
-    returned once. `note` gets one line about each thing that a user may want to know: names that
+    returned once. The folder of an encoded list (see `encoding`) is read, too: its training names,
+    then those of validation and test. `note` gets one line about each thing that a user may want to know: names that
     were changed to NFC, a first line that looks like a header, mixed case, lines without a name.
 
     Raises `InputError` if `files.read` does; if the file is not UTF-8 text or has a NUL character
     (the message names line and byte); if it looks like CSV, TSV or JSON, and no `column` is given;
     if it has no such column; or if it holds no name.
     """
+    if encoded.is_encoded(path):
+        require(
+            column is None and not header,
+            f"{path}: is an encoded list, which has names alone; leave out --column and --header",
+        )
+        names = [name for part in decoded(encoded.load(path)).values() for name in part]
+        name_file.tidy(path, names, lower=lower, note=note)
+        return list(dict.fromkeys(names)) if unique else names
     data = files.read(path, "give a text file with one name per line", weight=MEMORY)
     text = name_file.text_of(path, data)
     del data
@@ -148,6 +158,25 @@ def decode(vocab: Vocab, tokens: np.ndarray) -> list[str]:
     lengths = np.diff(np.flatnonzero(tokens == BOUNDARY)) - 1
     ends = np.cumsum(lengths)
     return [text[start:end] for start, end in zip(ends - lengths, ends, strict=True)]
+
+
+def token_strings(tokens: Integer[np.ndarray, "tokens"]) -> list[str]:
+    """Return the names in flat `tokens` as strings whose code points are their tokens.
+
+    It is faster than `decode`, for comparing names.
+    """
+    text = tokens[1:].astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+    return text.split(chr(BOUNDARY))[:-1]
+
+
+def decoded(found: Encoded) -> dict[str, list[str]]:
+    """Return the names of each part of an encoded list.
+
+    Raises `InputError` if they are too many for the memory.
+    """
+    needed = MEMORY * sum(map(len, found.tokens.values()))
+    memory.require_room(needed, "the names of the encoded list", "give less")
+    return {part: decode(found.vocab, np.array(flat)) for part, flat in found.tokens.items()}
 
 
 def letters_before(tokens: Integer[np.ndarray, "tokens"]) -> Int[np.ndarray, "examples"]:

@@ -23,7 +23,8 @@ class Dataset(Protocol):
 
     `draw` returns small arrays, because the scan calls it for many steps at once. `batch` turns
     them into the examples of one step. A dataset may also have `require_fit(model)`, which raises
-    `InputError` if it does not fit; `data.of` calls it.
+    `InputError` if it does not fit; `data.of` calls it. One that reads from a disk may have
+    `draw_ahead`, see the function of that name.
     """
 
     def draw(self, key: PRNGKeyArray, batch_size: int, /) -> Any:
@@ -33,3 +34,13 @@ class Dataset(Protocol):
     def batch(self, drawn: Any, /) -> Batch:
         """Return the examples that were drawn."""
         ...
+
+
+def draw_ahead(data: Dataset, key: PRNGKeyArray, later: PRNGKeyArray, batch_size: int) -> Any:
+    """Return `data.draw(key, batch_size)`, and let it prepare a later draw.
+
+    `later` is the key of the step that has the same place in the next call. A dataset with the
+    method `draw_ahead(key, later, batch_size)` can read what that step needs in the meantime.
+    """
+    method = getattr(data, "draw_ahead", None)
+    return method(key, later, batch_size) if method else data.draw(key, batch_size)

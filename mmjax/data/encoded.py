@@ -24,6 +24,13 @@ class Encoded(NamedTuple):
     """Number of names of each part."""
     tokens: dict[str, np.memmap]
     """Flat tokens of each part; `data.of("windows", tokens["train"], model)` is a dataset."""
+    checksum: str
+    """Of the vocabulary and the tokens."""
+
+
+def is_encoded(path: str | Path) -> bool:
+    """Return whether a path is a folder with an encoded list."""
+    return (Path(path) / LIST).is_file()
 
 
 def checksum(path: Path) -> str:
@@ -59,4 +66,5 @@ def load(folder: str | Path) -> Encoded:
             shape, _, dtype = np.lib.format.read_array_header_1_0(file)
             start = file.tell()
         tokens[part] = np.memmap(path, dtype, "r", start, shape)
-    return Encoded(vocabulary, about["names"], tokens)
+    same = hashlib.sha256(repr((vocabulary.characters, *map(sums.get, PARTS))).encode())
+    return Encoded(vocabulary, about["names"], tokens, same.hexdigest())

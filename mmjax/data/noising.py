@@ -18,7 +18,8 @@ import numpy as np
 from jaxtyping import Array, Float, Integer, PRNGKeyArray
 
 from mmjax import keys
-from mmjax.data.dataset import Batch, Dataset
+from mmjax.data.dataset import Batch, Dataset, draw_ahead
+from mmjax.data.on_disk import Tokens
 from mmjax.data.vocab import BOUNDARY
 from mmjax.errors import require
 from mmjax.model import Model
@@ -50,13 +51,21 @@ class Noised:
 
     def draw(self, key: PRNGKeyArray, batch_size: int) -> Drawn:
         """Return what `data` draws with this key, and new letters."""
+        return self._drawn(self.data.draw(key, batch_size), key, batch_size)
+
+    def draw_ahead(self, key: PRNGKeyArray, later: PRNGKeyArray, batch_size: int) -> Drawn:
+        """Return what `draw` does, and let `data` prepare a later draw."""
+        examples = draw_ahead(self.data, key, later, batch_size)
+        return self._drawn(examples, key, batch_size)
+
+    def _drawn(self, examples: Any, key: PRNGKeyArray, batch_size: int) -> Drawn:
         which, where = jax.random.split(jax.random.fold_in(key, keys.NOISE))
         shape = (batch_size, len(self.rates))
         dtype = self.rates.dtype
         replaced = jax.random.uniform(where, shape, dtype) < self.rates[None, :]
         new = jnp.searchsorted(self.ends, jax.random.uniform(which, shape, dtype), side="right")
         letters = jnp.where(replaced, new, BOUNDARY).astype(jnp.uint16)
-        return Drawn(self.data.draw(key, batch_size), letters)
+        return Drawn(examples, letters)
 
     def batch(self, drawn: Drawn) -> Batch:
         """Return the examples with the new letters in their contexts."""
@@ -106,7 +115,10 @@ def noised(
         f"the rates of noise must be {model.block_size} numbers from 0 to 1, one for each character "
         "of the context",
     )
-    counted = np.bincount(np.asarray(tokens, np.int64), minlength=model.vocab_size)
+    if isinstance(tokens, np.memmap):
+        counted = Tokens(tokens).counts(model.vocab_size)
+    else:
+        counted = np.bincount(np.asarray(tokens, np.int64), minlength=model.vocab_size)
     counted[BOUNDARY] = 0
     require(
         len(counted) == model.vocab_size and bool(counted.any()),

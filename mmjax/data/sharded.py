@@ -12,7 +12,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, PRNGKeyArray
 
 from mmjax import spread
-from mmjax.data.dataset import Batch, Dataset
+from mmjax.data.dataset import Batch, Dataset, draw_ahead
 from mmjax.errors import require
 from mmjax.model import Model
 
@@ -58,6 +58,10 @@ class Part:
     def draw(self, key: PRNGKeyArray, batch_size: int) -> Any:
         """Return what `batch` needs for the whole batch."""
         return self.data.draw(key, batch_size)
+
+    def draw_ahead(self, key: PRNGKeyArray, later: PRNGKeyArray, batch_size: int) -> Any:
+        """Return what `draw` does, and let `data` prepare a later draw."""
+        return draw_ahead(self.data, key, later, batch_size)
 
     def batch(self, drawn: Any) -> Batch:
         """Return this device's examples.

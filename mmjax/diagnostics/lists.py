@@ -2,12 +2,13 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Integer
 from scipy.stats import chi2
+
+from mmjax.data import corpus
 
 LOOK = 200_000  # names of a part that are looked at, at most
 RARE = 5  # an expected count below this is added to those of other rare letters
@@ -40,7 +41,7 @@ def list_figures(
     """
     if min(len(train), len(val)) < 2 or np.count_nonzero(train == 0) > LOOK:
         return None
-    known, held = _names(train), _names(val)
+    known, held = corpus.token_strings(train), corpus.token_strings(val)
     counted = Counter(known)
     joined = counted + Counter(held)
     # A name of training occurs in the rest of training unless it occurs once.
@@ -74,9 +75,3 @@ def log_p(one: Counter, other: Counter) -> float:
     expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
     statistic = float(((table - expected) ** 2 / expected).sum())
     return float(chi2.logsf(statistic, table.shape[1] - 1)) / math.log(10)
-
-
-def _names(tokens: np.ndarray) -> Sequence[str]:
-    """Return the names as strings of their tokens."""
-    text = tokens.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
-    return text.strip("\0").split("\0")

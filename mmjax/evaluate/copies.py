@@ -14,7 +14,8 @@ class Copies(NamedTuple):
     samples_listed: float
     """Samples that stand in the list, letter by letter."""
     samples_near: float | None
-    """New samples within one edit of a listed name, of all new ones; None if no sample is new."""
+    """New samples within one edit of a listed name, of all new ones; None if no sample is new, or the
+    list is too long to look."""
     samples_distinct: float
     """Distinct names among the samples."""
     held_out_listed: float

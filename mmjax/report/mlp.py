@@ -20,6 +20,7 @@ from mmjax.report.sections import Report, Section, settings_and_figures
 from mmjax.report.snapshot import tables
 from mmjax.runs import verdict
 from mmjax.runs.result import RunResult
+from mmjax.runs.sampled import ON_SAMPLES
 
 
 def of_mlp(result: RunResult) -> Report:
@@ -58,7 +59,9 @@ def of_mlp(result: RunResult) -> Report:
                 "How it went",
                 "Losses are in nats per character. Unseen: names that do not occur in the training "
                 "part. Bigram + 1: counting letter pairs in the training part, every count + 1. "
-                "Kneser-Ney: counting contexts as long as the network's; blank if there are too many.",
+                "Kneser-Ney: counting contexts as long as the network's; blank if there are too many."
+                + f" {ON_SAMPLES}"
+                * summary.get("measured_on_samples", False),
                 {
                     "Loss on each part of the list": Table(
                         ["part", "examples", "loss", "perplexity", "bigram + 1", "Kneser-Ney"],
@@ -98,7 +101,7 @@ def of_mlp(result: RunResult) -> Report:
                 "normalisation and activation layer counts.",
                 {
                     "A counted bigram beside this MLP": comparison(
-                        counted_side(vocab.size, len(result.tokens["train"]) - 1, counted),
+                        counted_side(vocab.size, summary["examples_train"], counted),
                         trained_side(model, summary),
                     ),
                     "Instruments": Table(

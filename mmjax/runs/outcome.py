@@ -17,7 +17,6 @@ from mmjax.diagnostics import divergence, snapshot
 from mmjax.diagnostics.cockpit import cockpit
 from mmjax.errors import InputError
 from mmjax.evaluate import CountCheck
-from mmjax.evaluate.copies import copies
 from mmjax.generate import sample
 from mmjax.generate.sample import Sample
 from mmjax.model import Model, Predictor, parameter_count
@@ -79,11 +78,13 @@ def counted_losses(lists: Lists, block_size: int) -> dict[str, float]:
     """Return the losses of counting contexts as long as a network's.
 
     They are those of Kneser-Ney with the formula's discounts, counted from the training part, for
-    each part of the list. The dict is empty if the contexts are too many for a small table.
+    each part of the list. The dict is empty if the contexts are too many for a small table, or the
+    training part is too long for the memory.
     """
-    train = lists.tokens["train"]
+    if not lists.whole:
+        return {}
     try:
-        grown = tree.grow(train, lists.vocab.size, block_size, most=MOST_COUNTED)
+        grown = tree.grow(lists.training, lists.vocab.size, block_size, most=MOST_COUNTED)
     except InputError:
         return {}
     probs = smoothing.table(grown)
@@ -108,12 +109,13 @@ def result_of(
     samples = list(islice(sample.stream(predictor, lists.vocab, key), CHECKED_SAMPLES))
     check = check_of(predictor, lists, samples)
     losses = losses_of(lists, predictor)
-    compared = copies([drawn.name for drawn in samples[:JUDGED]], lists.decoded())
+    compared, listed = lists.compare([drawn.name for drawn in samples[:JUDGED]])
     seen = snapshot.take(predictor.model, trained.recipe, trained.state, examples)
     figures: dict[str, Any] = {
-        "names": len(lists.names),
+        "names": lists.number,
         "parameters": parameter_count(predictor.params),
-        **{f"examples_{part}": len(lists.tokens[part]) - 1 for part in ("train", "val", "test")},
+        **{f"examples_{part}": number for part, number in lists.examples.items()},
+        "measured_on_samples": not lists.whole,
         "steps": progress.step,
         "stopped_at_step": trained.stopped_at,
         "stopped_in": trained.stopped_in,
@@ -145,12 +147,11 @@ def result_of(
     figures["findings"] = [
         f"{finding.grade}: {finding.symptom}, {finding.where}" for finding in findings
     ]
-    known = frozenset(lists.names)
     return RunResult(
         settings,
         finite({**figures, **environment()}),
         records,
-        marked(samples[:SHOWN_SAMPLES], known),
+        marked(samples[:SHOWN_SAMPLES], listed),
         predictor,
         lists.vocab,
         lists.tokens,

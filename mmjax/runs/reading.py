@@ -31,6 +31,7 @@ CONFIG_KINDS = {
 SUMMARY_KINDS = {
     **dict.fromkeys(("names", "bigrams", "parameters", "steps", "examples_train"), int),
     **{"training_seconds": int | float, "seconds": int | float, "bigram_check_passed": bool},
+    "measured_on_samples": bool,
     **{"stopped_at_step": int | list | None, "stopped_because": str | None, "findings": list},
     **{f"kneser_ney_loss_{part}": int | float | None for part in PARTS},
 }

@@ -18,12 +18,16 @@ HELD_OUT = 1_000  # names for the quiz and for comparisons, at most
 Check = dict[str, Any] | None
 
 
-def checks(names: Sequence[str]) -> list[Callable[[], Check]]:
+def checks(names: Sequence[str] | None) -> list[Callable[[], Check]]:
     """Return functions that make what says whether a name is listed, the largest first.
 
     None stands for nothing, where the list is too long for a page.
     """
-    if len(names) > MOST_NAMES or filter_bits(len(distinct := sorted({*names}))) > MOST_BITS:
+    if (
+        names is None
+        or len(names) > MOST_NAMES
+        or filter_bits(len(distinct := sorted({*names}))) > MOST_BITS
+    ):
         return [lambda: None]
     return [partial(as_text, distinct), cache(partial(as_filter, distinct))]
 

@@ -42,13 +42,13 @@ def write(
     predictor: Predictor,
     vocab: Vocab,
     *,
-    listed: Sequence[str],
+    listed: Sequence[str] | None,
     held_out: Sequence[str],
     title: str,
 ) -> None:
     """Write the page in which a model runs: one HTML file of at most `LIMIT` bytes.
 
-    `listed` are all names of the list. `held_out` are real names that the model has not seen in
+    `listed` are all names of the list, or None if they are too many. `held_out` are real names that the model has not seen in
     training, for the quiz. The page says so if it has rounded parameters, or only a component of a
     mixture. Raises `Unfit` if no page can hold the model, and `InputError` if the file cannot be
     written.
@@ -60,7 +60,7 @@ def render(
     predictor: Predictor,
     vocab: Vocab,
     *,
-    listed: Sequence[str],
+    listed: Sequence[str] | None,
     held_out: Sequence[str],
     title: str,
 ) -> str:
