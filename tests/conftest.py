@@ -25,6 +25,7 @@ AS_USERS = {"xla_cpu_use_fusion_emitters": True}
 # For what trains long, so that fast kernels count for more than the time to make them.
 OPTIMISED = {**AS_USERS, "xla_backend_optimization_level": 2}
 jax.config.update("jax_num_cpu_devices", 2)  # devices to spread many models over
+jax.config.update("jax_default_matmul_precision", "highest")  # as the programs set it
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 # Tracing makes many short-lived objects; collecting them less often saves a tenth of the time.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from mmjax.cli.compiled import keep_compiled
-from mmjax.cli.devices import device_trouble
+from mmjax.cli.devices import device_trouble, exact_products
 from mmjax.cli.options import (
     Arguments,
     Options,
@@ -43,6 +43,7 @@ def main(
             encoding = None if stream.isatty() else "utf-8"
             reconfigure(encoding=encoding, errors="backslashreplace")
     keep_compiled()
+    exact_products()
     try:
         arguments = sys.argv[1:]
         saved = config_of(arguments)
