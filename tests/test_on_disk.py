@@ -191,9 +191,13 @@ def test_a_long_list_works_in_every_program(monkeypatch, capsys, tmp_path, folde
     status, said, _ = run(monkeypatch, capsys, "sample", out, "-n", 3)
     assert (status, len(said.splitlines())) == (0, 3)
     assert "in the list" not in said
-    status, _, said = run(monkeypatch, capsys, "sample", out, "--new-only")
-    assert (status, said.count("\n")) == (2, 1)
-    assert "its list is too long to look up every name; leave out --new-only" in said
+    for more in ((), ("--likeliest", 50)):
+        plain = run(monkeypatch, capsys, "sample", out, "-n", 200, *more)[1].splitlines()
+        new = run(monkeypatch, capsys, "sample", out, "-n", 50, "--new-only", *more)[1].splitlines()
+        unlisted = [name for name in plain if name not in WORDS]
+        assert 0 < len(unlisted) < len(plain)
+        assert len(new) == 50
+        assert new[: len(unlisted)] == unlisted[:50]
     status, said, _ = run(monkeypatch, capsys, "score", out, "aox")
     assert status == 0
     assert "listed names" in said

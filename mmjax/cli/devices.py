@@ -8,7 +8,6 @@ import jax
 
 from mmjax.errors import said
 
-
 PRECISION = "jax_default_matmul_precision"
 
 

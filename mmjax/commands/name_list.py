@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from mmjax.cli.options import option
 from mmjax.data import corpus, encoded
+from mmjax.data.encoded import Encoded
 from mmjax.errors import InputError, require, require_ranges
 from mmjax.io.text import shown
 from mmjax.runs import lists, sampled
@@ -54,8 +55,8 @@ class Known(NamedTuple):
     """The names of a list."""
 
     names: list[str]
-    whole: bool
-    """False if they are a sample of a long encoded list."""
+    source: Encoded | None = None
+    """The list on the disk, if it is long and `names` are a sample."""
 
 
 def of_run(folder: Path, names: Path | None = None) -> Known:
@@ -66,7 +67,7 @@ def of_run(folder: Path, names: Path | None = None) -> Known:
     """
     if names is not None and not (folder / CONFIG).exists():
         # The folder of a checkpoint does not have the options.
-        return Known(corpus.read_names(names), whole=True)
+        return Known(corpus.read_names(names))
     try:
         config = read_config(folder, ["names"])
     except InputError as error:
@@ -79,8 +80,8 @@ def of_run(folder: Path, names: Path | None = None) -> Known:
     if encoded.is_encoded(path):
         found = encoded.load(path)
         if sampled.is_long(found):
-            return Known(sampled.names_of(found), whole=False)
-    return Known(lists.read(config, names), whole=True)
+            return Known(sampled.names_of(found), found)
+    return Known(lists.read(config, names))
 
 
 def _print(note: str) -> None:

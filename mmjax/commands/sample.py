@@ -4,18 +4,16 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
-from typing import TypeVar
 
 import jax
 
-from mmjax.commands.listed import known_names
+from mmjax.commands.listed import GIVE_UP, Drawn, known_names, unlisted
 from mmjax.commands.sample_options import Options
 from mmjax.commands.sample_output import show
 from mmjax.commands.spelling import in_form, spelled
 from mmjax.data import corpus
 from mmjax.errors import InputError, require
 from mmjax.generate import beam, conditional, sample
-from mmjax.generate.beam import Scored
 from mmjax.generate.conditions import Conditions
 from mmjax.generate.filters import options_of
 from mmjax.generate.sample import Sample
@@ -23,15 +21,13 @@ from mmjax.models import lookup
 from mmjax.runs import weights
 from mmjax.runs.reading import weights_at
 
-GIVE_UP = 100_000  # names in a row of which none is wanted
-Drawn = TypeVar("Drawn", Sample, Scored)
-
 
 def program(options: Options) -> int:
     """Load, draw and show; return the exit status."""
     predictor, vocab = weights.load(weights_at(options.run))
-    known = known_names(options)
-    known = None if known is None else in_form(known, vocab)
+    found = known_names(options)
+    source = found.source if found else None
+    known = in_form(found.names, vocab) if found and not source else None
     avoided = corpus.read_names(options.avoid) if options.avoid else []
     avoided = in_form(avoided, vocab) + (known or []) * options.new_only
     conditions = spelled(options.conditions(), vocab, known or ())
@@ -39,6 +35,8 @@ def program(options: Options) -> int:
     if options.likeliest is not None:
         names = beam.ranked(predictor, vocab, conditions=conditions, max_length=options.cut)
         names = wanted(names, options, avoided)
+        if source and options.new_only:
+            names = unlisted(names, source, options.likeliest)
         scored = (
             beam.spread(names, options.likeliest, options.diverse)
             if options.diverse
@@ -60,7 +58,10 @@ def program(options: Options) -> int:
             with suppress(InputError):  # the table is too large, and names are drawn all the same
                 share = conditional.probability(predictor, vocab, conditions, **filters)
                 print(f"1 in {1 / share:,.0f} names of this model {conditions}", file=sys.stderr)
-        samples = islice(wanted(drawn, options, avoided), options.count)
+        samples = wanted(drawn, options, avoided)
+        if source and options.new_only:
+            samples = unlisted(samples, source, options.count)
+        samples = islice(samples, options.count)
     asked = options.count if options.likeliest is None else options.likeliest
     show(until_error(samples, asked), options, predictor, vocab, known)
     return 0

@@ -67,10 +67,8 @@ class Sampled(Lists):
         A list of this length repeats many names, so an ideal model is taken to repeat as many as
         the validation and test parts do.
         """
-        flat = corpus.encode(self.vocab, samples)
-        held = np.any([Tokens(part).holds(flat) for part in self.source.tokens.values()], axis=0)
-        listed = frozenset(name for name, one in zip(samples, held, strict=True) if one)
-        share = sum(name in listed for name in samples) / len(samples)
+        found = listed(self.source, samples)
+        share = sum(name in found for name in samples) / len(samples)
         counted = {
             part: np.count_nonzero(self.tokens[part] == 0) - 1
             for part in (*HELD_OUT, *(f"{part}_unseen" for part in HELD_OUT))
@@ -85,7 +83,7 @@ class Sampled(Lists):
             held_out_listed=repeated,
             ideal_listed=repeated,
         )
-        return compared, listed
+        return compared, found
 
 
 def load(
@@ -110,6 +108,15 @@ def load(
             )
             return _sampled(found)
     return lists.encode(lists.read_split(config, names, note), letters)
+
+
+def listed(source: Encoded, names: Sequence[str]) -> frozenset[str]:
+    """Return the names, of those given, that stand in an encoded list; it is read once."""
+    letters = {*source.vocab.characters}
+    known = [name for name in names if name and letters.issuperset(name)]
+    flat = corpus.encode(source.vocab, known)
+    held = np.any([Tokens(part).holds(flat) for part in source.tokens.values()], axis=0)
+    return frozenset(name for name, one in zip(known, held, strict=True) if one)
 
 
 def is_long(found: Encoded) -> bool:

@@ -68,12 +68,12 @@ def _judged(figures: Mapping[str, Any], settings: Mapping[str, Any]) -> _Judgeme
         return _memorised(settings, copied)
     if behind and counted is not None:
         return _underfitted(settings)
-    headline = "The network has learned how these names are made."
-    if figures.get("measured_on_samples"):  # --new-only cannot look them up
-        draw = command_line.sample(settings["out"], "-n", "100")
-        return _Judgement("good", headline, "Draw more names:", draw)
-    draw = command_line.sample(settings["out"], "-n", "100", "--new-only")
-    return _Judgement("good", headline, "Draw more new names:", draw)
+    return _Judgement(
+        "good",
+        "The network has learned how these names are made.",
+        "Draw more new names:",
+        command_line.sample(settings["out"], "-n", "100", "--new-only"),
+    )
 
 
 def _found(figures: Mapping[str, Any], settings: Mapping[str, Any], copied: float) -> _Judgement:
