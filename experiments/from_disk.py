@@ -1,23 +1,19 @@
 """Measure training from an encoded list on the disk: `python -m experiments.from_disk LIST`."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import jax
 import numpy as np
 import tyro
 
 from experiments.bench.memory import peak_memory
-from mmjax import data, mlp, train
+from experiments.bench.turns import MOST, piece, take_turns
+from mmjax import data, mlp
 from mmjax.cli.program import main
-from mmjax.data import Dataset, encoded
+from mmjax.data import encoded
 from mmjax.errors import require_ranges
 from mmjax.io.text import Table
-from mmjax.train import Recipe, TrainState
-
-EXAMPLES = 64_000  # of a timed piece
-FEWEST, MOST = 20, 1_000  # steps of a timed piece
+from mmjax.train import Recipe
 
 
 @dataclass(frozen=True)
@@ -31,11 +27,11 @@ class Options:
     """The folder that mmjax encode wrote."""
     batch_sizes: tuple[int, ...] = (32, 256, 1_024)
     """Examples in a batch."""
-    rounds: int = 9
-    """Timings of each, in turn, of which the middle one counts; the first round is not counted."""
+    rounds: int = 5
+    """Time each so many times, 1,000 steps at once; the middle one counts."""
 
     def __post_init__(self):
-        require_ranges(self, rounds=(2, 1_000))
+        require_ranges(self, rounds=(1, 1_000))
 
 
 def program(options: Options) -> int:
@@ -43,41 +39,23 @@ def program(options: Options) -> int:
     found = encoded.load(options.names)
     tokens = found.tokens["train"]
     model = mlp.MLP(vocab_size=found.vocab.size)
-    from_disk = data.of("windows", tokens, model)
-    for size in options.batch_sizes:
-        seconds(model, size, from_disk, None)
+    recipes = [Recipe(batch_size=size) for size in options.batch_sizes]
+    mapped = data.of("windows", tokens, model)
+    pieces = {(each, "disk"): piece(model, each, mapped) for each in recipes}
+    for train_some in pieces.values():
+        train_some(MOST)
     peak = peak_memory()
-    in_memory = data.of("windows", np.array(tokens), model)
+    read = data.of("windows", np.array(tokens), model)
+    pieces |= {(each, "memory"): piece(model, each, read) for each in recipes}
+    us = take_turns(pieces, options.rounds, "batches", together=MOST)
     rows = []
-    for size in options.batch_sizes:
-        states: list[TrainState | None] = [None, None]
-        timed = []
-        for _ in range(options.rounds):
-            took = []
-            for i, examples in enumerate((from_disk, in_memory)):
-                each, states[i] = seconds(model, size, examples, states[i])
-                took.append(each)
-            timed.append(took)
-        disk, memory = 1e6 * np.array(timed[1:]).T
-        ratio = np.median(disk / memory)
-        rows.append((size, f"{np.median(disk):.0f}", f"{np.median(memory):.0f}", f"{ratio:.2f}"))
+    for each in recipes:
+        disk, memory = us[each, "disk"], us[each, "memory"]
+        rows.append((each.batch_size, f"{disk:.0f}", f"{memory:.0f}", f"{disk / memory:.2f}"))
     print(Table(["batch size", "disk, µs", "memory, µs", "ratio"], rows))
     shown = "" if peak is None else f"; {peak:.0f} MB of memory at most with the list on the disk"
     print(f"\n{len(tokens):,} tokens of {found.names['train']:,} names{shown}")
     return 0
-
-
-def seconds(
-    model: mlp.MLP, size: int, examples: Dataset, state: TrainState | None
-) -> tuple[float, TrainState]:
-    """Return (seconds per step, the state after them)."""
-    recipe = Recipe(batch_size=size)
-    state = state or train.init(model, recipe, jax.random.key(0))
-    steps = min(MOST, max(FEWEST, EXAMPLES // size))
-    started = time.perf_counter()
-    state, seen = train.advance(model, recipe, state, examples, steps=steps)
-    jax.block_until_ready(seen)
-    return (time.perf_counter() - started) / steps, state
 
 
 if __name__ == "__main__":

@@ -3,11 +3,10 @@
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from statistics import median
 from typing import NamedTuple
 
 import jax
@@ -15,7 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
+from experiments.bench import turns
 from experiments.bench.memory import peak_memory
+from experiments.bench.turns import piece, take_turns
 from experiments.benchmark import products
 from mmjax import Predictor, bigram, corpus, counts, mlp, plots, sample, train, vocab
 from mmjax.cli.devices import a_device_for_each_core
@@ -28,8 +29,6 @@ from mmjax.runs import lists as name_lists
 from mmjax.runs.environment import environment
 from mmjax.runs.folder import RunFolder
 
-PIECE = 0.15  # seconds that the steps of a piece take, about
-STEPS = (10, 1_000)  # fewest and most in a piece
 FIRST_SIZE = 10_000  # names in the shortest list
 AXES = {
     "batch_size": (2, 8, 32, 128, 512, 2_048),
@@ -134,53 +133,6 @@ def cost_along(axis: str, config: mlp.MLP, tokens: jax.Array, rounds: int) -> Co
     )
 
 
-def piece(
-    config: mlp.MLP, recipe: train.Recipe, tokens: jax.Array, models: int | None = None
-) -> Callable[[int], object]:
-    """Return a function that trains one model, or several, for a number of steps."""
-    key = jax.random.key(0)
-    trainer = train.members if models else train
-    keys = jax.random.split(key, models) if models else key
-    states = [trainer.init(config, recipe, keys)]
-
-    def go(steps: int) -> None:
-        advance = train.members.advance if models else train.advance
-        states[0], losses = advance(config, recipe, states[0], tokens, steps=steps)
-        losses.block_until_ready()
-
-    return go
-
-
-def take_turns(pieces: dict, rounds: int, title: str, together: int | None = None) -> dict:
-    """Return the microseconds per step of each piece.
-
-    This is the median over rounds in which the pieces take turns. A turn has `together` steps, by
-    default as many as fit into `PIECE` seconds.
-    """
-    steps, times = {}, {name: [] for name in pieces}
-    for name, go in tqdm(pieces.items(), desc=f"{title}: compile", disable=None):
-        steps[name] = together or steps_for(go)
-        go(steps[name])
-    for _ in tqdm(range(rounds), desc=f"{title}: measure", disable=None):
-        for name, go in pieces.items():
-            times[name].append(timed(go, steps[name]))
-    return {name: median(taken) for name, taken in times.items()}
-
-
-def timed(go: Callable[[int], object], steps: int) -> float:
-    """Return the microseconds per step."""
-    started = time.perf_counter()
-    go(steps)
-    return 1e6 * (time.perf_counter() - started) / steps
-
-
-def steps_for(go: Callable[[int], object]) -> int:
-    """Return how many steps make a piece, an even number."""
-    least, most = STEPS
-    go(least)
-    return 2 * int(min(max(PIECE * 1e6 / timed(go, least), least), most) / 2)
-
-
 def cost_of_models(
     config: mlp.MLP, tokens: jax.Array, models: tuple[int, ...], rounds: int
 ) -> dict[str, float]:
@@ -188,7 +140,7 @@ def cost_of_models(
     recipe = train.Recipe()
     pieces: dict = {"alone": piece(config, recipe, tokens)}
     pieces |= {str(n): piece(config, recipe, tokens, n) for n in models}
-    us = take_turns(pieces, rounds, "models", together=STEPS[1])
+    us = take_turns(pieces, rounds, "models", together=turns.MOST)
     return {name: us[name] / (1 if name == "alone" else int(name)) for name in us}
 
 
@@ -241,7 +193,7 @@ def cost_of_list(path: Path) -> tuple[ListCost, np.ndarray]:
 def cost_of_steps(config: mlp.MLP, lists: Sequence[np.ndarray], rounds: int) -> list[float]:
     """Return the microseconds per step of the lecture's network on each list."""
     pieces = {len(tokens): piece(config, train.Recipe(), jnp.asarray(tokens)) for tokens in lists}
-    return [*take_turns(pieces, rounds, "lists", together=STEPS[1]).values()]
+    return [*take_turns(pieces, rounds, "lists", together=turns.MOST).values()]
 
 
 def show(

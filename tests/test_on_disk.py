@@ -172,6 +172,7 @@ def test_a_long_list_trains_the_network_of_a_short_one(monkeypatch, capsys, tmp_
         assert long["loss_val"] != short["loss_val"]
 
 
+@pytest.mark.slow
 def test_a_long_list_works_in_every_program(monkeypatch, capsys, tmp_path, folder, long):
     out = tmp_path / "out"
     status, _, _ = run(

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from experiments import race, scaling
-from experiments.bench import racers
-from mmjax import corpus, train
+from experiments import devices, race, scaling
+from experiments.bench import racers, turns
+from mmjax import InputError, corpus, train
 from mmjax.commands.name_list import NameList
 
 
@@ -42,6 +42,24 @@ def test_the_race_leaves_a_curve_for_each_way(short_list, tmp_path, capsys):
     assert (tmp_path / "race/race.svg").exists()
 
 
+@pytest.mark.slow
+def test_one_device_and_two_are_measured(short_list, monkeypatch, capsys):
+    monkeypatch.setattr(turns, "MOST", 10)
+    sizes = devices.Options(short_list, batch_sizes=(2, 22), rounds=1)
+    assert devices.program(sizes) == 0
+    tables = capsys.readouterr().out.strip().split("\n\n")
+    assert len(tables) == 2
+    for table in tables:
+        rows = [line.split() for line in table.splitlines()[2:]]
+        assert [row[0] for row in rows] == ["2", "22"]
+        for row in rows:
+            one, two, floor, *ratios = (float(cell.replace(",", "")) for cell in row[1:])
+            found = (one / floor, two / floor, one / two)
+            np.testing.assert_allclose(ratios, found, rtol=0.1, atol=0.006)  # all are rounded
+    with pytest.raises(InputError, match="must be multiples of --devices 2"):
+        devices.Options(short_list, batch_sizes=(3,))
+
+
 def test_looks_come_after_even_steps_and_at_the_end():
     for steps in (100, 101, 3_000, 200_000):
         found = racers.looks(steps)
@@ -60,7 +78,8 @@ def test_a_shortened_recipe_keeps_its_shape():
 @pytest.mark.slow
 def test_costs_of_every_size_are_measured(short_list, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(scaling, "AXES", {"batch_size": (2, 7), "hidden_layers": (1, 2)})
-    monkeypatch.setattr(scaling, "STEPS", (2, 4))
+    monkeypatch.setattr(turns, "FEWEST", 2)
+    monkeypatch.setattr(turns, "MOST", 4)
     out = tmp_path / "scaling"
     options = scaling.Options(NameList(short_list), out, rounds=1, most_names=10_000, models=(1, 2))
     assert scaling.program(options) == 0
