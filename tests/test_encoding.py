@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -46,7 +47,9 @@ def test_the_parts_hold_every_name_once(small_pieces, path, tmp_path):
 
 
 @pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
-def test_line_ends_blank_lines_and_spaces_change_nothing(path, tmp_path, ends):
+@pytest.mark.parametrize("size", [2**14, 2**22])  # of a piece; names are split piece by piece
+def test_line_ends_blank_lines_and_spaces_change_nothing(monkeypatch, path, tmp_path, ends, size):
+    monkeypatch.setattr(encoding, "PIECE", size)
     encoding.encode(path, tmp_path / "plain")
     text = "\ufeff" + ends.join([*NAMES, "", "  "])
     (tmp_path / "other.txt").write_bytes(text.encode())
@@ -108,15 +111,62 @@ def test_a_changed_file_is_noticed(path, tmp_path):
     content = bytearray((folder / "val.npy").read_bytes())
     content[-3] ^= 1
     (folder / "val.npy").write_bytes(content)
-    with pytest.raises(InputError, match=r"val\.npy: is missing or was changed"):
+    with pytest.raises(InputError, match=r"val\.npy: was changed"):
         encoded.load(folder)
-    twice = {"format": encoded.FORMAT, "characters": "aa"}
-    for damaged in ("{}", "[1]", "no JSON", json.dumps(twice)):
+    about = json.loads((folder / "list.json").read_text())
+    swapped = about | {"characters": about["characters"][::-1]}
+    for damaged in ("{}", "[1]", "no JSON", json.dumps(swapped), json.dumps(about | {"names": 1})):
         (folder / "list.json").write_text(damaged)
-        with pytest.raises(InputError, match=r"list\.json: is (damaged|of another version)"):
+        with pytest.raises(InputError, match=r"list\.json: (was changed|is of another version)"):
             encoded.load(folder)
-    with pytest.raises(InputError, match="no such file; encode a list with mmjax encode"):
-        encoded.load(tmp_path / "nowhere")
+    (folder / "list.json").write_text(json.dumps(about))
+    for damage in (Path.unlink, Path.mkdir):
+        damage(folder / "val.npy")
+        with pytest.raises(InputError, match=r"val\.npy: is missing; encode the list again"):
+            encoded.load(folder)
+    for path in (tmp_path / "nowhere", tmp_path / "names.txt", tmp_path):
+        with pytest.raises(InputError, match="is not a folder that mmjax encode has finished"):
+            encoded.load(path)
+
+
+def test_files_of_others_are_not_overwritten(path, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/train.npy").write_text("of the user")
+    for folder in (tmp_path / "mine", tmp_path):
+        with pytest.raises(InputError, match="is not empty; give a new folder"):
+            encoding.encode(path, folder)
+    assert (tmp_path / "mine/train.npy").read_text() == "of the user"
+
+
+@pytest.mark.parametrize(
+    "text", ["name,sex,count\nann,F,3\nbob,M,2\n" * 60, '{"name": "ann"}\n{"name": "bob"}\n' * 60]
+)
+def test_tables_are_noticed_as_in_other_programs(tmp_path, text):
+    (tmp_path / "list").write_text(text)
+    with pytest.raises(InputError, match=r"looks like (CSV|JSON) .*give --lines if each line is a"):
+        encoding.encode(tmp_path / "list", tmp_path / "out")
+    encoding.encode(tmp_path / "list", tmp_path / "out", lines=True)
+    assert sum(encoded.load(tmp_path / "out").names.values()) == text.count("\n")
+
+
+def test_parts_that_no_index_reaches_are_refused(monkeypatch, path, tmp_path):
+    monkeypatch.setattr(encoding, "LONGEST_PART", 2_000)
+    with pytest.raises(InputError, match=r"the part train would have [0-9,]+ characters"):
+        encoding.encode(path, tmp_path / "out")
+
+
+def test_a_part_that_was_removed_meanwhile_is_missed(small_pieces, path, tmp_path):
+    calls = iter(range(10_000))
+
+    def step(_):
+        if next(calls) == 80:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        encoding.encode(path, tmp_path / "out", step=step)
+    (tmp_path / "out/test.npy").unlink()
+    with pytest.raises(InputError, match=r"test\.npy: is missing; start again in another folder"):
+        encoding.encode(path, tmp_path / "out")
 
 
 def test_another_list_and_a_changed_one_are_refused(small_pieces, path, tmp_path):
@@ -132,16 +182,21 @@ def test_another_list_and_a_changed_one_are_refused(small_pieces, path, tmp_path
     last = lambda _: stop(_) if next(calls) == 80 else None  # noqa: E731
     with pytest.raises(KeyboardInterrupt):
         encoding.encode(path, tmp_path / "part", step=last)
-    with pytest.raises(InputError, match="holds a part of another list"):
+    with pytest.raises(
+        InputError, match="was begun with another list or seed, or the list has changed"
+    ):
         encoding.encode(path, tmp_path / "part", seed=43)
-    (tmp_path / "part/progress.json").write_text("[1]")
-    with pytest.raises(InputError, match="holds a part of another list"):
-        encoding.encode(path, tmp_path / "part")
+    done = json.loads((tmp_path / "part/progress.json").read_text())
+    for damaged in ([1], done | {"written": 5}):
+        (tmp_path / "part/progress.json").write_text(json.dumps(damaged))
+        with pytest.raises(InputError, match=r"progress\.json: was changed; start again"):
+            encoding.encode(path, tmp_path / "part")
 
 
 BAD = {
     "a line that is too long": (b"ann\n" + b"a" * 2**21, "is longer than 1,048,576 characters"),
     "not UTF-8": (b"ann\nbo\xff\n" * 100, "byte 6 is not UTF-8"),
+    "not UTF-8 after a mark": (b"\xef\xbb\xbfann\nbo\xff\n" * 100, "byte 9 is not UTF-8"),
     "NUL": (b"ann\nb\0b\n" * 100, "has a NUL character"),
     "too few": (b"ann\nbob\n", "too few names to be split"),
     "nothing": (b"", "too few names to be split"),

@@ -2,12 +2,14 @@
 
 import itertools
 import json
+import time
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from programs import run, summary
+from programs import command, run, summary
 
 from experiments import from_disk
 from mmjax import InputError, corpus, counts, data, mlp, train
@@ -140,10 +142,14 @@ def long(monkeypatch):
     monkeypatch.setattr(on_disk, "PLACES", 7)
 
 
+SLOW = pytest.mark.slow
 TINY = ("--embedding-dim", 3, "--hidden-size", 7, "--hidden-layers", 2, "--steps", 60)
 
 
-@pytest.mark.parametrize("more", [(), ("--noise", 0.2), ("--seeds", 2)])
+@pytest.mark.parametrize(
+    "more",
+    [(), pytest.param(("--noise", 0.2), marks=SLOW), pytest.param(("--seeds", 2), marks=SLOW)],
+)
 def test_a_long_list_trains_the_network_of_a_short_one(monkeypatch, capsys, tmp_path, folder, more):
     """The same weights bitwise; only what is measured is measured on a sample."""
     outs = [tmp_path / "short", tmp_path / "long"]
@@ -152,7 +158,7 @@ def test_a_long_list_trains_the_network_of_a_short_one(monkeypatch, capsys, tmp_
             *(monkeypatch, capsys, "mlp", "--names", folder, "--out", out, *TINY, *more)
         )
         assert (status, errors) == (0, "")
-        assert ("places in each part" in said) == (out == outs[1] and "--seeds" not in more)
+        assert ("sample of each part" in said) == (out == outs[1])
         monkeypatch.setattr(sampled, "MOST", 1_009)
         monkeypatch.setattr(on_disk, "PLACES", 7)
     weights = [sorted(out.rglob("model.safetensors")) for out in outs]
@@ -179,7 +185,7 @@ def test_a_long_list_works_in_every_program(monkeypatch, capsys, tmp_path, folde
         *(monkeypatch, capsys, "mlp", "--names", folder, "--out", out, *TINY), report=True
     )
     assert status == 0
-    assert "places in each part" in (out / "report.html").read_text()
+    assert "sample of each part" in (out / "report.html").read_text()
     assert "too long for the page" in (out / "playground.html").read_text()
     marks = {line.split("\t")[1] for line in (out / "samples.txt").read_text().splitlines()}
     assert marks <= {"new", "in the list"}
@@ -263,6 +269,78 @@ def test_a_list_that_was_encoded_anew_is_another_list(monkeypatch, capsys, tmp_p
     assert status == 2
     assert "was trained on another list" in errors
     assert run(monkeypatch, capsys, *more, tmp_path / "same")[0] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [("--devices", 2), ("--seeds", 2, "--batch-size", 256)])
+def test_two_devices_draw_long_chunks_from_a_file(tmp_path, more):
+    """JAX would copy large arguments of callbacks in threads that all wait in callbacks."""
+    words = [f"{chr(97 + i % 26)}{'oaiue'[i % 5]}{i % 10_007}" for i in range(130_000)]
+    (tmp_path / "names.txt").write_text("\n".join(words))
+    encoding.encode(tmp_path / "names.txt", tmp_path / "list")
+    assert len(encoded.load(tmp_path / "list").tokens["train"]) > sampled.MOST
+    small = (*TINY[:-1], 50_000, "--no-report", "--no-watch")
+    running = command(
+        "experiments.mlp", "--names", tmp_path / "list", "--out", tmp_path / "out", *small, *more
+    )
+    metrics, until = tmp_path / "out/metrics.jsonl", time.monotonic() + 90
+    lines: list[str] = []
+    while len(lines) < 3 and time.monotonic() < until and running.poll() is None:
+        time.sleep(0.1)
+        lines = metrics.read_text().splitlines() if metrics.exists() else []
+    running.kill()
+    running.communicate()
+    assert len(lines) >= 3
+
+
+def test_copies_of_mapped_tokens_are_in_memory(folder):
+    """So are files that the user may write to: their changes would be lost."""
+    tokens = encoded.load(folder).tokens["train"]
+    model = mlp.MLP(vocab_size=int(tokens.max()) + 1, embedding_dim=3, hidden_size=7)
+    for other in (
+        tokens.copy(),
+        tokens.astype(np.int32),
+        np.load(folder / "train.npy", mmap_mode="c"),
+    ):
+        assert isinstance(other, np.memmap)
+        assert isinstance(data.of("windows", other, model), data.Windows)
+    part = tokens[5:500]
+    assert isinstance(data.of("windows", part, model), data.Mapped)
+    one, two = (
+        train.run(model, train.Recipe(steps=4), jax.random.key(0), each)[1]
+        for each in (part, np.array(part))
+    )
+    np.testing.assert_array_equal(one, two)
+    assert data.of("windows", tokens, model) == data.of("windows", tokens, model)  # compiled once
+
+
+def test_tokens_without_an_end_are_searched(tmp_path):
+    (tmp_path / "tokens").write_bytes(bytes([0, 1, 2, 0, 3, 3]))
+    tokens = Tokens(np.memmap(tmp_path / "tokens", np.uint8, "r"))
+    assert tokens.holds(np.array([0, 1, 2, 0, 3, 0], np.uint8)).tolist() == [True, False]
+
+
+def test_all_that_is_read_ahead_is_used(monkeypatch, folder):
+    """The steps of a call are drawn in equal groups, so the next group is the one that was read."""
+    monkeypatch.setattr(on_disk, "WORTH_A_THREAD", 1)
+    monkeypatch.setattr(train.steps, "TOGETHER", 10)
+    tokens = encoded.load(folder).tokens["train"]
+    model = mlp.MLP(vocab_size=int(tokens.max()) + 1, embedding_dim=2, hidden_size=5)
+    recipe = train.Recipe(batch_size=13)
+    examples: Any = data.of("windows", tokens, model)
+    plain, read = examples.tokens._cut, []
+
+    def counted(block_size, index):
+        read.append(index.size)
+        return plain(block_size, index)
+
+    monkeypatch.setattr(examples.tokens, "_cut", counted)
+    state = train.init(model, recipe, jax.random.key(0))
+    for _ in range(3):
+        state, losses = train.advance(model, recipe, state, examples, steps=24)
+        jax.block_until_ready(losses)
+    examples.tokens._pool.shutdown()
+    assert sum(read) == 13 * (3 * 24 + 8)
 
 
 def test_names_that_are_too_many_for_the_memory_are_refused(monkeypatch, folder):

@@ -59,6 +59,8 @@ def show(results: Mapping[int, RunResult], rows: Sequence[Row]) -> None:
         return
     header = [f"over {len(results)} seeds", "mean", "std", "lowest", "highest"]
     print(Table(header, rows))
+    if first.figures["measured_on_samples"]:
+        print(f"\n{ON_SAMPLES}")
     judged = verdict.of(first.figures, first.settings)
     print(f"\nSeed {first.settings['seed']}\n{verdict_lines(judged)}")
     found = Counter(

@@ -24,6 +24,8 @@ class Options:
     """UTF-8 text file with one name per line."""
     out: tyro.conf.Positional[Path]
     """Folder to write to."""
+    lines: bool = False
+    """Each line is a name, although the list looks like CSV or JSON."""
     seed: int = 42
     """Seed that assigns the names to training, validation and test."""
 
@@ -34,11 +36,14 @@ class Options:
 def program(options: Options) -> int:
     """Encode the list and show the sizes; return the exit status."""
     path = options.names
-    require(path.is_file(), f"{path}: no such file; give a text file with one name per line")
+    what = "is not a regular file" if path.exists() else "no such file"
+    require(path.is_file(), f"{path}: {what}; give a text file with one name per line")
     total = 2 * path.stat().st_size
     try:
         with tqdm(total=total, unit="B", unit_scale=True, disable=None) as bar:
-            encoding.encode(path, options.out, seed=options.seed, step=bar.update)
+            encoding.encode(
+                path, options.out, seed=options.seed, lines=options.lines, step=bar.update
+            )
     except KeyboardInterrupt:
         raise KeyboardInterrupt("; the same command continues") from None
     found = encoded.load(options.out)

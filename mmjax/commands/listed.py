@@ -40,10 +40,23 @@ def unlisted(drawn: Iterable[Drawn], source: Encoded, asked: int) -> Iterator[Dr
     The list is read once for about as many names as are asked for. Raises `InputError` after
     `GIVE_UP` listed names in a row.
     """
-    row, drawn = 0, iter(drawn)
-    while some := list(islice(drawn, min(2 * asked + MORE, MOST))):
+    row, drawn, trouble = 0, iter(drawn), None
+    while trouble is None:
+        some: list[Drawn] = []
+        try:
+            some.extend(islice(drawn, min(2 * asked + MORE, MOST)))
+        except InputError as error:  # there may be names before it
+            trouble = error
+        if not some:
+            break
         held = sampled.listed(source, [each.name for each in some])
         new = [each for each in some if each.name not in held]
         row = 0 if new else row + len(some)
-        require(row < GIVE_UP, f"the last {row:,} names drawn are all in the list")
+        require(
+            row < GIVE_UP,
+            f"the last {row:,} names drawn are all in the list; raise --temperature, or give another "
+            "--prefix",
+        )
         yield from new
+    if trouble:
+        raise trouble

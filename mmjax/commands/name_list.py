@@ -65,6 +65,8 @@ def of_run(folder: Path, names: Path | None = None) -> Known:
     `names` is another file to read with them. Raises `InputError` if the run does not tell its
     list, or the list is gone.
     """
+    if names is not None and (found := _long(names)):
+        return found
     if names is not None and not (folder / CONFIG).exists():
         # The folder of a checkpoint does not have the options.
         return Known(corpus.read_names(names))
@@ -77,11 +79,15 @@ def of_run(folder: Path, names: Path | None = None) -> Known:
         names is not None or path.exists(),
         f"{path}: the list of this run is missing; give one with --names",
     )
-    if encoded.is_encoded(path):
-        found = encoded.load(path)
-        if sampled.is_long(found):
-            return Known(sampled.names_of(found), found)
-    return Known(lists.read(config, names))
+    return _long(path) or Known(lists.read(config, names))
+
+
+def _long(path: Path) -> Known | None:
+    """Return a long encoded list; None for any other."""
+    if not encoded.is_encoded(path):
+        return None
+    found = encoded.load(path)
+    return Known(sampled.names_of(found), found) if sampled.is_long(found) else None
 
 
 def _print(note: str) -> None:

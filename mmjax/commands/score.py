@@ -12,6 +12,7 @@ import tyro
 from mmjax.commands import name_list, score_rows
 from mmjax.commands.score_rows import Ranking
 from mmjax.data import spelling
+from mmjax.data.on_disk import PLACES
 from mmjax.errors import require, require_ranges
 from mmjax.evaluate.nearest import nearest
 from mmjax.evaluate.score import Letter, Score, score
@@ -70,7 +71,14 @@ def program(options: Options) -> int:
         first = next(chunks, None)
         chunks = chain([first] if first else [], chunks)
     predictor, vocab = weights.load(weights_at(options.run))
-    listed = name_list.of_run(folder, options.names).names
+    known_list = name_list.of_run(folder, options.names)
+    listed = known_list.names
+    if known_list.source:
+        print(
+            f"the list is long: names are compared with {len(listed):,} of its names, from "
+            f"{PLACES:,} places in each part",
+            file=sys.stderr,
+        )
     # Names are many: a table of all contexts, if it fits, is made once.
     predictor = lookup.for_many(predictor, lookup.MAX_CONTEXTS + 1)
     ranking = Ranking(predictor, vocab, listed)

@@ -115,7 +115,8 @@ class Options:
     """Also measure the sharpness, the reach of a step and the noise of gradients during training, once
     for each line of metrics (docs/instruments)."""
     calibrate: bool = False
-    """Recompute BatchNorm's statistics over the whole training part after training."""
+    """Recompute BatchNorm's statistics over the whole training part after training; over a sample of a
+    long encoded list."""
     report: bool = option(True, free=True)
     """With --no-report, write no report.html, no playground.html and no pictures; saves a few
     seconds."""

@@ -8,7 +8,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Integer
 
-from mmjax.data import context_table, encoded, encoding, noising
+from mmjax.data import context_table, encoded, encoding, noising, on_disk
 from mmjax.data.context_table import AllContexts, ContextTable
 from mmjax.data.dataset import Batch, Dataset, Targets
 from mmjax.data.mapped import Mapped
@@ -46,8 +46,8 @@ Data = Integer[Array, "tokens"] | Integer[np.ndarray, "tokens"] | Dataset
 
 
 def _windows(tokens: Any, model: Model) -> Windows | Mapped:
-    if isinstance(tokens, np.memmap):
-        return Mapped(Tokens(tokens), model.block_size)
+    if on_disk.stays(tokens):
+        return Mapped(Tokens.of(tokens), model.block_size)
     return Windows(tokens if isinstance(tokens, Tracer) else jnp.asarray(tokens), model.block_size)
 
 

@@ -76,7 +76,11 @@ def read_names(
         names = [name for part in decoded(encoded.load(path)).values() for name in part]
         name_file.tidy(path, names, lower=lower, note=note)
         return list(dict.fromkeys(names)) if unique else names
-    data = files.read(path, "give a text file with one name per line", weight=MEMORY)
+    data = files.read(
+        path,
+        "give a text file with one name per line, or a folder that mmjax encode has finished",
+        weight=MEMORY,
+    )
     text = name_file.text_of(path, data)
     del data
     if column is None or column == name_file.LINES:

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,9 +35,20 @@ def is_encoded(path: str | Path) -> bool:
 
 
 def checksum(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Return the SHA-256 of a file, in hexadecimal.
+
+    Raises `InputError` if it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def checksum_of(about: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of an object for JSON."""
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 
 def load(folder: str | Path) -> Encoded:
@@ -46,25 +58,33 @@ def load(folder: str | Path) -> Encoded:
     file was changed.
     """
     folder = Path(folder)
-    written = files.read(folder / LIST, "encode a list with mmjax encode LIST OUT")
+    require(
+        is_encoded(folder),
+        f"{folder}: is not a folder that mmjax encode has finished; make one with mmjax encode LIST "
+        f"{folder}",
+    )
+    again = "encode the list again, to another folder"
     try:
-        about = json.loads(written)
-        vocabulary, sums = Vocab(about["characters"]), about["sha256"]
-        whole = about["format"] == FORMAT and set(sums) == set(about["names"]) == set(PARTS)
-        require(whole, f"{folder / LIST}: is of another version of mmjax; encode the list again")
-    except (ValueError, KeyError, TypeError, InputError) as error:
-        raise InputError(f"{folder / LIST}: is damaged: {error}; encode the list again") from None
+        about = dict(json.loads(files.read(folder / LIST, again)))
+    except (ValueError, TypeError, RecursionError):
+        raise InputError(f"{folder / LIST}: was changed; {again}") from None
+    require(
+        about.get("format") == FORMAT, f"{folder / LIST}: is of another version of mmjax; {again}"
+    )
+    require(
+        about.pop("checksum", None) == checksum_of(about),
+        f"{folder / LIST}: was changed; {again}",
+    )
+    vocabulary, sums = Vocab(about["characters"]), about["sha256"]
     tokens = {}
     for part in PARTS:
         path = folder / f"{part}.npy"
-        require(
-            path.exists() and checksum(path) == sums[part],
-            f"{path}: is missing or was changed; encode the list again",
-        )
+        require(path.is_file(), f"{path}: is missing; {again}")
+        require(checksum(path) == sums[part], f"{path}: was changed; {again}")
         with path.open("rb") as file:
             np.lib.format.read_magic(file)
             shape, _, dtype = np.lib.format.read_array_header_1_0(file)
             start = file.tell()
         tokens[part] = np.memmap(path, dtype, "r", start, shape)
-    same = hashlib.sha256(repr((vocabulary.characters, *map(sums.get, PARTS))).encode())
-    return Encoded(vocabulary, about["names"], tokens, same.hexdigest())
+    same = checksum_of({"characters": vocabulary.characters, "sha256": sums})
+    return Encoded(vocabulary, about["names"], tokens, same)

@@ -13,16 +13,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmjax.data import corpus
-from mmjax.data.encoded import FORMAT, LIST, PARTS, checksum
+from mmjax.data import corpus, name_file
+from mmjax.data.encoded import FORMAT, LIST, PARTS, checksum, checksum_of
 from mmjax.data.vocab import BOUNDARY, Vocab
 from mmjax.errors import InputError, require
 from mmjax.io import files
 
 PIECE = 2**22  # bytes of the list that are encoded at once
 LONGEST = 2**20  # characters of a line, at most
+LONGEST_PART = 2**31  # tokens; a place in it is a number of 32 bits
+LOOK = 1_000  # lines that may look like CSV or JSON
 SHARES = (0.8, 0.9)  # ends of train and val
 PROGRESS = "progress.json"
+ANEW = "start again in another folder"
 
 Step = Callable[[int], object]
 
@@ -35,28 +38,38 @@ class Piece(NamedTuple):
     """Bytes of the list up to the end of the piece."""
 
 
-def encode(path: Path, folder: Path, *, seed: int = 42, step: Step = lambda _: None) -> None:
+def encode(
+    path: Path,
+    folder: Path,
+    *,
+    seed: int = 42,
+    lines: bool = False,
+    step: Step = lambda _: None,
+) -> None:
     """Encode a list, which has one name per line, into a folder.
 
     Each name goes to train, val or test by chance, 80 : 10 : 10, as `seed` says. `step` gets the
     bytes read of each piece; the list is read twice. The memory does not grow with the list. A call
     that was interrupted continues where it stopped.
 
-    Raises `InputError` if the list is not UTF-8 text, holds no name for a part, or has a line of
-    more than a million characters; if the list changes meanwhile; if the folder holds another list; and if it
-    cannot be written.
+    Raises `InputError` if the list is not UTF-8 text, holds no name for a part or 2^31 characters
+    for one, has a line of more than a million characters, or looks like CSV or JSON, unless `lines`
+    says that each line is a name; if the list changes meanwhile; if the folder holds anything else;
+    and if it cannot be written.
     """
     try:
-        _encode(path, folder, seed, step)
+        _encode(path, folder, seed, lines, step)
     except OSError as error:
         reason = f"{error.filename or folder}: {error.strerror}"
         raise InputError(f"{reason}; once that is fixed, the same command continues") from None
 
 
-def _encode(path: Path, folder: Path, seed: int, step: Step) -> None:
+def _encode(path: Path, folder: Path, seed: int, lines: bool, step: Step) -> None:
     source = _source(path, seed)
     done = _progress(folder, source)
     if done is None:
+        if not lines:
+            _require_plain(path, seed)
         characters: set[str] = set()
         names, letters = dict.fromkeys(PARTS, 0), dict.fromkeys(PARTS, 0)
         before = 0
@@ -71,6 +84,11 @@ def _encode(path: Path, folder: Path, seed: int, step: Step) -> None:
         built = Vocab("".join(sorted(characters)))
         for part in PARTS:
             length = 1 + names[part] + letters[part]
+            require(
+                length < LONGEST_PART,
+                f"{path}: the part {part} would have {length:,} characters, with the ends of names; "
+                f"give a list for which it has less than {LONGEST_PART:,}",
+            )
             _start(folder / f"{part}.npy", built.dtype, length)
         done = source | {"characters": built.characters, "names": names}
         done |= {"end": 0, "written": dict.fromkeys(PARTS, 1)}
@@ -91,10 +109,10 @@ def _encode(path: Path, folder: Path, seed: int, step: Step) -> None:
         _save(folder / PROGRESS, done)
         step(piece.end - before)
         before = piece.end
-    require(_source(path, seed) == source, f"{path}: has changed; start again in another folder")
+    require(_source(path, seed) == source, f"{path}: has changed; {ANEW}")
     sums = {part: checksum(folder / f"{part}.npy") for part in PARTS}
-    about = {key: done[key] for key in (*source, "characters", "names")}
-    _save(folder / LIST, about | {"sha256": sums})
+    about = {key: done[key] for key in (*source, "characters", "names")} | {"sha256": sums}
+    _save(folder / LIST, about | {"checksum": checksum_of(about)})
     (folder / PROGRESS).unlink()
 
 
@@ -116,7 +134,8 @@ def pieces(path: Path, seed: int, start: int = 0) -> Iterator[Piece]:
             block = file.read(PIECE)
             if not block:
                 return
-            whole = len(block) if len(block) < PIECE else block.rfind(b"\n") + 1
+            last = max(block.rfind(b"\n"), block.rfind(b"\r"))
+            whole = len(block) if len(block) < PIECE else last + 1
             require(whole > 0, _too_long(path, start))
             names = _names(path, block[:whole], start)
             yield Piece(_split(names, seed, start), start + whole)
@@ -134,14 +153,27 @@ def _names(path: Path, data: bytes, start: int) -> list[str]:
     try:
         text = data.decode("utf-8-sig" if start == 0 else "utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path}: byte {start + error.start:,} is not UTF-8; save it as UTF-8"
-        ) from None
+        # The codec counts bytes from after the byte order mark, if the file has one.
+        at = start + len(data) - len(error.object) + error.start
+        raise InputError(f"{path}: byte {at:,} is not UTF-8; save it as UTF-8") from None
     require("\0" not in text, f"{path}: has a NUL character; is this a binary file?")
     text = unicodedata.normalize("NFC", text).replace("\r", "\n")
     names = [name for line in text.split("\n") if (name := line.strip())]
     require(max(map(len, names), default=0) <= LONGEST, _too_long(path, start))
     return names
+
+
+def _require_plain(path: Path, seed: int) -> None:
+    first = next(pieces(path, seed), Piece({part: [] for part in PARTS}, 0))
+    some = [name for names in first.parts.values() for name in names][:LOOK]
+    try:
+        name_file.require_plain(path, "\n".join(some), some)
+    except InputError as error:
+        seen = str(error).partition("; ")[0]
+        raise InputError(
+            f"{seen}; write the names alone to a text file, one on each line, or give --lines if "
+            "each line is a name"
+        ) from None
 
 
 def _split(names: list[str], seed: int, start: int) -> dict[str, list[str]]:
@@ -163,11 +195,12 @@ def _start(path: Path, dtype: np.dtype, length: int) -> None:
 
 def _cut(path: Path, dtype: np.dtype, tokens: int) -> None:
     """Drop what was written after the last recorded piece."""
+    require(path.is_file(), f"{path}: is missing; {ANEW}")
     with path.open("r+b") as file:
         np.lib.format.read_magic(file)
         np.lib.format.read_array_header_1_0(file)
         size = file.tell() + tokens * dtype.itemsize
-        require(path.stat().st_size >= size, f"{path}: was cut; start again in another folder")
+        require(path.stat().st_size >= size, f"{path}: was cut; {ANEW}")
         file.truncate(size)
 
 
@@ -182,10 +215,17 @@ def _progress(folder: Path, source: dict[str, Any]) -> dict[str, Any] | None:
         folder.mkdir(parents=True, exist_ok=True)
         done = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
     except FileNotFoundError:
+        require(not any(folder.iterdir()), f"{folder}: is not empty; give a new folder")
         return None
     except (OSError, ValueError) as error:
         raise InputError(f"{folder}: cannot be used: {error}; give another folder") from None
     whole = isinstance(done, dict) and {*done} == {*source, "characters", "names", "end", "written"}
-    same = whole and all(done[key] == value for key, value in source.items())
-    require(same, f"{folder}: holds a part of another list; remove it, or give another folder")
+    require(
+        whole and isinstance(done["written"], dict) and {*done["written"]} == {*PARTS},
+        f"{folder / PROGRESS}: was changed; {ANEW}",
+    )
+    require(
+        all(done[key] == value for key, value in source.items()),
+        f"{folder}: was begun with another list or seed, or the list has changed since; {ANEW}",
+    )
     return done

@@ -1,9 +1,12 @@
 """The examples of a list that stays on the disk: windows of memory-mapped tokens."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Integer, PRNGKeyArray
 
 from mmjax.data import corpus
@@ -12,6 +15,10 @@ from mmjax.data.on_disk import Tokens
 from mmjax.data.windows import require_known
 from mmjax.errors import require
 from mmjax.model import Model
+
+# Indices in one argument of a callback. JAX copies arguments of 100 KB or more in a thread of its
+# CPU devices, and if all of these wait in callbacks, forever; 1,000 steps are drawn at once at most.
+PART = 24
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["tokens", "block_size"])
@@ -43,8 +50,12 @@ class Mapped:
 
     def _read(self, batch_size: int, *index: Array) -> Array:
         kind = jax.ShapeDtypeStruct((batch_size, self.block_size + 1), self.tokens.dtype)
-        cut = partial(self.tokens.cut, self.block_size)
-        return jax.pure_callback(cut, kind, *index, vmap_method="broadcast_all")
+        parts = [jnp.split(each, [*range(PART, batch_size, PART)]) for each in index]
+        return jax.pure_callback(self._cut, kind, *parts, vmap_method="broadcast_all")
+
+    def _cut(self, *parts: Sequence[Array]) -> np.ndarray:
+        index = (np.concatenate([*map(np.asarray, each)], axis=-1) for each in parts)
+        return self.tokens.cut(self.block_size, *index)
 
     def batch(self, drawn: Integer[Array, "batch block_size_and_1"]) -> Batch:
         """Return the windows as contexts and next tokens."""

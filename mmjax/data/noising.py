@@ -19,7 +19,7 @@ from jaxtyping import Array, Float, Integer, PRNGKeyArray
 
 from mmjax import keys
 from mmjax.data.dataset import Batch, Dataset, draw_ahead
-from mmjax.data.on_disk import Tokens
+from mmjax.data.on_disk import Tokens, stays
 from mmjax.data.vocab import BOUNDARY
 from mmjax.errors import require
 from mmjax.model import Model
@@ -115,8 +115,8 @@ def noised(
         f"the rates of noise must be {model.block_size} numbers from 0 to 1, one for each character "
         "of the context",
     )
-    if isinstance(tokens, np.memmap):
-        counted = Tokens(tokens).counts(model.vocab_size)
+    if isinstance(tokens, np.memmap) and stays(tokens):
+        counted = Tokens.of(tokens).counts(model.vocab_size)
     else:
         counted = np.bincount(np.asarray(tokens, np.int64), minlength=model.vocab_size)
     counted[BOUNDARY] = 0

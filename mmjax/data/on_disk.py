@@ -20,12 +20,26 @@ BESIDE = 2**20  # bytes that the system may map beside those that are read
 PLACES = 2**10  # of a sample
 
 
+def stays(tokens: object) -> bool:
+    """Return whether tokens are a file that is mapped for reading, not a copy or one to write to."""
+    return (
+        isinstance(tokens, np.memmap)
+        and getattr(tokens, "_mmap", None) is not None
+        and tokens.mode == "r"
+    )
+
+
 class Tokens:
     """Memory-mapped tokens.
 
     All that is returned is a copy, and the pages that were read are given back to the system, so a
     long file does not count as memory of the process. It can be a constant of a compiled program.
     """
+
+    @classmethod
+    def of(cls, mapped: np.memmap) -> "Tokens":
+        """Return the tokens of an array, for one array always the same, so programs compile once."""
+        return vars(mapped).setdefault("tokens", cls(mapped))
 
     def __init__(self, mapped: np.memmap) -> None:
         self._mapped = mapped
@@ -46,7 +60,7 @@ class Tokens:
     def largest(self) -> int:
         """The largest token; the first use reads the file."""
         if self._largest is None:
-            self._largest = max(int(piece.max()) for piece in self.pieces())
+            self._largest = max((int(piece.max()) for piece in self.pieces()), default=0)
         return self._largest
 
     def cut(
@@ -146,7 +160,7 @@ class Tokens:
                     break
                 size *= 2  # a name longer than a piece
             missing.difference_update(corpus.token_strings(piece[: end + 1]))
-            start += end
+            start += end or len(piece)  # 0 if the file does not end with a boundary
         return np.array([name not in missing for name in wanted])
 
     def _forget(self, start: int, end: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from mmjax import diagnostics, evaluate, train
+from mmjax import counts, diagnostics, evaluate, train
 from mmjax.counting import smoothing, tree
 from mmjax.data import Dataset, corpus
 from mmjax.diagnostics import divergence, snapshot
@@ -125,6 +125,7 @@ def result_of(
         "final_loss": progress.final_loss[member],
         **losses,
         **{f"kneser_ney_{name}": counted.get(name.removeprefix("loss_")) for name in losses},
+        "bigram_loss_val": counts.pair_nll(lists.pairs["val"], lists.pairs["train"], smoothing=1),
         "perplexity_val": evaluate.perplexity(losses["loss_val"]),
         "bigram_check_kl": check.kl_predicted,
         "bigram_check_kl_sampled": check.kl_sampled,

@@ -22,7 +22,9 @@ from mmjax.evaluate.copies import Copies
 from mmjax.runs import lists
 from mmjax.runs.lists import HELD_OUT, Lists
 
-ON_SAMPLES = f"The list is long: losses are those of names from {PLACES:,} places in each part."
+ON_SAMPLES = (
+    f"The list is long: the table shows a sample of each part, names from {PLACES:,} places in it."
+)
 MOST = 2**19  # tokens of a part, above which a sample of that many stands for it
 
 
@@ -74,7 +76,7 @@ class Sampled(Lists):
             for part in (*HELD_OUT, *(f"{part}_unseen" for part in HELD_OUT))
         }
         unseen = sum(counted[f"{part}_unseen"] for part in HELD_OUT)
-        repeated = 1 - unseen / sum(counted[part] for part in HELD_OUT)
+        repeated = 1 - unseen / max(1, sum(counted[part] for part in HELD_OUT))
         compared = Copies(
             samples_new=1 - share,
             samples_listed=share,

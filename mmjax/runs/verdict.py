@@ -66,8 +66,10 @@ def _judged(figures: Mapping[str, Any], settings: Mapping[str, Any]) -> _Judgeme
     behind = counted is None or val > counted + MARGIN
     if copied > MAX_COPIED or (behind and val - train > MAX_GAP):
         return _memorised(settings, copied)
-    if behind and counted is not None:
-        return _underfitted(settings)
+    pairs = figures.get("bigram_loss_val")
+    of_pairs = counted is None and pairs is not None and val > pairs + MARGIN
+    if (behind and counted is not None) or of_pairs:
+        return _underfitted(figures, settings)
     return _Judgement(
         "good",
         "The network has learned how these names are made.",
@@ -109,14 +111,18 @@ def _memorised(settings: Mapping[str, Any], copied: float) -> _Judgement:
     )
 
 
-def _underfitted(settings: Mapping[str, Any]) -> _Judgement:
+def _underfitted(figures: Mapping[str, Any], settings: Mapping[str, Any]) -> _Judgement:
+    headline = "The network can learn more."
+    if figures.get("measured_on_samples"):  # the other recipes need the list in memory
+        longer = command_line.train(settings, steps=10 * settings["steps"])
+        return _Judgement("underfitted", headline, "Train longer:", longer)
     if settings.get("recipe", "lecture") == "lecture":
         advice, recipe = "Train by the fast recipe:", "fast"
     else:
         advice, recipe = "Let the validation names choose a model:", "auto"
     return _Judgement(
         "underfitted",
-        "The network can learn more.",
+        headline,
         advice,
         command_line.train(settings, recipe=recipe),
     )
@@ -127,8 +133,10 @@ def _losses(figures: Mapping[str, Any]) -> str:
     if train is None or val is None:
         return ""
     gap = round(val - train, 2) + 0.0  # not -0.00
-    counted = figures.get("kneser_ney_loss_val")
-    beside = "" if counted is None else f"; counting reaches {counted:.2f}"
+    counted, pairs = figures.get("kneser_ney_loss_val"), figures.get("bigram_loss_val")
+    beside = "" if pairs is None else f"; counting letter pairs reaches {pairs:.2f}"
+    if counted is not None:
+        beside = f"; counting reaches {counted:.2f}"
     return (
         f"The loss, of which less is better, is {train:.2f} on training names and {val:.2f} on names left "
         f"out of training (gap {gap:.2f}){beside}."
@@ -140,9 +148,12 @@ def _samples(figures: Mapping[str, Any]) -> str:
         return ""
     listed, near = figures["samples_listed"], figures["samples_near"]
     new = "" if near is None else f", {_percent(near)} of them by one letter"
+    others = f"The others differ from every listed name{new}. "
+    if figures.get("measured_on_samples"):  # it was not looked by how many letters
+        others = ""
     return (
         f"Of {JUDGED:,} samples {_percent(listed)} are in the list; an ideal model would repeat about "
-        f"{_percent(figures['ideal_listed'])}. The others differ from every listed name{new}. "
+        f"{_percent(figures['ideal_listed'])}. {others}"
         f"{_percent(figures['samples_distinct'])} of the samples are distinct."
     )
 

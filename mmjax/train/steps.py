@@ -115,7 +115,9 @@ def scan(
         drawn = keys.batched(draw, state.key)(state.step + jnp.arange(steps))
         return jax.lax.scan(step, state, drawn, length=steps, unroll=2)
 
-    at_once = together(recipe.batch_size, model.block_size)
+    most = together(recipe.batch_size, model.block_size)
+    # Equal groups, so that a dataset on a disk can read the next one ahead.
+    at_once = 2 * -(-steps // (2 * -(-steps // most)))
     whole, rest = divmod(steps, at_once)
     if not whole:
         return several(state, None, steps=rest)
