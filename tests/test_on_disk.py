@@ -323,7 +323,7 @@ def test_tokens_without_an_end_are_searched(tmp_path):
 def test_all_that_is_read_ahead_is_used(monkeypatch, folder):
     """The steps of a call are drawn in equal groups, so the next group is the one that was read."""
     monkeypatch.setattr(on_disk, "WORTH_A_THREAD", 1)
-    monkeypatch.setattr("mmjax.train.steps.TOGETHER", 10)
+    monkeypatch.setattr("mmjax.data.dataset.TOGETHER", 10)
     tokens = encoded.load(folder).tokens["train"]
     model = mlp.MLP(vocab_size=int(tokens.max()) + 1, embedding_dim=2, hidden_size=5)
     recipe = train.Recipe(batch_size=13)

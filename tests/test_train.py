@@ -8,9 +8,8 @@ import pytest
 from conftest import AS_USERS
 
 from mmjax import InputError, bigram, corpus, evaluate, members, mlp, train, vocab
-from mmjax.data import Batch, Windows, context_table
+from mmjax.data import Batch, Windows, context_table, dataset
 from mmjax.model import Predictor, require_model
-from mmjax.train import steps as steps_module
 
 MODEL = mlp.MLP(vocab_size=27, embedding_dim=3, hidden_size=17, hidden_layers=2)
 RECIPE = train.Recipe(steps=23, batch_size=13)
@@ -113,7 +112,7 @@ def test_batches_drawn_together_are_those_drawn_one_by_one(
     tokens, monkeypatch, limit, at_most, steps
 ):
     whole = advance(train.init(MODEL, RECIPE, KEY), tokens, 22)
-    monkeypatch.setattr(steps_module, limit, at_most)
+    monkeypatch.setattr(dataset, limit, at_most)
     assert train.together(RECIPE.batch_size, MODEL.block_size) == steps
     jax.clear_caches()
     blocks = advance(train.init(MODEL, RECIPE, KEY), tokens, 22)

@@ -4,6 +4,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float, Integer, PRNGKeyArray
 
+TOGETHER = 1_000  # steps whose batches are drawn at once, at most
+DRAWN = 2**24  # tokens that are drawn at once, at most
 # Tokens, or distributions over tokens.
 Targets = Integer[Array, "batch"] | Float[Array, "batch vocab"]
 
@@ -34,6 +36,14 @@ class Dataset(Protocol):
     def batch(self, drawn: Any, /) -> Batch:
         """Return the examples that were drawn."""
         ...
+
+
+def together(batch_size: int, block_size: int) -> int:
+    """Return for how many steps the batches are drawn in one call, at most.
+
+    The number is even, since two steps are compiled as one.
+    """
+    return 2 * max(1, min(TOGETHER, DRAWN // (batch_size * (block_size + 1))) // 2)
 
 
 def draw_ahead(data: Dataset, key: PRNGKeyArray, later: PRNGKeyArray, batch_size: int) -> Any:

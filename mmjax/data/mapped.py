@@ -10,15 +10,15 @@ import numpy as np
 from jaxtyping import Array, Integer, PRNGKeyArray
 
 from mmjax.data import corpus
-from mmjax.data.dataset import Batch
+from mmjax.data.dataset import Batch, together
 from mmjax.data.on_disk import Tokens
 from mmjax.data.windows import require_known
 from mmjax.errors import require
 from mmjax.model import Model
 
 # Indices in one argument of a callback. JAX copies arguments of 100 KB or more in a thread of its
-# CPU devices, and if all of these wait in callbacks, forever; 1,000 steps are drawn at once at most.
-PART = 24
+# CPU devices; if all of these threads are in callbacks, which wait for their arguments, none is left.
+PART = 24_000
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["tokens", "block_size"])
@@ -36,21 +36,22 @@ class Mapped:
 
     def draw(self, key: PRNGKeyArray, batch_size: int) -> Integer[Array, "batch block_size_and_1"]:
         """Return the windows of `batch_size` random examples."""
-        return self._read(batch_size, self._index(key, batch_size))
+        return self._read(batch_size, 1, self._index(key, batch_size))
 
     def draw_ahead(
         self, key: PRNGKeyArray, later: PRNGKeyArray, batch_size: int
     ) -> Integer[Array, "batch block_size_and_1"]:
         """Return what `draw` does, and read what it will return for the key `later`."""
         index = (self._index(each, batch_size) for each in (key, later))
-        return self._read(batch_size, *index)
+        return self._read(batch_size, together(batch_size, self.block_size), *index)
 
     def _index(self, key: PRNGKeyArray, batch_size: int) -> Integer[Array, "batch"]:
         return jax.random.randint(key, (batch_size,), 0, len(self.tokens) - 1)
 
-    def _read(self, batch_size: int, *index: Array) -> Array:
+    def _read(self, batch_size: int, steps: int, *index: Array) -> Array:
         kind = jax.ShapeDtypeStruct((batch_size, self.block_size + 1), self.tokens.dtype)
-        parts = [jnp.split(each, [*range(PART, batch_size, PART)]) for each in index]
+        ends = [*range(PART // steps, batch_size, PART // steps)]
+        parts = [jnp.split(each, ends) for each in index]
         return jax.pure_callback(self._cut, kind, *parts, vmap_method="broadcast_all")
 
     def _cut(self, *parts: Sequence[Array]) -> np.ndarray:

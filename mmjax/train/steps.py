@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from mmjax import data as datasets
 from mmjax import keys
 from mmjax.data import Batch, Data, Dataset
-from mmjax.data.dataset import draw_ahead
+from mmjax.data.dataset import draw_ahead, together
 from mmjax.model import Model, require_model
 from mmjax.static import Static
 from mmjax.train.optimizers import Optimizer
@@ -19,8 +19,6 @@ from mmjax.train.recipe import Recipe
 from mmjax.train.step import TrainState, init, step_with_updates
 
 Observer = Callable[[Any, Any], Any]
-TOGETHER = 1_000  # steps whose batches are drawn at once, at most
-DRAWN = 2**24  # tokens that are drawn at once, at most
 
 
 def run(
@@ -116,25 +114,18 @@ def scan(
         return jax.lax.scan(step, state, drawn, length=steps, unroll=2)
 
     most = together(recipe.batch_size, model.block_size)
+    if steps < most:
+        return several(state, None, steps=steps)
     # Equal groups, so that a dataset on a disk can read the next one ahead.
-    at_once = 2 * -(-steps // (2 * -(-steps // most)))
+    groups = -(-steps // most)
+    at_once = 2 * -(-steps // (2 * groups))
     whole, rest = divmod(steps, at_once)
-    if not whole:
-        return several(state, None, steps=rest)
     state, out = jax.lax.scan(partial(several, steps=at_once), state, length=whole)
     out = jax.tree.map(jnp.concatenate, out)
     if rest:
         state, last = several(state, None, steps=rest)
         out = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), out, last)
     return state, out
-
-
-def together(batch_size: int, block_size: int) -> int:
-    """Return for how many steps the batches are drawn in one call.
-
-    The number is even, since two steps are compiled as one.
-    """
-    return 2 * max(1, min(TOGETHER, DRAWN // (batch_size * (block_size + 1))) // 2)
 
 
 def _scan(
