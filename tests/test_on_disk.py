@@ -3,6 +3,7 @@
 import itertools
 import json
 import time
+from concurrent.futures import wait
 from typing import Any
 
 import jax
@@ -14,7 +15,9 @@ from programs import command, run, summary
 from experiments import from_disk
 from mmjax import InputError, corpus, counts, data, mlp, train
 from mmjax.cli.program import main
+from mmjax.commands import listed
 from mmjax.data import Tokens, encoded, encoding, on_disk
+from mmjax.generate.sample import Sample
 from mmjax.runs import sampled
 
 # Short and long names, some repeated; a few letters beyond one byte.
@@ -77,9 +80,16 @@ def test_what_is_read_ahead_is_what_would_be_read(monkeypatch, both):
             assert tokens.cut(3, later).shape == (5, 3, 4)  # of another size
     np.testing.assert_array_equal(tokens.cut(2, calls[-1]), expected[-1])
     assert len(reads) == len(calls) + 2
+    monkeypatch.setattr(on_disk, "AHEAD", 1)
     for later in calls:  # far more than are kept
         tokens.cut(2, calls[0], later)
-    assert len(tokens._ahead) <= on_disk.MOST_AHEAD
+        assert len(tokens._ahead) <= on_disk.FEWEST_AHEAD
+    wait(tokens._ahead.values())
+    before = len(reads)
+    for _ in range(2):  # two devices ask for the same
+        np.testing.assert_array_equal(tokens.cut(2, calls[-1], calls[0]), expected[-1])
+    tokens._pool.shutdown()
+    assert len(reads) - before == 1
 
 
 @pytest.mark.parametrize("size", [1, 13, 2**22])  # shorter than many names, and longer than all
@@ -312,6 +322,19 @@ def test_copies_of_mapped_tokens_are_in_memory(folder):
     )
     np.testing.assert_array_equal(one, two)
     assert data.of("windows", tokens, model) == data.of("windows", tokens, model)  # compiled once
+
+
+def test_new_names_before_an_error_are_found(folder):
+    """Where the names are too few, those that were drawn are looked up all the same."""
+
+    def drawn():
+        yield from (Sample(name, True) for name in ("qqq", WORDS[0], "zzz"))
+        raise InputError("there are no more")
+
+    found = listed.unlisted(drawn(), encoded.load(folder), 5)
+    assert [next(found).name, next(found).name] == ["qqq", "zzz"]
+    with pytest.raises(InputError, match="there are no more"):
+        next(found)
 
 
 def test_tokens_without_an_end_are_searched(tmp_path):

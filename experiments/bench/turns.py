@@ -42,7 +42,7 @@ def take_turns(pieces: dict, rounds: int, title: str, together: int | None = Non
     default as many as fit into `PIECE` seconds.
     """
     steps, times = {}, {name: [] for name in pieces}
-    for name, go in tqdm(pieces.items(), desc=f"{title}: compile", disable=None):
+    for name, go in tqdm(pieces.items(), desc=f"{title}: first steps", disable=None):
         steps[name] = together or steps_for(go)
         go(steps[name])
     for _ in tqdm(range(rounds), desc=f"{title}: measure", disable=None):

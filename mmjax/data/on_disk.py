@@ -15,7 +15,8 @@ from mmjax.data.vocab import BOUNDARY
 PIECE = 2**20  # tokens read at once
 SPAN = 2**22  # tokens of the file of which windows are read at once
 WORTH_A_THREAD = 2**11  # windows
-MOST_AHEAD = 8  # calls that are prepared at once
+FEWEST_AHEAD = 2  # calls whose windows are kept: the one that was read, and the next
+AHEAD = 2**23  # bytes of indices whose windows are kept beyond that, for many members
 BESIDE = 2**20  # bytes that the system may map beside those that are read
 PLACES = 2**10  # of a sample
 
@@ -39,7 +40,10 @@ class Tokens:
     @classmethod
     def of(cls, mapped: np.memmap) -> "Tokens":
         """Return the tokens of an array, for one array always the same, so programs compile once."""
-        return vars(mapped).setdefault("tokens", cls(mapped))
+        known = vars(mapped)
+        if "tokens" not in known:
+            known["tokens"] = cls(mapped)
+        return known["tokens"]
 
     def __init__(self, mapped: np.memmap) -> None:
         self._mapped = mapped
@@ -76,16 +80,23 @@ class Tokens:
         index = np.asarray(index)
         key = (block_size, index.tobytes())
         with self._lock:
-            ahead = self._ahead.pop(key, None)
+            ahead = self._ahead.get(key)
         found = ahead.result() if ahead else self._cut(block_size, index)
         if later is not None and later.size >= WORTH_A_THREAD:
-            later = np.asarray(later)
-            key = (block_size, later.tobytes())
-            with self._lock:
-                if len(self._ahead) >= MOST_AHEAD:
-                    self._ahead.clear()
-                self._ahead[key] = self._pool.submit(self._cut, block_size, later)
+            self._read_ahead(block_size, np.asarray(later))
         return found
+
+    def _read_ahead(self, block_size: int, index: np.ndarray) -> None:
+        """Let the thread read windows, and drop the oldest ones that it has read.
+
+        What was read stays for a while, since several devices ask for the same.
+        """
+        key = (block_size, index.tobytes())
+        with self._lock:
+            if key not in self._ahead:
+                self._ahead[key] = self._pool.submit(self._cut, block_size, index)
+            while len(self._ahead) > FEWEST_AHEAD and sum(len(k[1]) for k in self._ahead) > AHEAD:
+                del self._ahead[next(iter(self._ahead))]
 
     def _cut(self, block_size: int, index: np.ndarray) -> np.ndarray:
         wanted, back = index.reshape(-1), np.arange(block_size - 1, -2, -1)
