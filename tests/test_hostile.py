@@ -578,7 +578,6 @@ def test_no_loader_can_execute_code(folder, tmp_path, monkeypatch):
     allowed = {
         "benchmark.py",
         "baselines.py",
-        "scaling.py",
         "race.py",
         "code_version.py",
         "checking.py",
