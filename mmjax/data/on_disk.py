@@ -16,7 +16,7 @@ PIECE = 2**20  # tokens read at once
 SPAN = 2**22  # tokens of the file of which windows are read at once
 WORTH_A_THREAD = 2**11  # windows
 FEWEST_AHEAD = 2  # calls whose windows are kept: the one that was read, and the next
-AHEAD = 2**23  # bytes of indices whose windows are kept beyond that, for many members
+AHEAD = 2**21  # bytes of indices whose windows are kept beyond that, for many members
 BESIDE = 2**20  # bytes that the system may map beside those that are read
 PLACES = 2**10  # of a sample
 
