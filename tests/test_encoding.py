@@ -150,7 +150,7 @@ def test_tables_are_noticed_as_in_other_programs(tmp_path, text):
 
 
 def test_parts_that_no_index_reaches_are_refused(monkeypatch, path, tmp_path):
-    monkeypatch.setattr(encoding, "LONGEST_PART", 2_000)
+    monkeypatch.setattr(encoding, "LONGEST_FILE", 2_000)
     with pytest.raises(InputError, match=r"the part train would have [0-9,]+ characters"):
         encoding.encode(path, tmp_path / "out")
 

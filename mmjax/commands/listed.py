@@ -14,8 +14,6 @@ from mmjax.generate.sample import Sample
 from mmjax.runs import sampled
 
 MORE, MOST = 64, 2**14  # names that are looked up together
-
-
 GIVE_UP = 100_000  # names in a row of which none is wanted
 Drawn = TypeVar("Drawn", Sample, Scored)
 

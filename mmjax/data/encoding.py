@@ -15,13 +15,13 @@ import numpy as np
 
 from mmjax.data import corpus, name_file
 from mmjax.data.encoded import FORMAT, LIST, PARTS, checksum, checksum_of
+from mmjax.data.on_disk import LONGEST_FILE
 from mmjax.data.vocab import BOUNDARY, Vocab
 from mmjax.errors import InputError, require
 from mmjax.io import files
 
 PIECE = 2**22  # bytes of the list that are encoded at once
 LONGEST = 2**20  # characters of a line, at most
-LONGEST_PART = 2**31  # tokens; a place in it is a number of 32 bits
 LOOK = 1_000  # lines that may look like CSV or JSON
 SHARES = (0.8, 0.9)  # ends of train and val
 PROGRESS = "progress.json"
@@ -85,9 +85,9 @@ def _encode(path: Path, folder: Path, seed: int, lines: bool, step: Step) -> Non
         for part in PARTS:
             length = 1 + names[part] + letters[part]
             require(
-                length < LONGEST_PART,
+                length < LONGEST_FILE,
                 f"{path}: the part {part} would have {length:,} characters, with the ends of names; "
-                f"give a list for which it has less than {LONGEST_PART:,}",
+                f"give a list for which it has less than {LONGEST_FILE:,}",
             )
             _start(folder / f"{part}.npy", built.dtype, length)
         done = source | {"characters": built.characters, "names": names}

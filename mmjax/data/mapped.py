@@ -11,7 +11,7 @@ from jaxtyping import Array, Integer, PRNGKeyArray
 
 from mmjax.data import corpus
 from mmjax.data.dataset import Batch, together
-from mmjax.data.on_disk import Tokens
+from mmjax.data.on_disk import LONGEST_FILE, Tokens
 from mmjax.data.windows import require_known
 from mmjax.errors import require
 from mmjax.model import Model
@@ -65,7 +65,7 @@ class Mapped:
     def require_fit(self, model: Model) -> None:
         """Raise `InputError` unless there is an example and `model` knows all tokens."""
         require(
-            1 < len(self.tokens) < 2**31,
-            f"a file of {len(self.tokens):,} tokens cannot be mapped; give 2 to {2**31 - 1:,}",
+            1 < len(self.tokens) < LONGEST_FILE,
+            f"a file of {len(self.tokens):,} tokens cannot be mapped; give 2 to {LONGEST_FILE - 1:,}",
         )
         require_known(self.tokens.largest, model)

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Int, Integer
 from mmjax.data import corpus
 from mmjax.data.vocab import BOUNDARY
 
+LONGEST_FILE = 2**31  # tokens, which it must not reach; a place is a number of 32 bits
 PIECE = 2**20  # tokens read at once
 SPAN = 2**22  # tokens of the file of which windows are read at once
 WORTH_A_THREAD = 2**11  # windows

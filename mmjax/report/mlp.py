@@ -37,6 +37,7 @@ def of_mlp(result: RunResult) -> Report:
     yardsticks = {"counted pairs, validation:": counted["val"]}
     if (beside := summary.get("kneser_ney_loss_val")) is not None:
         yardsticks["Kneser-Ney, validation:"] = beside
+    on_samples = f" {ON_SAMPLES}" if summary.get("measured_on_samples") else ""
     by_step = result.settings.get("schedule") == "step"
     drop_step = result.settings["drop_step"] if by_step else None
     kept = plots.most_frequent(np.bincount(pairs.following, pairs.counts, vocab.size)[None, :])
@@ -60,8 +61,7 @@ def of_mlp(result: RunResult) -> Report:
                 "Losses are in nats per character. Unseen: names that do not occur in the training "
                 "part. Bigram + 1: counting letter pairs in the training part, every count + 1. "
                 "Kneser-Ney: counting contexts as long as the network's; blank if there are too many."
-                + f" {ON_SAMPLES}"
-                * summary.get("measured_on_samples", False),
+                f"{on_samples}",
                 {
                     "Loss on each part of the list": Table(
                         ["part", "examples", "loss", "perplexity", "bigram + 1", "Kneser-Ney"],

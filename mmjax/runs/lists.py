@@ -10,6 +10,7 @@ import numpy as np
 from mmjax import counts, evaluate
 from mmjax.data import corpus, encoded, vocab
 from mmjax.data.corpus import Splits
+from mmjax.data.encoded import Encoded
 from mmjax.data.name_file import Note, no_note
 from mmjax.data.vocab import Vocab
 from mmjax.evaluate.copies import Copies, copies
@@ -77,14 +78,14 @@ class Split(NamedTuple):
     parts: Splits
 
 
-def read(config: Mapping[str, Any], names: Path | None = None) -> list[str]:
+def read(config: Mapping[str, Any], names: Path | None = None, note: Note = no_note) -> list[str]:
     """Return the list that a run was trained on, read with the options in its config.json.
 
     `names` is the path of the list if it has moved. Raises `InputError` as `corpus.read_names`
-    does. There are no notes; the run printed them.
+    does. By default there are no notes; the run printed them.
     """
     reading = {name: config[name] for name in READING if name in config}
-    return corpus.read_names(names or config["names"], **reading)
+    return corpus.read_names(names or config["names"], **reading, note=note)
 
 
 def read_split(config: Mapping[str, Any], names: Path | None = None, note: Note = no_note) -> Split:
@@ -96,13 +97,17 @@ def read_split(config: Mapping[str, Any], names: Path | None = None, note: Note 
     """
     path = names or config["names"]
     if encoded.is_encoded(path):
-        parts = Splits(*corpus.decoded(encoded.load(path)).values())
-        return Split([name for part in parts for name in part], parts)
-    reading = {name: config[name] for name in READING if name in config}
-    listed = corpus.read_names(path, **reading, note=note)
+        return split_of(encoded.load(path))
+    listed = read(config, names, note)
     return Split(
         listed, corpus.split(listed, seed=config["split_seed"], shuffles=config["shuffles"])
     )
+
+
+def split_of(found: Encoded) -> Split:
+    """Return the names of an encoded list, split as it was encoded."""
+    parts = Splits(*corpus.decoded(found).values())
+    return Split([name for part in parts for name in part], parts)
 
 
 def parts_of(splits: Splits) -> dict[str, list[str]]:

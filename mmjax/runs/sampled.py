@@ -109,6 +109,7 @@ def load(
                 f"{path}: has other characters than the model; give the list that it was trained on",
             )
             return _sampled(found)
+        return lists.encode(lists.split_of(found), letters)
     return lists.encode(lists.read_split(config, names, note), letters)
 
 
@@ -117,7 +118,7 @@ def listed(source: Encoded, names: Sequence[str]) -> frozenset[str]:
     letters = {*source.vocab.characters}
     known = [name for name in names if name and letters.issuperset(name)]
     flat = corpus.encode(source.vocab, known)
-    held = np.any([Tokens(part).holds(flat) for part in source.tokens.values()], axis=0)
+    held = np.any([Tokens.of(part).holds(flat) for part in source.tokens.values()], axis=0)
     return frozenset(name for name, one in zip(known, held, strict=True) if one)
 
 
@@ -128,12 +129,12 @@ def is_long(found: Encoded) -> bool:
 
 def names_of(found: Encoded) -> list[str]:
     """Return the names of a sample of each part."""
-    flat = [Tokens(tokens).sample(MOST) for tokens in found.tokens.values()]
+    flat = [Tokens.of(tokens).sample(MOST) for tokens in found.tokens.values()]
     return [name for tokens in flat for name in corpus.decode(found.vocab, tokens)]
 
 
 def _sampled(found: Encoded) -> Sampled:
-    whole = {part: Tokens(tokens) for part, tokens in found.tokens.items()}
+    whole = {part: Tokens.of(tokens) for part, tokens in found.tokens.items()}
     tokens = {part: each.sample(MOST) for part, each in whole.items()}
     held = {part: corpus.decode(found.vocab, tokens[part]) for part in HELD_OUT}
     flat = corpus.encode(found.vocab, [name for names in held.values() for name in names])
